@@ -1,0 +1,1 @@
+"""1958: Rosenblatt's perceptron on handwritten digits."""

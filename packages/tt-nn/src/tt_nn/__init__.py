@@ -1,0 +1,1 @@
+"""Modules, layers, activations, losses and initialisation on tt-tensor, with gradients called by hand."""
