@@ -1,0 +1,3 @@
+"""Making tensors."""
+
+__all__: list[str] = []

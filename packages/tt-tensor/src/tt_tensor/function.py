@@ -1,0 +1,210 @@
+"""Function: a formula, and right under it the rule that sends a gradient back.
+
+    class Tanh(Function):
+        def forward(self, x):
+            self.y = np.tanh(x)
+            return self.y
+
+        def backward(self, grad):
+            return grad * (1 - self.y * self.y)
+
+    function = Tanh()
+    y = function(Tensor([0.0, 1.0]))        # a Tensor
+    (dx,) = function.gradients(np.ones(2))  # by hand; the tape of tt-autograd makes the very same call
+
+forward and backward take and return plain arrays. One instance is one application: its parameters (an axis,
+a slope) come in through `__init__`, what the rule needs is kept on `self`. To subclass Function is the whole
+plug-in interface.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+
+from tt_tensor import memory, recorder
+from tt_tensor.errors import DTypeError, GradientError, IndexingError, InPlaceError, ShapeError, TTError
+
+__all__ = ["Function", "unbroadcast"]
+
+
+class Function:
+    """One application of a differentiable operation.
+
+    Subclasses write `forward(*arrays) -> array` and `backward(grad) -> array or tuple of arrays`, one for
+    each input (None where no gradient flows), in NumPy's vocabulary and without side effects on their
+    arguments: given Tensors instead of arrays, the same lines then build the graph of the derivative.
+
+    Broadcasting and dtype promotion are undone by `gradients`, never in a rule.
+    A rule whose forward is not written that way (it fills buffers, or is compiled) also has a
+    `composite(*tensors)` made of simpler Functions, which stands for it above first order.
+    """
+
+    # Slots for what every application has; a rule's own attributes go into __dict__, made when first needed.
+    __slots__ = ("__dict__", "__weakref__", "inputs", "stamp")
+
+    inputs: tuple[Any, ...]
+    """What it was applied to, as the caller gave it."""
+
+    stamp: int
+    """The write clock when it was applied; see tt_tensor.memory."""
+
+    needs: tuple[bool, ...] | None = None
+    """Which inputs want a gradient, where the caller knows (None: all); ask through `wants`."""
+
+    composite: ClassVar[Callable[..., Any] | None] = None
+
+    def forward(self, *arrays: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} has no forward(): write its formula there")
+
+    def backward(self, grad: Any) -> Any:
+        raise GradientError(f"{type(self).__name__} has no backward(): it cannot send a gradient back")
+
+    def wants(self, index: int) -> bool:
+        """Is the gradient of input `index` asked for? A costly part of a rule may be skipped if not."""
+        return self.needs is None or self.needs[index]
+
+    def __call__(self, *inputs: Any) -> Tensor:
+        """Apply to Tensors (or arrays, or scalars): forward, wrap, hand to the recorder."""
+        self.inputs = inputs
+        self.stamp = memory.clock
+        try:
+            # The two common arities are written out: a star call costs as much as a small addition.
+            if len(inputs) == 2:
+                x, y = inputs
+                output = self.forward(
+                    x.array if isinstance(x, Tensor) else operand(self, x),
+                    y.array if isinstance(y, Tensor) else operand(self, y),
+                )
+            elif len(inputs) == 1:
+                x = inputs[0]
+                output = self.forward(x.array if isinstance(x, Tensor) else operand(self, x, alone=True))
+            else:
+                output = self.forward(
+                    *[x.array if isinstance(x, Tensor) else operand(self, x) for x in inputs]
+                )
+        except (ValueError, IndexError, TypeError) as error:
+            if isinstance(error, TTError):
+                raise
+            raise explain(self, inputs, error) from error
+        result = new(Tensor)
+        result.array = output if output.__class__ is np.ndarray else np.asarray(output)
+        if recorder.active is not None:
+            recorder.active.record(self, inputs, result)
+        return result
+
+    def in_place(self, target: Tensor, *others: Any) -> Tensor:
+        """Apply to `target` and `others`, and write the result into target's memory.
+
+        The rule keeps the value from before the write, so target's own history stays right.
+
+        Raises ShapeError if the result would not fit, DTypeError if it would not cast, InPlaceError where
+        the recorder forbids the write.
+        """
+        self.inputs = (target, *others)
+        self.stamp = memory.clock
+        recorded = recorder.active is not None and recorder.active.before_write(target)
+        before = target.array.copy() if recorded else target.array
+        try:
+            arrays = [x.array if isinstance(x, Tensor) else operand(self, x) for x in others]
+            output = np.asarray(self.forward(before, *arrays))
+        except (ValueError, IndexError, TypeError) as error:
+            if isinstance(error, TTError):
+                raise
+            raise explain(self, self.inputs, error) from error
+        name = type(self).__name__
+        if output.shape != target.array.shape:
+            raise ShapeError(
+                f"{name} in place: the result has shape {output.shape}, which does not fit into the tensor "
+                f"of shape {target.array.shape}; write out of place (y = x op other)"
+            )
+        if not np.can_cast(output.dtype, target.array.dtype, "same_kind"):
+            raise DTypeError(
+                f"{name} in place: the result is {output.dtype}, which would lose its kind in a "
+                f"{target.array.dtype} tensor; use astype() first, or write out of place"
+            )
+        target.write(output)
+        if recorder.active is not None:
+            recorder.active.record(self, self.inputs, target)
+        return target
+
+    def check_saved(self) -> None:
+        """Raise InPlaceError if an array that the rule saved was written since the application."""
+        if memory.clock == self.stamp:
+            return
+        for name, value in vars(self).items():
+            for array in value if isinstance(value, tuple | list) else (value,):
+                if isinstance(array, np.ndarray) and memory.written_since(array, self.stamp):
+                    raise InPlaceError(
+                        f"{type(self).__name__} needs its saved value `{name}` of shape {array.shape}, "
+                        "but that memory was changed in place after the forward; "
+                        "clone() the tensor before changing it, or change it after backward"
+                    )
+
+    def gradients(self, grad: Any) -> tuple[Any, ...]:
+        """The gradient at each input, given the gradient at the output. Both callers use this.
+
+        `grad` is an array of the output's shape (or a Tensor, to differentiate again). Undoes broadcasting
+        (the sum over every axis along which an input was repeated) and dtype promotion. None where an
+        input is no Tensor, is not of a floating dtype, or the rule sends nothing.
+
+        Raises InPlaceError if a saved value was overwritten since.
+        """
+        self.check_saved()
+        grads = self.backward(grad)
+        if grads.__class__ is not tuple:
+            grads = (grads,)
+        found: list[Any] = []
+        for x, g in zip(self.inputs, grads, strict=True):
+            if g is None or not hasattr(x, "requires_grad") or x.dtype.kind != "f":
+                found.append(None)
+                continue
+            if g.shape != x.shape:
+                g = unbroadcast(g, x.shape)
+            found.append(g if g.dtype == x.dtype else g.astype(x.dtype))
+        return tuple(found)
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(str(getattr(x, "shape", x)) for x in getattr(self, "inputs", ()))
+        return f"{type(self).__name__}({shapes})"
+
+
+def unbroadcast(grad: Any, shape: tuple[int, ...]) -> Any:
+    """Sum `grad` over the axes along which `shape` was broadcast to become grad.shape."""
+    extra = grad.ndim - len(shape)
+    stretched = tuple(
+        axis for axis, size in enumerate(grad.shape) if axis < extra or shape[axis - extra] != size
+    )
+    return grad.sum(axis=stretched, keepdims=True).reshape(shape)
+
+
+def operand(function: Function, x: Any, alone: bool = False) -> Any:
+    """What forward gets for an input that is no Tensor.
+
+    Python scalars go through as they are, so that NumPy's weak promotion keeps float32 (NEP 50); anything
+    else becomes an array. None stands for an optional input that is absent.
+    """
+    if x is None or (not alone and x.__class__ in (float, int, bool)):
+        return x
+    return as_array(x, type(function).__name__)
+
+
+def explain(function: Function, inputs: tuple[Any, ...], error: Exception) -> TTError:
+    """A typed error that names the op and the shapes, for one that NumPy raised inside forward."""
+    kinds = ", ".join(
+        f"{x.shape} {x.dtype}" if hasattr(x, "dtype") else type(x).__name__ for x in inputs
+    )
+    message = f"{type(function).__name__} of {kinds}: {error}"
+    if isinstance(error, IndexError):
+        return IndexingError(message)
+    if isinstance(error, TypeError):
+        return DTypeError(message)
+    return ShapeError(message)
+
+
+# The one circle in this wheel: a Function makes Tensors, and a Tensor's methods are made of Functions.
+from tt_tensor.tensor import Tensor, as_array  # noqa: E402
+
+new = Tensor.__new__

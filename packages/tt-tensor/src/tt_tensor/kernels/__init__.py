@@ -1,0 +1,11 @@
+"""Kernels: the loops come first, then what is fast; one table, one switch.
+
+    from tt_tensor import kernels
+    with kernels.use("loops"):
+        y = model(x)          # the same model, on the definitions
+"""
+
+from tt_tensor.kernels import elementwise
+from tt_tensor.kernels.table import kernel, names, operations, register, set_default, use
+
+__all__ = ["elementwise", "kernel", "names", "operations", "register", "set_default", "use"]

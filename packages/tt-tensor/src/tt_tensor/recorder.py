@@ -1,0 +1,46 @@
+"""The seam: one slot for a recorder of operations, empty until a later wheel fills it.
+
+`Function.__call__` is the only place where an operation can be intercepted. It hands every application to
+the recorder in the slot. This wheel ships none: importing tt_autograd installs the tape.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from tt_tensor.function import Function
+    from tt_tensor.tensor import Tensor
+
+__all__ = ["Recorder", "active", "install"]
+
+
+class Recorder(Protocol):
+    """What a recorder must offer. Whether it records right now (threads, `no_grad`) is its own affair."""
+
+    def record(self, function: Function, inputs: tuple[Any, ...], output: Tensor) -> bool:
+        """One application, right after its forward; True if it was recorded.
+
+        `inputs` are as the caller gave them: Tensors, arrays, Python scalars. Where `output is inputs[0]`
+        the operation wrote in place.
+        """
+
+    def before_write(self, target: Tensor) -> bool:
+        """Called before an in-place write. Raises InPlaceError where it must not happen (a leaf that
+        collects a gradient); returns True if the write will be recorded."""
+
+    def backward(
+        self, tensor: Tensor, gradient: Any, retain_graph: bool | None, create_graph: bool
+    ) -> None:
+        """`Tensor.backward`: send `gradient` back from `tensor` into the `.grad` of the leaves."""
+
+
+active: Recorder | None = None
+"""The recorder in the slot. Read it as `recorder.active`."""
+
+
+def install(recorder: Recorder | None) -> Recorder | None:
+    """Put `recorder` into the slot (None empties it) and return the one that was there."""
+    global active
+    before, active = active, recorder
+    return before

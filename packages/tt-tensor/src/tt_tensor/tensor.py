@@ -1,0 +1,420 @@
+"""Tensor: an N-dimensional array that knows its memory, its operations and its gradient.
+
+A Tensor holds one NumPy array (`tensor.array`), nothing more, until someone asks for gradients. This file
+is about what it is: how it is made, its memory, its conversions, its gradient. What can be done with it stands
+in `ops`, one file for each family, rule beside formula.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import numpy as np
+
+from tt_tensor import memory, recorder
+from tt_tensor.dtypes import check_dtype, default_dtype
+from tt_tensor.errors import ArgumentError, DTypeError, GradientError, InPlaceError, MissingWheelError, ShapeError
+from tt_tensor.ops.arithmetic import ArithmeticMethods
+from tt_tensor.ops.compare import CompareMethods
+from tt_tensor.ops.indexing import IndexingMethods
+from tt_tensor.ops.joining import JoiningMethods
+from tt_tensor.ops.linalg import LinalgMethods
+from tt_tensor.ops.pointwise import PointwiseMethods
+from tt_tensor.ops.reductions import ReductionMethods
+from tt_tensor.ops.shapes import ShapeMethods
+from tt_tensor.ops.sorting import SortingMethods
+
+__all__ = ["Tensor", "as_array", "as_tensor", "from_numpy", "tensor"]
+
+
+class Tensor(
+    ArithmeticMethods,
+    CompareMethods,
+    PointwiseMethods,
+    ReductionMethods,
+    LinalgMethods,
+    ShapeMethods,
+    JoiningMethods,
+    IndexingMethods,
+    SortingMethods,
+):
+    """An N-dimensional array with a gradient.
+
+    Args:
+        data: anything array-like: numbers, nested lists, arrays, Tensors. It is copied; `from_numpy` and
+            `as_tensor` share instead.
+        dtype: the dtype to hold; by default the data's own, and float32 for Python floats.
+        requires_grad: whether `.grad` is to be filled. Floating dtypes only.
+
+    Raises DTypeError for what is no array of numbers, ShapeError for ragged nested lists, GradientError for
+    an integer tensor that asks for a gradient.
+    """
+
+    array: np.ndarray[Any, np.dtype[Any]]
+    """The NumPy array underneath: the same memory, not a copy."""
+
+    # Defaults live on the class, so that making a Tensor is one attribute write.
+    _grad: Tensor | None = None
+    _requires_grad: bool = False
+    _node: Any = None
+    """What the recorder hangs on an output; the graph dies with it."""
+
+    def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
+        array = as_array(data, "Tensor", dtype)
+        self.array = array.copy() if array is data or _shares(array, data) else array
+        if requires_grad:
+            self.requires_grad = True
+
+    # --- what it is -------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The size along each axis."""
+        return self.array.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self.array.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of elements (NumPy's word; PyTorch's `numel()`)."""
+        return self.array.size
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return self.array.size
+
+    def dim(self) -> int:
+        """The number of axes."""
+        return self.array.ndim
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the elements, a NumPy dtype."""
+        return self.array.dtype
+
+    # --- its memory -------------------------------------------------------------------------------------
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Bytes from one element to the next along each axis (NumPy's meaning; PyTorch counts elements).
+
+        A row-major (C order) array of shape (2, 3) in float32 has strides (12, 4), its transpose (4, 12):
+        the same bytes, walked column by column.
+        """
+        return self.array.strides
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return self.array.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements: size · itemsize. A view counts what it shows, not what it owns."""
+        return self.array.nbytes
+
+    def is_contiguous(self, order: str = "C") -> bool:
+        """True if the elements lie in memory in row-major ("C") or column-major ("F") order, without gaps."""
+        if order not in ("C", "F"):
+            raise ArgumentError(f"is_contiguous: order must be 'C' or 'F', not {order!r}")
+        return bool(self.array.flags[f"{order}_CONTIGUOUS"])
+
+    def is_view(self) -> bool:
+        """True if the memory belongs to another array."""
+        return next(memory.owners(self.array)) is not self.array
+
+    def shares_memory(self, other: Any) -> bool:
+        """True if writing into one can change the other (exact, for Tensors and arrays)."""
+        return np.shares_memory(self.array, other.array if isinstance(other, Tensor) else np.asarray(other))
+
+    @property
+    def version(self) -> int:
+        """How often the memory was written in place; all views of it share the count."""
+        return memory.version(self.array)
+
+    def write(self, values: Any) -> Tensor:
+        """Overwrite the elements in place, and count it. No gradient: use `x[...] = values` for that.
+
+        Raises InPlaceError for read-only memory (a broadcast view, say), ShapeError if it does not fit.
+        """
+        if not self.array.flags.writeable:
+            raise InPlaceError(
+                f"write: this tensor of shape {self.shape} shows read-only memory (a broadcast view, or an array "
+                "that somebody protected); clone() it first"
+            )
+        values = values.array if isinstance(values, Tensor) else values
+        try:
+            self.array[...] = values
+        except ValueError as error:
+            raise ShapeError(f"write: values of shape {np.shape(values)} do not fit into {self.shape}") from error
+        memory.mark_written(self.array)
+        return self
+
+    # --- conversions ------------------------------------------------------------------------------------
+
+    def numpy(self) -> np.ndarray[Any, np.dtype[Any]]:
+        """The NumPy array underneath: zero-copy, so writing into it writes into the tensor (uncounted)."""
+        return self.array
+
+    def item(self) -> Any:
+        """The only element, as a Python number. Raises ShapeError if there is not exactly one."""
+        if self.array.size != 1:
+            raise ShapeError(f"item: a tensor of shape {self.shape} has {self.size} elements, not one; use tolist()")
+        return self.array.item()
+
+    def tolist(self) -> Any:
+        """The elements as nested Python lists (a number for shape ())."""
+        return self.array.tolist()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, np.dtype[Any]]:
+        return np.array(self.array, dtype=dtype, copy=copy)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        from tt_tensor.numpy_protocol import call_ufunc
+
+        return call_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
+        from tt_tensor.numpy_protocol import call_function
+
+        return call_function(func, types, args, kwargs)
+
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        return self.array.__dlpack__(**kwargs)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.array.__dlpack_device__()
+
+    def __len__(self) -> int:
+        if self.array.ndim == 0:
+            raise ShapeError("len: a tensor of shape () has no length; item() gives its value")
+        return len(self.array)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.array.ndim == 0:
+            raise ShapeError("iteration: a tensor of shape () has no rows; item() gives its value")
+        return (self[row] for row in range(len(self.array)))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool(np.any(self.array == (value.array if isinstance(value, Tensor) else value)))
+
+    def _one(self, what: str) -> Any:
+        if self.array.size != 1:
+            raise ShapeError(
+                f"{what}: a tensor of shape {self.shape} has {self.size} elements, not one; "
+                "reduce it first, with any(), all() or sum()"
+            )
+        return self.array.item()
+
+    def __bool__(self) -> bool:
+        return bool(self._one("bool"))
+
+    def __float__(self) -> float:
+        return float(self._one("float"))
+
+    def __int__(self) -> int:
+        return int(self._one("int"))
+
+    def __index__(self) -> int:
+        if self.array.dtype.kind not in "iu" or self.array.ndim:
+            raise DTypeError(f"index: only an integer tensor of shape () is an index, not {self.dtype} {self.shape}")
+        return operator.index(self.array.item())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.array.item(), spec) if self.array.ndim == 0 and spec else format(str(self), spec)
+
+    def __repr__(self) -> str:
+        from tt_tensor.printing import represent
+
+        return represent(self)
+
+    # Elementwise == makes no hash; identity does, as in PyTorch, so that tensors can be dict keys.
+    __hash__ = object.__hash__
+
+    # --- copies -----------------------------------------------------------------------------------------
+
+    def detach(self) -> Tensor:
+        """The same memory without history: a gradient stops here."""
+        return wrap(self.array)
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory without history, as in PyTorch. Assigning replaces the memory."""
+        return wrap(self.array)
+
+    @data.setter
+    def data(self, values: Any) -> None:
+        self.array = as_array(values, "data")
+
+    def __copy__(self) -> Tensor:
+        copied = object.__new__(type(self))
+        copied.__dict__.update(self.__dict__)
+        return copied
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if self._node is not None:
+            raise GradientError(
+                "deepcopy: this tensor is the result of a recorded operation; copy x.detach() instead"
+            )
+        copied = object.__new__(type(self))
+        memo[id(self)] = copied
+        copied.array = self.array.copy()
+        copied._requires_grad = self._requires_grad
+        if self._grad is not None:
+            copied._grad = wrap(self._grad.array.copy())
+        return copied
+
+    # --- its gradient -----------------------------------------------------------------------------------
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a gradient is collected for this tensor. Only floating dtypes have one."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if wanted and self.array.dtype.kind != "f":
+            raise GradientError(
+                f"requires_grad: a tensor of dtype {self.dtype} has no gradient, only floating dtypes do; "
+                "use astype('float32') first"
+            )
+        if not wanted and self._node is not None:
+            raise GradientError(
+                "requires_grad: only a leaf can be told not to require a gradient; use detach() on a result"
+            )
+        self._requires_grad = bool(wanted)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Set `requires_grad` and return the tensor."""
+        self.requires_grad = requires_grad
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """True if no recorded operation made it."""
+        return self._node is None
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient, of the same shape, or None. Backward adds to it; an optimizer reads it."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, gradient: Any) -> None:
+        if gradient is not None:
+            if not isinstance(gradient, Tensor):
+                gradient = wrap(as_array(gradient, "grad"))
+            if gradient.shape != self.shape:
+                raise ShapeError(
+                    f"grad: a gradient has the shape of its tensor, {self.shape}, but this one has {gradient.shape}"
+                )
+            if gradient.dtype != self.dtype:
+                raise DTypeError(
+                    f"grad: a gradient has the dtype of its tensor, {self.dtype}, but this one is {gradient.dtype}"
+                )
+        self._grad = gradient
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
+
+    def zero_grad(self) -> None:
+        """Forget the gradient."""
+        self._grad = None
+
+    def backward(
+        self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False
+    ) -> None:
+        """Send `gradient` (1 for a single element) back through everything that made this tensor.
+
+        Raises MissingWheelError while no recorder is installed: then gradients are called by hand, layer by
+        layer, with the very same rules.
+        """
+        if recorder.active is None:
+            _no_recorder()
+        recorder.active.backward(self, gradient, retain_graph, create_graph)
+
+
+def _no_recorder() -> NoReturn:
+    raise MissingWheelError(
+        "backward: nothing recorded how this tensor was made. Install the wheel tt-autograd and "
+        "`import tt_autograd` before computing; without it, call the rules by hand: "
+        "loss_fn.backward() and model.backward(grad) of tt-nn, or function.gradients(grad)"
+    )
+
+
+def wrap(array: np.ndarray[Any, np.dtype[Any]]) -> Tensor:
+    """A Tensor around `array`: the same memory, no checks. For arrays of a supported dtype only."""
+    result = Tensor.__new__(Tensor)
+    result.array = array
+    return result
+
+
+def _shares(array: np.ndarray[Any, np.dtype[Any]], data: Any) -> bool:
+    source = data.array if isinstance(data, Tensor) else data
+    return array is source or array.base is not None or hasattr(data, "__array__")
+
+
+def as_array(data: Any, what: str = "Tensor", dtype: Any = None) -> np.ndarray[Any, np.dtype[Any]]:
+    """`data` as an array of a supported dtype, sharing memory where it can. Python floats become float32."""
+    if dtype is not None:
+        dtype = check_dtype(dtype, what)
+    if isinstance(data, Tensor):
+        return data.array if dtype is None else data.array.astype(dtype, copy=False)
+    if data.__class__ is float:
+        return np.array(data, dtype or default_dtype)
+    try:
+        array = np.asarray(_plain(data))
+    except ValueError as error:
+        raise ShapeError(f"{what}: the nested lists are ragged, so they have no shape: {error}") from error
+    except TypeError as error:
+        raise DTypeError(f"{what}: {type(data).__name__} is no array of numbers: {error}") from error
+    if array.dtype.kind == "O":
+        raise DTypeError(f"{what}: {type(data).__name__} is no array of numbers")
+    if dtype is not None:
+        check_dtype(array.dtype, what)
+        return array.astype(dtype, copy=False)
+    if array.dtype.kind == "f" and isinstance(data, list | tuple) and _python_numbers(data):
+        return array.astype(default_dtype)
+    return array.astype(check_dtype(array.dtype, what), copy=False)
+
+
+def _plain(data: Any) -> Any:
+    """Nested lists with Tensors in them, as nested lists of arrays."""
+    if isinstance(data, list | tuple) and data and isinstance(data[0], list | tuple | Tensor):
+        return [item.array if isinstance(item, Tensor) else _plain(item) for item in data]
+    return data
+
+
+def _python_numbers(data: Any) -> bool:
+    """True if nested lists hold Python numbers (or nothing), no NumPy values with a dtype of their own."""
+    while isinstance(data, list | tuple):
+        if not data:
+            return True
+        data = data[0]
+    return not isinstance(data, np.generic | np.ndarray | Tensor)
+
+
+def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """A Tensor with a copy of `data`; the same as `Tensor(data, dtype, requires_grad)`."""
+    return Tensor(data, dtype, requires_grad)
+
+
+def as_tensor(data: Any, dtype: Any = None) -> Tensor:
+    """A Tensor of `data` that shares its memory where dtype and kind allow; a Tensor comes back as it is."""
+    if isinstance(data, Tensor) and (dtype is None or data.dtype == np.dtype(dtype)):
+        return data
+    return wrap(as_array(data, "as_tensor", dtype))
+
+
+def from_numpy(array: np.ndarray[Any, np.dtype[Any]]) -> Tensor:
+    """A Tensor on the memory of a NumPy array: zero-copy. Raises DTypeError for anything else."""
+    if not isinstance(array, np.ndarray):
+        raise DTypeError(f"from_numpy: expected a NumPy array, got {type(array).__name__}; use tensor()")
+    check_dtype(array.dtype, "from_numpy")
+    return wrap(np.asarray(array))
