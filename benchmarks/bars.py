@@ -1,0 +1,29 @@
+"""Every bar of the benchmarks, one after the other: run this for the table of figures in README.md.
+
+Arguments are handed on to the duels (--peer-python, --rounds, --quick, ...). Exits with the worst status of all.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+DUELS = (["add.py"], ["xor_step.py"], ["adamw_1000.py"], ["adamw_1000.py", "--fresh"])
+OTHERS = (["import_time.py"], ["leak.py"])
+
+
+def status(script: str, *arguments: str) -> int:
+    print(f"\n$ python {' '.join([script, *arguments])}", flush=True)
+    return subprocess.run([sys.executable, str(HERE / script), *arguments], check=False).returncode
+
+
+def main() -> int:
+    handed_on = sys.argv[1:]
+    worst = max(status(*duel, *handed_on) for duel in DUELS)
+    return max(worst, *(status(*other) for other in OTHERS))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
