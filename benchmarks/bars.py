@@ -1,6 +1,6 @@
 """Every bar of the benchmarks, one after the other: run this for the table of figures in README.md.
 
-Arguments are handed on to the duels (--peer-python, --rounds, --quick, ...). Exits with the worst status of all.
+Arguments are handed on to the duels (--peer-python, --rounds, --quick, ...). Exits with the worst status.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ class Score:
     def rounds(self) -> tuple[list[list[float]], bool]:
         """The slices that count, and whether they are the undisturbed ones (False: there were too few).
 
-        Other load only ever slows, so where too few slices were clean the fastest third of all is nearest to it.
+        Other load only ever slows, so where too few slices were clean, the fastest third of all is taken.
         """
         if all(len(turns) >= 3 for turns in self.clean):
             return self.clean, True
