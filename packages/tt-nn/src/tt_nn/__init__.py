@@ -1,1 +1,11 @@
-"""Modules, layers, activations, losses and initialisation on tt-tensor, with gradients called by hand."""
+"""tt_nn: modules, layers, losses and initialisation on tt_tensor, with gradients called by hand."""
+
+# ruff: noqa: F403  (the lead makes this list explicit once all families stand)
+from tt_nn.parameter import Parameter
+from tt_nn.module import Module
+from tt_nn.containers import *
+from tt_nn.linear import *
+from tt_nn.loss import Loss
+from tt_nn.errors import *
+
+__version__ = "0.1.0"

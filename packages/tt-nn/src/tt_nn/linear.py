@@ -1,0 +1,106 @@
+"""Linear: every output a weighted sum of the inputs, plus a bias."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from tt_tensor import Function, Tensor, matmul, random, swapaxes
+from tt_tensor.errors import ArgumentError, ShapeError
+from tt_tensor.kernels import kernel
+
+from tt_nn.module import Module
+from tt_nn.parameter import Parameter
+
+__all__ = ["Identity", "Linear", "LinearFunction", "linear"]
+
+
+class LinearFunction(Function):
+    """y = x Wᵀ + b: dx = grad W, dW = gradᵀ x, db = Σ grad over all rows."""
+
+    def forward(self, x: Any, weight: Any, bias: Any = None) -> Any:
+        if x.ndim == 0 or weight.ndim != 2 or x.shape[-1] != weight.shape[1]:
+            raise ShapeError(
+                f"linear: an input of shape {x.shape} against a weight of shape {weight.shape}: the last axis of the "
+                "input must have in_features = weight.shape[1] elements"
+            )
+        self.x, self.weight = x, weight
+        y = kernel("matmul")(x, weight.T)
+        if bias is not None:
+            y += bias
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        x, weight = self.x, self.weight
+        if grad.ndim != 2:
+            x, grad = x.reshape(-1, x.shape[-1]), grad.reshape(-1, weight.shape[0])
+        dx = (grad.dot(weight)).reshape(self.x.shape) if self.wants(0) else None
+        dw = grad.T.dot(x)
+        return (dx, dw) if len(self.inputs) == 2 else (dx, dw, np.add.reduce(grad, 0))
+
+    @staticmethod
+    def composite(x: Any, weight: Any, bias: Any = None) -> Tensor:
+        """The same from simpler Functions, for higher orders."""
+        y = matmul(x, swapaxes(weight, 0, 1))
+        return y if bias is None else y + bias
+
+
+def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
+    """y = x Wᵀ + b, with x (…, in_features), W (out_features, in_features), b (out_features,).
+
+    Raises ShapeError where the last axis of x is not in_features.
+    """
+    return LinearFunction()(x, weight) if bias is None else LinearFunction()(x, weight, bias)
+
+
+class Linear(Module):
+    """y = x Wᵀ + b.
+
+    Args:
+        in_features: size of the input's last axis.
+        out_features: size of the output's last axis.
+        bias: whether b is added.
+        dtype: of the parameters; float32 by default.
+
+    Parameters: `weight` (out_features, in_features), `bias` (out_features,), both drawn uniformly from
+    ±1/√in_features, as PyTorch does.
+    """
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True, dtype: Any = None) -> None:
+        for name, size in (("in_features", in_features), ("out_features", out_features)):
+            if not isinstance(size, int | np.integer) or isinstance(size, bool) or size < 0:
+                raise ArgumentError(f"Linear: {name} must be a whole number from 0 up, not {size!r}")
+        self.in_features, self.out_features = int(in_features), int(out_features)
+        self.weight = Parameter(np.empty((out_features, in_features), np.float32), dtype=dtype)
+        self.bias = Parameter(np.empty(out_features, np.float32), dtype=dtype) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw weight and bias anew from the default generator."""
+        bound = 1 / math.sqrt(self.in_features) if self.in_features else 0.0
+        for parameter in (self.weight, self.bias):
+            if parameter is not None:
+                parameter.write(random.uniform(-bound, bound, parameter.shape, dtype=parameter.dtype))
+
+    def forward(self, x: Any) -> Tensor:
+        if self.bias is None:
+            return self.compute(LinearFunction(), x, self.weight)
+        return self.compute(LinearFunction(), x, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+class Identity(Module):
+    """y = x. Takes any arguments and ignores them, so that it can stand in for a layer."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def forward(self, x: Any) -> Any:
+        return x
+
+    def backward(self, grad: Any) -> Any:
+        """The gradient as it is."""
+        return grad

@@ -1,0 +1,330 @@
+"""Module: what layers and networks are made of.
+
+A module is an object whose attributes hold Parameters, buffers and other modules; nothing is registered, they are
+found where they stand. `forward` says what it computes. `backward` is by hand here: a layer keeps the
+Function that it applied last and calls its rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import numpy as np
+from tt_tensor import Function, Tensor, as_tensor
+from tt_tensor.dtypes import check_dtype
+from tt_tensor.errors import ArgumentError, DTypeError, GradientError, MissingWheelError
+
+from tt_nn.by_hand import send_back
+from tt_nn.parameter import Parameter
+from tt_nn.state import StateMethods
+
+__all__ = ["Module", "RemovableHandle"]
+
+M = TypeVar("M", bound="Module")
+Hook = Callable[["Module", tuple[Any, ...], Any], Any]
+
+
+class RemovableHandle:
+    """What registering a hook returns: `remove()` takes the hook away."""
+
+    def __init__(self, hooks: list[Any], hook: Any) -> None:
+        self._hooks, self._hook = hooks, hook
+
+    def remove(self) -> None:
+        """Take the hook away; a second call does nothing."""
+        if self._hook in self._hooks:
+            self._hooks.remove(self._hook)
+
+
+class Module(StateMethods):
+    """The base of all layers and networks.
+
+    Subclasses set their parts as attributes and write `forward`:
+
+        class Net(Module):
+            def __init__(self):
+                self.hidden = Linear(2, 8)
+                self.out = Linear(8, 1)
+
+            def forward(self, x):
+                return self.out(tanh(self.hidden(x)))
+    """
+
+    training: bool = True
+    """True in training; Dropout and batch statistics look at it. Set by `train()` and `eval()`."""
+
+    # Defaults on the class, so that a subclass need not call super().__init__().
+    _applied: Function | None = None
+    _buffers: dict[str, bool] | None = None
+    _forward_hooks: list[Hook] | None = None
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes; every subclass writes its own."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward(): write there what it computes")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        output = self.forward(*args, **kwargs)
+        if self._forward_hooks:
+            for hook in list(self._forward_hooks):
+                changed = hook(self, args, output)
+                output = output if changed is None else changed
+        return output
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(self.__dict__.get(name), Parameter) and not isinstance(value, Parameter | None):
+            raise DTypeError(
+                f"{type(self).__name__}.{name} is a Parameter; to give it {type(value).__name__} values use "
+                f"{name}.write(values) or Parameter(values), so that it stays among the parameters"
+            )
+        object.__setattr__(self, name, value)
+
+    # --- backward by hand -------------------------------------------------------------------------------
+
+    def compute(self, function: Function, *inputs: Any) -> Tensor:
+        """Apply `function` to `inputs` and keep it for `backward`, unless a tape recorded it.
+
+        The module's input comes first, then its parameters.
+        """
+        if not isinstance(inputs[0], Tensor):
+            inputs = (as_tensor(inputs[0]), *inputs[1:])
+        output = function(*inputs)
+        # Past __setattr__: this runs in every layer of every step.
+        self.__dict__["_applied"] = function if output._node is None else None
+        return output
+
+    def backward(self, grad: Any) -> Any:
+        """Send `grad`, the gradient at the output, back by hand: the gradient at the input.
+
+        Calls the rule of the Function that `forward` applied last and adds to `.grad` of this module's
+        parameters. So a layer that was applied twice gives the gradient of its second application only: by
+        hand, that is yours to add up, and the tape of tt-autograd exists because of it.
+
+        Raises GradientError before any forward, and for a module made of others that is no Sequential: its
+        forward may go any way, so write its backward by hand, too, or let tt-autograd record.
+        """
+        if self._applied is None:
+            raise no_way_back(self)
+        return send_back(self._applied, grad)
+
+    # --- its parts --------------------------------------------------------------------------------------
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules that are attributes of this one, with their names, each once."""
+        seen: set[int] = set()
+        for name, value in self._parts():
+            if isinstance(value, Module) and id(value) not in seen:
+                seen.add(id(value))
+                yield name, value
+
+    def children(self) -> Iterator[Module]:
+        """The modules that are attributes of this one."""
+        for _, child in self.named_children():
+            yield child
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """This module and all below it, with dotted names ("" for itself), each once, parents first."""
+        seen: set[int] = set()
+        stack: list[tuple[str, Module]] = [(prefix, self)]
+        while stack:
+            name, module = stack.pop()
+            if id(module) in seen:
+                continue
+            seen.add(id(module))
+            yield name, module
+            below = [(f"{name}.{key}" if name else key, child) for key, child in module.named_children()]
+            stack += reversed(below)
+
+    def modules(self) -> Iterator[Module]:
+        """This module and all below it, each once."""
+        for _, module in self.named_modules():
+            yield module
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """The parameters with dotted names; one that is tied to several names comes once, under its first."""
+        yield from self._tensors(prefix, recurse, remove_duplicate, Module._own_parameters)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """The parameters, each once: what an optimizer takes."""
+        for _, parameter in self.named_parameters(recurse=recurse):
+            yield parameter
+
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """The buffers (state that no optimizer trains) with dotted names."""
+        yield from self._tensors(prefix, recurse, remove_duplicate, Module._own_buffers)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """The buffers, each once."""
+        for _, buffer in self.named_buffers(recurse=recurse):
+            yield buffer
+
+    def register_buffer(self, name: str, tensor: Any, persistent: bool = True) -> None:
+        """Make `tensor` (or None) the attribute `name`, as state that no optimizer trains.
+
+        A persistent buffer is part of the state dict.
+
+        Raises ArgumentError for a name that is taken or is no plain identifier.
+        """
+        if not isinstance(name, str) or not name.isidentifier():
+            raise ArgumentError(f"register_buffer: {name!r} is no plain attribute name")
+        if hasattr(self, name) and name not in (self._buffers or {}):
+            raise ArgumentError(f"register_buffer: {type(self).__name__} has an attribute {name!r} already")
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise DTypeError(f"register_buffer: {name!r} must be a Tensor or None, not {type(tensor).__name__}")
+        if self._buffers is None:
+            object.__setattr__(self, "_buffers", {})
+        self._buffers[name] = persistent  # type: ignore[index]
+        object.__setattr__(self, name, tensor)
+
+    def register_parameter(self, name: str, parameter: Parameter | None) -> None:
+        """Make `parameter` (or None) the attribute `name`; the same as `self.name = parameter`."""
+        if parameter is not None and not isinstance(parameter, Parameter):
+            raise DTypeError(
+                f"register_parameter: {name!r} must be a Parameter or None, not {type(parameter).__name__}"
+            )
+        setattr(self, name, parameter)
+
+    def add_module(self, name: str, module: Module) -> None:
+        """Make `module` the part `name`; the same as `self.name = module`."""
+        setattr(self, name, module)
+
+    def get_submodule(self, name: str) -> Module:
+        """The module of that dotted name ("" for itself). Raises ArgumentError if there is none."""
+        for found, module in self.named_modules():
+            if found == name:
+                return module
+        raise ArgumentError(f"{type(self).__name__} has no submodule {name!r}")
+
+    def get_parameter(self, name: str) -> Parameter:
+        """The parameter of that dotted name. Raises ArgumentError if there is none."""
+        for found, parameter in self.named_parameters(remove_duplicate=False):
+            if found == name:
+                return parameter
+        raise ArgumentError(f"{type(self).__name__} has no parameter {name!r}")
+
+    def _parts(self) -> Iterator[tuple[str, Any]]:
+        """The attributes, by name; containers name theirs otherwise."""
+        return iter(list(self.__dict__.items()))
+
+    def _own_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        return ((name, value) for name, value in self._parts() if isinstance(value, Parameter))
+
+    def _own_buffers(self) -> Iterator[tuple[str, Tensor]]:
+        named = ((name, getattr(self, name)) for name in self._buffers or ())
+        return ((name, value) for name, value in named if value is not None)
+
+    def _tensors(self, prefix: str, recurse: bool, once: bool, own: Callable[..., Any]) -> Iterator[Any]:
+        seen: set[int] = set()
+        for path, module in self._paths(prefix) if recurse else [(prefix, self)]:
+            for name, value in own(module):
+                if not once or id(value) not in seen:
+                    seen.add(id(value))
+                    yield f"{path}.{name}" if path else name, value
+
+    def _paths(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """Every way to every module: a module under two names comes twice, as in a state dict."""
+        yield prefix, self
+        for name, value in self._parts():
+            if isinstance(value, Module):
+                yield from value._paths(f"{prefix}.{name}" if prefix else name)
+
+    # --- modes and conversions --------------------------------------------------------------------------
+
+    def train(self: M, mode: bool = True) -> M:
+        """Switch this module and all below it to training (or to evaluation, with False)."""
+        for module in self.modules():
+            module.training = bool(mode)
+        return self
+
+    def eval(self: M) -> M:
+        """Switch this module and all below it to evaluation."""
+        return self.train(False)
+
+    def apply(self: M, function: Callable[[Module], Any]) -> M:
+        """Call `function` on every module, children before parents: to initialise weights, say."""
+        for child in self.children():
+            child.apply(function)
+        function(self)
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters, or fill them with zeros."""
+        for parameter in self.parameters():
+            if set_to_none or parameter.grad is None:
+                parameter.grad = None
+            else:
+                parameter.grad.write(0)
+
+    def requires_grad_(self: M, requires_grad: bool = True) -> M:
+        """Let all parameters collect gradients, or freeze them."""
+        for parameter in self.parameters():
+            parameter.requires_grad = requires_grad
+        return self
+
+    def to(self: M, dtype: Any) -> M:
+        """Convert all floating parameters and buffers (and gradients) to `dtype`, in this module itself.
+
+        Make the optimizer afterwards: it keeps state in the dtype that it finds.
+        """
+        wanted = check_dtype(dtype, "Module.to")
+        if wanted.kind != "f":
+            raise DTypeError(f"Module.to: parameters are of a floating dtype, not {wanted}")
+        for tensor in [*self.parameters(), *self.buffers()]:
+            if tensor.dtype.kind == "f" and tensor.dtype != wanted:
+                grad, tensor.grad = tensor.grad, None
+                tensor.array = tensor.array.astype(wanted)
+                tensor.grad = None if grad is None else grad.detach().astype(wanted)
+        return self
+
+    def float(self: M) -> M:
+        """Convert to float32."""
+        return self.to(np.float32)
+
+    def double(self: M) -> M:
+        """Convert to float64."""
+        return self.to(np.float64)
+
+    def half(self: M) -> M:
+        """Convert to float16: for storage."""
+        return self.to(np.float16)
+
+    def register_forward_hook(self, hook: Hook) -> RemovableHandle:
+        """Call `hook(module, args, output)` after every forward; what it returns, if not None, is the output."""
+        if self._forward_hooks is None:
+            object.__setattr__(self, "_forward_hooks", [])
+        self._forward_hooks.append(hook)  # type: ignore[union-attr]
+        return RemovableHandle(self._forward_hooks, hook)  # type: ignore[arg-type]
+
+    # --- how it looks -----------------------------------------------------------------------------------
+
+    def extra_repr(self) -> str:
+        """What stands in the parentheses of the repr: the settings of a layer."""
+        return ""
+
+    def __repr__(self) -> str:
+        children = [
+            f"  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in self._parts() if isinstance(child, Module)
+        ]
+        settings = self.extra_repr()
+        if not children:
+            return f"{type(self).__name__}({settings})"
+        lines = ([f"  {settings}"] if settings else []) + children
+        return f"{type(self).__name__}(\n" + "\n".join(lines) + "\n)"
+
+
+def no_way_back(module: Module) -> Exception:
+    """Why `module.backward` cannot go: nothing was applied, or it is made of parts in an order of its own."""
+    name = type(module).__name__
+    if next(module.children(), None) is None:
+        return GradientError(
+            f"{name}.backward: nothing to send back yet, or a tape recorded it; call the layer on an input first, "
+            "and with tt-autograd imported, call loss.backward()"
+        )
+    return MissingWheelError(
+        f"{name}.backward: by hand, only layers and Sequential know their way back. Write a backward() in {name} "
+        "that calls its layers' in reverse, or install tt-autograd, import tt_autograd and call loss.backward()"
+    )

@@ -1,0 +1,173 @@
+"""Modules: what is found where, names, modes, conversions, the repr."""
+
+import copy
+
+import numpy as np
+import pytest
+from tt_tensor import Tensor
+from tt_tensor.errors import ArgumentError, DTypeError, GradientError, MissingWheelError
+
+from tt_nn import Identity, Linear, Module, ModuleDict, ModuleList, Parameter, Sequential
+
+
+class Net(Module):
+    def __init__(self):
+        self.first = Linear(2, 3)
+        self.blocks = ModuleList([Linear(3, 3), Sequential(Linear(3, 4), Identity())])
+        self.heads = ModuleDict({"a": Linear(4, 1), "b": Linear(4, 2)})
+        self.scale = Parameter(1.0)
+        self.register_buffer("seen", Tensor(0))
+        self.register_buffer("cache", Tensor([1.0]), persistent=False)
+
+    def forward(self, x):
+        x = self.first(x)
+        for block in self.blocks:
+            x = block(x)
+        return self.heads["a"](x) * self.scale
+
+
+NAMES = [
+    "first.weight", "first.bias", "blocks.0.weight", "blocks.0.bias", "blocks.1.0.weight", "blocks.1.0.bias",
+    "heads.a.weight", "heads.a.bias", "heads.b.weight", "heads.b.bias",
+]  # fmt: skip
+
+
+def test_parameters_are_found_where_they_stand_in_order():
+    net = Net()
+    assert sorted(name for name, _ in net.named_parameters()) == sorted([*NAMES, "scale"])
+    assert [name for name, _ in net.named_parameters()][0] == "scale"  # a module's own come first
+    assert [name for name, _ in net.named_parameters()][1:] == NAMES
+    assert len(list(net.parameters())) == 11
+    assert [name for name, _ in net.named_buffers()] == ["seen", "cache"]
+    assert [name for name, _ in net.named_parameters(recurse=False)] == ["scale"]
+    assert [name for name, _ in net.named_parameters(prefix="net")][0] == "net.scale"
+
+
+def test_modules_and_children_have_dotted_names():
+    net = Net()
+    assert [name for name, _ in net.named_children()] == ["first", "blocks", "heads"]
+    assert [name for name, _ in net.named_modules()] == [
+        "", "first", "blocks", "blocks.0", "blocks.1", "blocks.1.0", "blocks.1.1", "heads", "heads.a", "heads.b",
+    ]  # fmt: skip
+    assert net.get_submodule("blocks.1.0") is net.blocks[1][0]
+    assert net.get_parameter("heads.b.bias") is net.heads["b"].bias
+    with pytest.raises(ArgumentError, match=r"no submodule 'blocks.7'"):
+        net.get_submodule("blocks.7")
+    with pytest.raises(ArgumentError, match="no parameter 'first.wait'"):
+        net.get_parameter("first.wait")
+
+
+def test_tied_parameters_come_once_but_stand_under_both_names():
+    net = Sequential(Linear(3, 3, bias=False), Linear(3, 3, bias=False))
+    net[1].weight = net[0].weight
+    assert [name for name, _ in net.named_parameters()] == ["0.weight"]
+    assert [name for name, _ in net.named_parameters(remove_duplicate=False)] == ["0.weight", "1.weight"]
+    assert list(net.state_dict()) == ["0.weight", "1.weight"]
+
+
+def test_train_and_eval_reach_everything():
+    net = Net()
+    assert all(module.training for module in net.modules())
+    assert net.eval() is net
+    assert not any(module.training for module in net.modules())
+    net.blocks[1].train()
+    assert net.blocks[1][0].training and not net.first.training
+
+
+def test_apply_visits_children_before_parents():
+    order = []
+    net = Sequential(Linear(1, 1), Sequential(Identity()))
+    assert net.apply(lambda module: order.append(type(module).__name__)) is net
+    assert order == ["Linear", "Identity", "Sequential", "Sequential"]
+
+
+def test_to_converts_parameters_buffers_and_gradients_and_nothing_else():
+    net = Net()
+    net.first.weight.grad = np.ones((3, 2), np.float32)
+    net.double()
+    assert {p.dtype for p in net.parameters()} == {np.dtype(np.float64)}
+    assert net.first.weight.grad.dtype == np.float64
+    assert net.seen.dtype == np.int64 and net.cache.dtype == np.float64
+    assert net(Tensor(np.ones((1, 2)))).dtype == np.float64
+    with pytest.raises(DTypeError, match="floating"):
+        net.to(np.int64)
+
+
+def test_requires_grad_freezes():
+    net = Linear(2, 2).requires_grad_(False)
+    assert not any(p.requires_grad for p in net.parameters())
+    net(Tensor([[1.0, 2.0]]))
+    net.backward(np.ones((1, 2), np.float32))
+    assert net.weight.grad is None and net.bias.grad is None
+
+
+def test_zero_grad():
+    net = Linear(2, 1)
+    net.weight.grad = np.ones((1, 2), np.float32)
+    net.zero_grad(set_to_none=False)
+    assert net.weight.grad.tolist() == [[0, 0]] and net.bias.grad is None
+    net.zero_grad()
+    assert net.weight.grad is None
+
+
+def test_a_parameter_stays_a_parameter():
+    net = Linear(2, 1)
+    with pytest.raises(DTypeError, match="weight is a Parameter"):
+        net.weight = Tensor([[1.0, 2.0]])
+    net.weight = Parameter([[1.0, 2.0]])
+    net.bias = None
+    assert [name for name, _ in net.named_parameters()] == ["weight"]
+
+
+def test_hooks_see_and_may_change_the_output_and_can_be_removed():
+    net, seen = Identity(), []
+    watch = net.register_forward_hook(lambda module, args, output: seen.append((module, args, output)))
+    change = net.register_forward_hook(lambda module, args, output: output * 2)
+    x = Tensor([1.0])
+    assert net(x).tolist() == [2.0]
+    assert seen[0][0] is net and seen[0][1] == (x,) and seen[0][2] is x
+    change.remove()
+    change.remove()
+    watch.remove()
+    assert net(x) is x and len(seen) == 1
+
+
+def test_deepcopy_is_independent():
+    net = Net()
+    twin = copy.deepcopy(net)
+    twin.first.weight.write(0)
+    assert net.first.weight.array.any()
+    assert list(twin.state_dict()) == list(net.state_dict())
+
+
+def test_repr_is_a_tree():
+    assert repr(Sequential(Linear(2, 8), Sequential(Identity()))) == (
+        "Sequential(\n"
+        "  (0): Linear(in_features=2, out_features=8, bias=True)\n"
+        "  (1): Sequential(\n"
+        "    (0): Identity()\n"
+        "  )\n"
+        ")"
+    )
+
+
+def test_no_forward_no_backward_says_what_to_do():
+    with pytest.raises(NotImplementedError, match="no forward"):
+        Module()(1)
+    with pytest.raises(GradientError, match="call the layer on an input first"):
+        Linear(1, 1).backward(np.ones((1, 1)))
+    with pytest.raises(MissingWheelError, match="tt-autograd"):
+        Net().backward(np.ones((1, 1)))
+
+
+@pytest.mark.parametrize("name", ["first", "a.b", "", 3])
+def test_bad_buffer_names(name):
+    with pytest.raises(ArgumentError):
+        Net().register_buffer(name, Tensor(0))
+
+
+def test_buffers_and_parameters_are_checked():
+    with pytest.raises(DTypeError, match="Tensor or None"):
+        Net().register_buffer("x", [1.0])
+    with pytest.raises(DTypeError, match="Parameter or None"):
+        Net().register_parameter("x", Tensor(1.0))
