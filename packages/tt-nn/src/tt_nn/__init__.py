@@ -9,3 +9,4 @@ from tt_nn.loss import Loss
 from tt_nn.errors import *
 
 __version__ = "0.1.0"
+from tt_nn.weights import *
