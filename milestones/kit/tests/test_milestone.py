@@ -50,13 +50,13 @@ def test_met_bars_exit_0_with_table_figures_and_pictures(milestone, tmp_path, ca
 
 def test_a_missed_bar_exits_1_and_is_still_written(milestone, tmp_path, capsys):
     assert milestone(missed).main(["--out", str(tmp_path)]) == 1
-    assert "missed: cases right" in capsys.readouterr().out
+    assert "s: cases right" in capsys.readouterr().out
     assert read_strict((tmp_path / "figures.json").read_text(encoding="utf-8"))["met"] is False
 
 
 def test_a_run_without_any_bar_has_not_passed(milestone, tmp_path, capsys):
     assert milestone(lambda session: session.figure("loss", 0.1)).main(["--out", str(tmp_path)]) == 1
-    assert "no figure had a bar" in capsys.readouterr().out
+    assert "s: no figure had a bar" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])

@@ -90,7 +90,8 @@ def film(
                 interpolation="bilinear",
                 alpha=0.8,
             )
-            if frame.probability.min() < 0.5 < frame.probability.max():
+            # Where all is one half but for rounding, a line would be noise.
+            if frame.probability.min() < 0.499 and frame.probability.max() > 0.501:
                 axis.contour(line, line, frame.probability, levels=[0.5], colors=[INK], linewidths=1.5)
             for kind, sign in ((0, "o"), (1, "s")):
                 here = places[kinds == kind]

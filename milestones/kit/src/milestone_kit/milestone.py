@@ -150,7 +150,7 @@ class Milestone:
         show_figures(screen, session.figures)
         for path in files:
             session.say(f"wrote {path}")
-        session.say(f"{_verdict(session.figures)} in {duration(elapsed)}")
+        session.say(_verdict(session.figures, elapsed))
         if printing:
             sys.stdout.write(document.decode("ascii"))
         sys.stdout.flush()
@@ -163,11 +163,11 @@ class Milestone:
         return code
 
 
-def _verdict(figures: Sequence[Figure]) -> str:
-    missed = [figure.name for figure in figures if figure.met is False]
-    if missed:
-        return f"missed: {', '.join(missed)};"
-    return "every bar met" if all_met(figures) else "missed: no figure had a bar;"
+def _verdict(figures: Sequence[Figure], elapsed: float) -> str:
+    missed = ", ".join(figure.name for figure in figures if figure.met is False)
+    if not missed and all_met(figures):
+        return f"every bar met in {duration(elapsed)}"
+    return f"missed after {duration(elapsed)}: {missed or 'no figure had a bar'}"
 
 
 def _drop_output() -> None:
