@@ -10,3 +10,4 @@ from tt_nn.errors import *
 
 __version__ = "0.1.0"
 from tt_nn.weights import *
+from tt_nn.summary import *
