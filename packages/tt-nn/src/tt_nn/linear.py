@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from tt_tensor import Function, Tensor, matmul, random, swapaxes
-from tt_tensor.errors import ArgumentError, ShapeError
+from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 from tt_tensor.kernels import kernel
 
 from tt_nn.module import Module
@@ -25,6 +25,8 @@ class LinearFunction(Function):
                 f"linear: an input of shape {x.shape} against a weight of shape {weight.shape}: the last axis of the "
                 "input must have in_features = weight.shape[1] elements"
             )
+        if x.dtype.kind != "f":
+            raise DTypeError(f"linear: the input is {x.dtype}, the weight {weight.dtype}; use x.astype('float32') first")
         self.x, self.weight = x, weight
         y = kernel("matmul")(x, weight.T)
         if bias is not None:
@@ -49,7 +51,7 @@ class LinearFunction(Function):
 def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
     """y = x Wᵀ + b, with x (…, in_features), W (out_features, in_features), b (out_features,).
 
-    Raises ShapeError where the last axis of x is not in_features.
+    Raises ShapeError where the last axis of x is not in_features, DTypeError for an integer input.
     """
     return LinearFunction()(x, weight) if bias is None else LinearFunction()(x, weight, bias)
 

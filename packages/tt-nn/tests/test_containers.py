@@ -1,0 +1,70 @@
+"""Sequential, ModuleList, ModuleDict behave as a list, a dictionary, and PyTorch's."""
+
+import numpy as np
+import pytest
+from tt_tensor import Tensor
+from tt_tensor.errors import ArgumentError, DTypeError, IndexingError
+
+from tt_nn import Identity, Linear, ModuleDict, ModuleList, Sequential
+
+
+def test_sequential_applies_in_order():
+    a, b = Linear(2, 3), Linear(3, 1)
+    x = Tensor([[1.0, 2.0]])
+    np.testing.assert_array_equal(Sequential(a, b)(x).numpy(), b(a(x)).numpy())
+    assert Sequential()(x) is x
+    assert Sequential().backward(x) is x
+
+
+def test_sequential_of_names():
+    net = Sequential({"hidden": Linear(2, 3), "out": Linear(3, 1)})
+    assert list(net.state_dict()) == ["hidden.weight", "hidden.bias", "out.weight", "out.bias"]
+    assert net.hidden is net[0] and "(out): Linear" in repr(net)
+    net.append(Identity())
+    assert [name for name, _ in net.named_children()] == ["hidden", "out", "2"]
+    del net[0]
+    assert [name for name, _ in net.named_children()][0] == "out" and net.out is net[0]
+    with pytest.raises(AttributeError, match="no attribute 'hidden'"):
+        net.hidden  # noqa: B018
+
+
+def test_lists_are_lists():
+    net = Sequential(Linear(1, 2), Linear(2, 3), Linear(3, 4))
+    assert len(net) == 3 and net[-1].out_features == 4 and len(list(net)) == 3
+    part = net[1:]
+    assert isinstance(part, Sequential) and len(part) == 2 and part[0] is net[1]
+    net[0] = Identity()
+    del net[-1]
+    net.insert(0, Identity())
+    net.extend([Linear(3, 1)])
+    assert [type(layer).__name__ for layer in net] == ["Identity", "Identity", "Linear", "Linear"]
+    assert list(ModuleList([Linear(1, 1)]).state_dict()) == ["0.weight", "0.bias"]
+
+
+def test_dicts_are_dicts():
+    modules = ModuleDict({"a": Linear(1, 1)})
+    modules["b"] = Identity()
+    modules.update([("c", Identity())])
+    assert list(modules) == list(modules.keys()) == ["a", "b", "c"] and "a" in modules and len(modules) == 3
+    assert [type(module).__name__ for module in modules.values()] == ["Linear", "Identity", "Identity"]
+    assert next(iter(modules.items()))[0] == "a"
+    del modules["a"]
+    assert "a" not in modules and list(modules.parameters()) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "what"),
+    [
+        (lambda: Sequential(Linear), DTypeError, "the class; make an instance"),
+        (lambda: Sequential(Linear(1, 1), 3), DTypeError, "Sequential holds modules, not 3"),
+        (lambda: ModuleList([None]), DTypeError, "ModuleList holds modules"),
+        (lambda: ModuleDict({"a.b": Identity()}), ArgumentError, "without dots"),
+        (lambda: ModuleDict({"": Identity()}), ArgumentError, "non-empty"),
+        (lambda: ModuleDict()["x"], ArgumentError, "no module 'x'"),
+        (lambda: Sequential(Identity())[3], IndexingError, "no module 3 among 1"),
+        (lambda: Sequential({"a": Identity()}).insert(0, Identity()), ArgumentError, "has names"),
+    ],
+)
+def test_wrong_use(wrong, error, what):
+    with pytest.raises(error, match=what):
+        wrong()
