@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -28,7 +29,9 @@ def timed_import(module: str, load: machine.ForeignLoad) -> tuple[float, bool]:
     """Seconds that a fresh interpreter takes to import `module`, and whether nobody disturbed it."""
     load.start()
     command = [sys.executable, "-c", TIMED_IMPORT.format(module)]
-    seconds = float(subprocess.run(command, capture_output=True, check=True, encoding="utf-8").stdout)
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(command, capture_output=True, check=True, encoding="utf-8", env=environment)
+    seconds = float(done.stdout)
     foreign = load.used()
     return seconds, foreign is None or foreign <= 2 * load.tick + 1e-9
 
