@@ -1,0 +1,59 @@
+"""What the suites share: a small tape, so that gradients through several Functions can be taken here, too."""
+
+import copy
+
+import numpy as np
+import pytest
+
+from tt_tensor import Tensor, recorder
+
+
+class Tape:
+    """Notes every application; walks back in reverse order, calling the rules as a layer would by hand."""
+
+    def __init__(self):
+        self.steps = []
+
+    def record(self, function, inputs, output):
+        self.steps.append((function, inputs, output))
+        return True
+
+    def before_write(self, target):
+        return True
+
+    def gradients(self, run, inputs, grad, create_graph=False):
+        """The output of run(*inputs), and the gradient at each input, given the one at the output.
+
+        With create_graph, the rules run on Tensors, under this same tape: to be differentiated again.
+        """
+        start = len(self.steps)
+        previous = recorder.install(self)
+        try:
+            output = run(*inputs)
+            steps = self.steps[start:]
+            if not create_graph:
+                recorder.install(None)
+            found = {id(output): grad}
+            for function, given, result in reversed(steps):
+                at = found.get(id(result))
+                if at is None:
+                    continue
+                if create_graph:
+                    again = copy.copy(function)
+                    again.inputs = given
+                    again.forward(*given)
+                    function = again
+                for x, g in zip(given, function.gradients(at), strict=True):
+                    if g is not None:
+                        found[id(x)] = found[id(x)] + g if id(x) in found else g
+        finally:
+            recorder.install(previous)
+        return output, [found.get(id(x), np.zeros(x.shape, x.dtype)) for x in inputs]
+
+
+@pytest.fixture
+def tape():
+    tape = Tape()
+    yield tape
+    assert recorder.active is None
+    assert all(isinstance(output, Tensor) for _, _, output in tape.steps)
