@@ -5,14 +5,23 @@
 from tt_tensor.function import Function, unbroadcast
 from tt_tensor.tensor import Tensor, as_tensor, from_numpy, tensor
 from tt_tensor.ops.arithmetic import *
+from tt_tensor.ops.arranging import *
+from tt_tensor.ops.axes import *
+from tt_tensor.ops.casting import *
 from tt_tensor.ops.compare import *
+from tt_tensor.ops.einsum import *
+from tt_tensor.ops.gathering import *
 from tt_tensor.ops.indexing import *
 from tt_tensor.ops.joining import *
 from tt_tensor.ops.linalg import *
+from tt_tensor.ops.padding import *
 from tt_tensor.ops.pointwise import *
 from tt_tensor.ops.reductions import *
+from tt_tensor.ops.scan import *
 from tt_tensor.ops.shapes import *
+from tt_tensor.ops.softmax import *
 from tt_tensor.ops.sorting import *
+from tt_tensor.ops.statistics import *
 from tt_tensor.creation import *
 from tt_tensor.random import *
 from tt_tensor.dtypes import *

@@ -18,13 +18,17 @@ from tt_tensor.dtypes import check_dtype, default_dtype
 from tt_tensor.errors import ArgumentError, DTypeError, GradientError, InPlaceError, MissingWheelError, ShapeError
 from tt_tensor.ops.arithmetic import ArithmeticMethods
 from tt_tensor.ops.compare import CompareMethods
+from tt_tensor.ops.gathering import GatheringMethods
 from tt_tensor.ops.indexing import IndexingMethods
 from tt_tensor.ops.joining import JoiningMethods
 from tt_tensor.ops.linalg import LinalgMethods
 from tt_tensor.ops.pointwise import PointwiseMethods
 from tt_tensor.ops.reductions import ReductionMethods
+from tt_tensor.ops.scan import ScanMethods
 from tt_tensor.ops.shapes import ShapeMethods
+from tt_tensor.ops.softmax import SoftmaxMethods
 from tt_tensor.ops.sorting import SortingMethods
+from tt_tensor.ops.statistics import StatisticsMethods
 
 __all__ = ["Tensor", "as_array", "as_tensor", "from_numpy", "tensor"]
 
@@ -34,10 +38,14 @@ class Tensor(
     CompareMethods,
     PointwiseMethods,
     ReductionMethods,
+    StatisticsMethods,
+    ScanMethods,
+    SoftmaxMethods,
     LinalgMethods,
     ShapeMethods,
     JoiningMethods,
     IndexingMethods,
+    GatheringMethods,
     SortingMethods,
 ):
     """An N-dimensional array with a gradient.

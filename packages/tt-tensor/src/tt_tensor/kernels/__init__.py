@@ -5,7 +5,18 @@
         y = model(x)          # the same model, on the definitions
 """
 
-from tt_tensor.kernels import elementwise
+from tt_tensor.kernels import elementwise, matmul, reductions, softmax
 from tt_tensor.kernels.table import kernel, names, operations, register, set_default, use
 
-__all__ = ["elementwise", "kernel", "names", "operations", "register", "set_default", "use"]
+__all__ = [
+    "elementwise",
+    "kernel",
+    "matmul",
+    "names",
+    "operations",
+    "reductions",
+    "register",
+    "set_default",
+    "softmax",
+    "use",
+]

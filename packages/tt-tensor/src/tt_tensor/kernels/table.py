@@ -23,9 +23,14 @@ _default: dict[str, Kernel] = {}
 # What `use` chose in this thread and task: operation → function. None: nothing, the usual case.
 _chosen: ContextVar[dict[str, Kernel] | None] = ContextVar("tt_tensor_kernels", default=None)
 
+# Operations that are called so often on small arrays that they look at `plain` before they ask for their kernel.
+_SMALL = ("elementwise", "matmul", "reductions", "softmax")
+# The kernels "numpy" of this wheel, whatever is registered under that name later.
+_own: dict[str, Kernel] = {}
+
 plain = True
-"""True while elementwise operations are NumPy's own everywhere in the process: small operations are called so
-often that they look here before they ask for their kernel. Read it as `table.plain`."""
+"""True while the kernels of all small operations are NumPy's own everywhere in the process: then they skip the
+table, which would cost as much as they do. Read it as `table.plain`."""
 
 _lock = threading.Lock()
 _uses = 0
@@ -35,7 +40,9 @@ def _count_uses(change: int) -> None:
     global plain, _uses
     with _lock:
         _uses += change
-        plain = _uses == 0 and _default.get("elementwise") is _table.get("elementwise", {}).get("numpy")
+        plain = _uses == 0 and all(
+            _default.get(operation) is _own.get(operation) for operation in _SMALL
+        )
 
 
 def register(operation: str, name: str, function: Kernel, *, default: bool = False) -> None:
@@ -44,6 +51,8 @@ def register(operation: str, name: str, function: Kernel, *, default: bool = Fal
     Registering a name again replaces it.
     """
     _table.setdefault(operation, {})[name] = function
+    if name == "numpy":
+        _own.setdefault(operation, function)
     if default or operation not in _default:
         _default[operation] = function
     _count_uses(0)
