@@ -1,0 +1,285 @@
+"""Taking and adding by arrays of positions: take_along_axis, gather, scatter_add, take, masked_fill …"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tt_tensor.errors import DTypeError, IndexingError, ShapeError
+from tt_tensor.function import Function
+from tt_tensor.ops.casting import tensor_of
+from tt_tensor.ops.indexing import GetItem, PutAt, index_of, within_rule
+from tt_tensor.ops.reductions import axes_of
+
+if TYPE_CHECKING:
+    from tt_tensor.tensor import Tensor
+
+__all__ = [
+    "GatheringMethods",
+    "MaskedFill",
+    "ScatterAdd",
+    "TakeAlongAxis",
+    "argwhere",
+    "gather",
+    "index_select",
+    "masked_fill",
+    "masked_select",
+    "narrow",
+    "nonzero",
+    "scatter_add",
+    "take",
+    "take_along_axis",
+]
+
+
+def _integers(index: Any, what: str) -> Any:
+    """`index` as an array of integers. Raises IndexingError if it is none."""
+    array = index_of(index, what)
+    array = np.asarray(array)
+    if array.dtype.kind not in "iu":
+        raise IndexingError(f"{what}: the index holds integers, not {array.dtype}; use x[mask] for a mask")
+    return array
+
+
+def _along(index: Any, axis: int, sizes: tuple[int, ...]) -> tuple[Any, ...]:
+    """The full index in which `index` stands at `axis` and each other axis counts 0, 1, … up to its size."""
+    ndim = len(sizes)
+    return tuple(
+        [
+            index
+            if one == axis
+            else np.arange(size).reshape([-1 if other == one else 1 for other in range(ndim)])
+            for one, size in enumerate(sizes)
+        ]
+    )
+
+
+class TakeAlongAxis(Function):
+    """y[i, j, …] = x[indices[i, j, …], j, …] (for axis 0): dx = zeros, with grad added where it was taken."""
+
+    def __init__(self, indices: Any, axis: int = -1) -> None:
+        self.indices, self.axis = _integers(indices, "take_along_axis"), axis
+
+    def forward(self, x: Any) -> Any:
+        (axis,) = axes_of((self.axis,), x.ndim, "take_along_axis")
+        if self.indices.ndim != x.ndim:
+            raise ShapeError(
+                f"take_along_axis: indices of shape {self.indices.shape} have {self.indices.ndim} axes and the "
+                f"tensor of shape {x.shape} has {x.ndim}; both need the same number"
+            )
+        self.shape, self.at = x.shape, _along(self.indices, axis, x.shape)
+        return x[self.at]
+
+    def backward(self, grad: Any) -> Any:
+        return within_rule(PutAt(self.at, self.shape), grad)
+
+
+class ScatterAdd(Function):
+    """y = x, with y[index[i, j, …], j, …] += src[i, j, …] (for axis 0): dx = grad, dsrc = grad where it went."""
+
+    def __init__(self, index: Any, axis: int = 0) -> None:
+        self.index, self.axis = _integers(index, "scatter_add"), axis
+
+    def forward(self, x: Any, src: Any) -> Any:
+        (axis,) = axes_of((self.axis,), x.ndim, "scatter_add")
+        index, wanted = self.index, self.index.shape
+        if not (index.ndim == x.ndim == src.ndim) or any(
+            size > inside or (one != axis and size > outside)
+            for one, (size, inside, outside) in enumerate(zip(wanted, src.shape, x.shape, strict=True))
+        ):
+            raise ShapeError(
+                f"scatter_add: an index of shape {wanted} reads src of shape {src.shape} and writes along axis "
+                f"{axis} into shape {x.shape}; it must fit into src, and into x along the other axes"
+            )
+        self.at, self.source = _along(index, axis, wanted), src.shape
+        self.cut = None if wanted == src.shape else tuple([slice(size) for size in wanted])
+        return x + within_rule(PutAt(self.at, x.shape), src if self.cut is None else src[self.cut])
+
+    def backward(self, grad: Any) -> Any:
+        dsrc = grad[self.at]
+        return grad, dsrc if self.cut is None else within_rule(PutAt(self.cut, self.source), dsrc)
+
+
+class MaskedFill(Function):
+    """y = value where mask, else x: dx = grad where not mask, dvalue = Σ grad where mask."""
+
+    def __init__(self, mask: Any) -> None:
+        self.mask = np.asarray(mask.array if hasattr(mask, "requires_grad") else mask)
+        if self.mask.dtype.kind != "b":
+            raise DTypeError(
+                f"masked_fill: a mask is bool, not {self.mask.dtype}; compare to make one (m != 0)"
+            )
+
+    def forward(self, x: Any, value: Any) -> Any:
+        y = np.where(self.mask, value, x)
+        if y.dtype == x.dtype:
+            return y
+        if not np.can_cast(y.dtype, x.dtype, "same_kind"):
+            raise DTypeError(
+                f"masked_fill: a {y.dtype} value does not go into a {x.dtype} tensor; use astype() first"
+            )
+        return y.astype(x.dtype)
+
+    def backward(self, grad: Any) -> Any:
+        return np.where(self.mask, 0.0, grad), np.where(self.mask, grad, 0.0) if self.wants(1) else None
+
+
+def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Tensor:
+    """y[i, j, …] = x[indices[i, j, …], j, …] for axis 0, and so for the others (NumPy's function).
+
+    `indices` has as many axes as x; along the others than `axis` the two broadcast. axis None: x flattened.
+    What `argsort(x, axis)` returns, for one, sorts x. Repeated indices add up in the gradient.
+
+    Raises IndexingError for an index out of range or not of integers, ShapeError where the shapes do not fit.
+    """
+    x = tensor_of(x)
+    return TakeAlongAxis(indices, 0)(x.reshape(-1)) if axis is None else TakeAlongAxis(indices, axis)(x)
+
+
+def gather(x: Any, index: Any, axis: Any) -> Tensor:
+    """y[i, j, …] = x[index[i, j, …], j, …] for axis 0, and so for the others (PyTorch's function).
+
+    The result has the shape of `index`, which may be smaller than x along the other axes. Both orders are
+    understood, gather(x, index, axis) and PyTorch's gather(x, axis, index): an axis is a plain int.
+
+    Raises IndexingError for an index out of range or not of integers, ShapeError for one that is too large.
+    """
+    if index.__class__ is int and axis.__class__ is not int:
+        index, axis = axis, index
+    x, index = tensor_of(x), _integers(index, "gather")
+    (axis,) = axes_of((axis,), x.ndim, "gather")
+    if index.ndim != x.ndim or any(
+        size > there
+        for one, (size, there) in enumerate(zip(index.shape, x.shape, strict=True))
+        if one != axis
+    ):
+        raise ShapeError(
+            f"gather: an index of shape {index.shape} does not fit into shape {x.shape}; it needs {x.ndim} axes, and "
+            f"no more than x along each but axis {axis}"
+        )
+    cut = tuple([slice(None if one == axis else size) for one, size in enumerate(index.shape)])
+    if any(
+        size != there
+        for one, (size, there) in enumerate(zip(index.shape, x.shape, strict=True))
+        if one != axis
+    ):
+        x = x[cut]
+    return TakeAlongAxis(index, axis)(x)
+
+
+def _scatter_arguments(index: Any, src: Any, axis: Any) -> tuple[Any, Any, Any]:
+    """The arguments in this order, also when they come in PyTorch's (axis, index, src)."""
+    return (src, axis, index) if index.__class__ is int and axis.__class__ is not int else (index, src, axis)
+
+
+def scatter_add(x: Any, index: Any, src: Any, axis: Any = 0) -> Tensor:
+    """x with src[i, j, …] added at [index[i, j, …], j, …] (for axis 0, and so for the others); PyTorch's function.
+
+    Repeated indices add up. src may be larger than index: what the index does not reach is not added. Both orders
+    are understood, scatter_add(x, index, src, axis) and PyTorch's scatter_add(x, axis, index, src).
+
+    Raises IndexingError for an index out of range or not of integers, ShapeError where the shapes do not fit.
+    """
+    index, src, axis = _scatter_arguments(index, src, axis)
+    return ScatterAdd(index, axis)(tensor_of(x), tensor_of(src))
+
+
+def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
+    """The slices of x at `indices` (of any shape) along `axis`; axis None: the elements of x flattened.
+
+    (…, n, …) with indices of shape (i, j) becomes (…, i, j, …). Raises IndexingError for one out of range.
+    """
+    x = tensor_of(x)
+    index = _integers(indices, "take")
+    if axis is None:
+        return GetItem(index)(x.reshape(-1))
+    (axis,) = axes_of((axis,), x.ndim, "take")
+    return GetItem(index if axis == 0 else (*[slice(None)] * axis, index))(x)
+
+
+def index_select(x: Any, axis: int, index: Any) -> Tensor:
+    """The slices of x at a one-dimensional `index` along `axis`; PyTorch's word, and order, for `take`."""
+    if (ndim := _integers(index, "index_select").ndim) > 1:
+        raise ShapeError(f"index_select: the index has one axis, not {ndim}; use take() or gather()")
+    return take(x, index, axis)
+
+
+def narrow(x: Any, axis: int, start: int, length: int) -> Tensor:
+    """x[start : start + length] along `axis`: a view (PyTorch's function).
+
+    Raises IndexingError if that reaches beyond the axis.
+    """
+    x = tensor_of(x)
+    (axis,) = axes_of((axis,), x.ndim, "narrow")
+    first = start + x.shape[axis] if start < 0 else start
+    if not 0 <= first <= first + length <= x.shape[axis]:
+        raise IndexingError(f"narrow: {length} from {start} reaches beyond axis {axis} of shape {x.shape}")
+    return GetItem((*[slice(None)] * axis, slice(first, first + length)))(x)
+
+
+def masked_fill(x: Any, mask: Any, value: Any) -> Tensor:
+    """`value` where `mask` is True, else x; the dtype stays x's, the shapes broadcast.
+
+    Raises DTypeError for a mask that is not bool, or a value of a kind that x does not hold (-inf and integers).
+    """
+    return MaskedFill(mask)(tensor_of(x), value)
+
+
+def masked_select(x: Any, mask: Any) -> Tensor:
+    """The elements of x where `mask` is True, along one axis: x[mask], mask and x broadcast against each other."""
+    x = tensor_of(x)
+    mask = tensor_of(mask)
+    if mask.dtype.kind != "b":
+        raise DTypeError(f"masked_select: a mask is bool, not {mask.dtype}; compare to make one (m != 0)")
+    try:
+        shape = np.broadcast_shapes(x.shape, mask.shape)
+    except ValueError as error:
+        raise ShapeError(
+            f"masked_select: a mask of shape {mask.shape} does not fit shape {x.shape}"
+        ) from error
+    return x.broadcast_to(shape)[mask.broadcast_to(shape)]
+
+
+def nonzero(x: Any) -> tuple[Tensor, ...]:
+    """Where x is not 0: one tensor of positions for each axis, so that x[nonzero(x)] are the elements (NumPy).
+
+    PyTorch's matrix of positions is `argwhere`. Raises ShapeError for shape ().
+    """
+    from tt_tensor.tensor import wrap
+
+    x = tensor_of(x)
+    if x.ndim == 0:
+        raise ShapeError("nonzero: a tensor of shape () has no axis to count along; reshape it to (1,)")
+    return tuple([wrap(positions) for positions in x.array.nonzero()])
+
+
+def argwhere(x: Any) -> Tensor:
+    """Where x is not 0, as a matrix (number of such elements, number of axes) of positions."""
+    from tt_tensor.tensor import wrap
+
+    return wrap(np.argwhere(tensor_of(x).array))
+
+
+class GatheringMethods:
+    """Taking and adding by positions, as methods of a Tensor."""
+
+    take_along_axis = take_along_axis
+    gather = gather
+    scatter_add = scatter_add
+    take = take
+    index_select = index_select
+    narrow = narrow
+    masked_fill = masked_fill
+    masked_select = masked_select
+    nonzero = nonzero
+    argwhere = argwhere
+
+    def scatter_add_(self, index: Any, src: Any, axis: Any = 0) -> Tensor:
+        """`scatter_add` in place."""
+        index, src, axis = _scatter_arguments(index, src, axis)
+        return ScatterAdd(index, axis).in_place(self, tensor_of(src))  # type: ignore[arg-type]
+
+    def masked_fill_(self, mask: Any, value: Any) -> Tensor:
+        """`masked_fill` in place."""
+        return MaskedFill(mask).in_place(self, value)  # type: ignore[arg-type]
