@@ -25,6 +25,8 @@ from tt_tensor.ops.statistics import *
 from tt_tensor.creation import *
 from tt_tensor.random import *
 from tt_tensor.dtypes import *
+from tt_tensor.dlpack import *
+from tt_tensor.printing import printoptions
 from tt_tensor import errors, kernels, memory, recorder
 from tt_tensor.errors import *
 

@@ -50,6 +50,11 @@ _SUPPORTED = frozenset(
 )
 
 
+def is_supported(dtype: np.dtype[Any]) -> bool:
+    """Whether a Tensor holds `dtype`."""
+    return dtype in _SUPPORTED
+
+
 def check_dtype(dtype: Any, what: str = "Tensor") -> np.dtype[Any]:
     """`dtype` as a NumPy dtype, in the machine's byte order.
 
@@ -58,7 +63,9 @@ def check_dtype(dtype: Any, what: str = "Tensor") -> np.dtype[Any]:
     try:
         found = np.dtype(dtype).newbyteorder("=")
     except TypeError as error:
-        raise DTypeError(f"{what}: {dtype!r} is not a dtype; use one of float32, float64, int64, bool …") from error
+        raise DTypeError(
+            f"{what}: {dtype!r} is not a dtype; use one of float32, float64, int64, bool …"
+        ) from error
     if found not in _SUPPORTED:
         raise DTypeError(
             f"{what}: dtype {found} is not supported; a Tensor holds float16, float32, float64, "

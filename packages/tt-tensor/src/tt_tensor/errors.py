@@ -9,6 +9,7 @@ from __future__ import annotations
 __all__ = [
     "ArgumentError",
     "AxisError",
+    "DLPackError",
     "DTypeError",
     "GradientError",
     "InPlaceError",
@@ -49,6 +50,10 @@ class GradientError(TTError, RuntimeError):
 
 class InPlaceError(TTError, RuntimeError):
     """A value that a rule still needs was overwritten, or must not be."""
+
+
+class DLPackError(TTError, BufferError):
+    """Memory cannot be shared with another library; a BufferError, as the array API standard wants."""
 
 
 class MissingWheelError(TTError, ImportError):

@@ -43,7 +43,7 @@ _options: ContextVar[Options] = ContextVar("tt_tensor_printing", default=_STANDA
 
 @contextmanager
 def printoptions(**changes: int) -> Iterator[Options]:
-    """Show more or less inside the block: `precision`, `threshold`, `edgeitems`, `linewidth` (4, 1000, 3, 80).
+    """Show more or less in the block: `precision`, `threshold`, `edgeitems`, `linewidth` (4, 1000, 3, 80).
 
     Raises ArgumentError for another name or a negative value, DTypeError for what is no integer.
     """

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tt_tensor.function import Function
     from tt_tensor.tensor import Tensor
 
-__all__ = ["Recorder", "active", "install"]
+__all__ = ["Recorder", "active", "install", "recording"]
 
 
 class Recorder(Protocol):
@@ -29,9 +29,10 @@ class Recorder(Protocol):
         """Called before an in-place write. Raises InPlaceError where it must not happen (a leaf that
         collects a gradient); returns True if the write will be recorded."""
 
-    def backward(
-        self, tensor: Tensor, gradient: Any, retain_graph: bool | None, create_graph: bool
-    ) -> None:
+    def recording(self) -> bool:
+        """Whether it records right now, in this thread and task (`no_grad` says no)."""
+
+    def backward(self, tensor: Tensor, gradient: Any, retain_graph: bool | None, create_graph: bool) -> None:
         """`Tensor.backward`: send `gradient` back from `tensor` into the `.grad` of the leaves."""
 
 
@@ -44,3 +45,11 @@ def install(recorder: Recorder | None) -> Recorder | None:
     global active
     before, active = active, recorder
     return before
+
+
+def recording() -> bool:
+    """Whether an operation applied now, in this thread and task, would be recorded."""
+    if active is None:
+        return False
+    asked = getattr(active, "recording", None)  # a recorder that never pauses need not say so
+    return asked is None or bool(asked())

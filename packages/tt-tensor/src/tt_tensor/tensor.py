@@ -193,7 +193,9 @@ class Tensor(
         return call_function(func, types, args, kwargs)
 
     def __dlpack__(self, **kwargs: Any) -> Any:
-        return self.array.__dlpack__(**kwargs)
+        from tt_tensor.dlpack import export
+
+        return export(self.array, kwargs)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return self.array.__dlpack_device__()

@@ -234,6 +234,9 @@ class _Refuse:
     def before_write(self, target: Tensor) -> bool:
         raise RuleError("a rule wrote into a Tensor in place; rules are pure")
 
+    def recording(self) -> bool:
+        return True
+
     def backward(self, *args: Any) -> None:
         raise RuleError("a rule called backward")
 
