@@ -54,7 +54,8 @@ def inspect(name: str, folder: Path) -> None:
     """Wheel: all that is in src, the licence, the type marker. Sdist: licence, README and tests too."""
     wheel, sdist = built(name)
     package = name.replace("-", "_")
-    run("check-wheel-contents", "--package", folder / "src" / package, wheel)
+    config = folder / "pyproject.toml"
+    run("check-wheel-contents", "--config", config, "--package", folder / "src" / package, wheel)
     with zipfile.ZipFile(wheel) as archive:
         inside = archive.namelist()
     with tarfile.open(sdist) as archive:
@@ -115,10 +116,10 @@ def main() -> None:
     if os.environ.get("UV_CACHE_DIR"):  # a cache of tox's own: a rebuilt wheel has its old name and version
         run("uv", "cache", "clean", "--quiet", *members())
     build(DIST)
+    siblings()
     run("twine", "check", "--strict", *(path for name in members() for path in built(name)))
     for name, folder in members().items():
         inspect(name, folder)
-    siblings()
     return None
 
 
