@@ -14,6 +14,7 @@ from tt_tensor.ops.gathering import *
 from tt_tensor.ops.indexing import *
 from tt_tensor.ops.joining import *
 from tt_tensor.ops.linalg import *
+from tt_tensor.ops.logic import *
 from tt_tensor.ops.padding import *
 from tt_tensor.ops.pointwise import *
 from tt_tensor.ops.reductions import *

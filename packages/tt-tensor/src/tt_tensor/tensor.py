@@ -20,8 +20,10 @@ from tt_tensor.ops.arithmetic import ArithmeticMethods
 from tt_tensor.ops.compare import CompareMethods
 from tt_tensor.ops.gathering import GatheringMethods
 from tt_tensor.ops.indexing import IndexingMethods
+from tt_tensor.ops.inplace import InPlaceMethods
 from tt_tensor.ops.joining import JoiningMethods
 from tt_tensor.ops.linalg import LinalgMethods
+from tt_tensor.ops.logic import LogicMethods
 from tt_tensor.ops.pointwise import PointwiseMethods
 from tt_tensor.ops.reductions import ReductionMethods
 from tt_tensor.ops.scan import ScanMethods
@@ -35,6 +37,8 @@ __all__ = ["Tensor", "as_array", "as_tensor", "from_numpy", "tensor"]
 
 class Tensor(
     ArithmeticMethods,
+    InPlaceMethods,
+    LogicMethods,
     CompareMethods,
     PointwiseMethods,
     ReductionMethods,

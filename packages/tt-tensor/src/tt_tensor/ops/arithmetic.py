@@ -1,19 +1,51 @@
-"""Arithmetic: + - * / ** and their rules. Operands broadcast; `Function.gradients` undoes that."""
+"""Arithmetic: + - * / ** // % and their rules. Operands broadcast; `Function.gradients` undoes that."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tt_tensor.errors import ArgumentError
 from tt_tensor.function import Function
 from tt_tensor.kernels import table
 from tt_tensor.kernels.elementwise import binary, unary
+from tt_tensor.ops.plain import raw
 
 if TYPE_CHECKING:
     from tt_tensor.tensor import Tensor
 
-__all__ = ["Add", "ArithmeticMethods", "Div", "Mul", "Neg", "Sub", "add", "div", "mul", "neg", "sub"]
+__all__ = [
+    "Add",
+    "ArithmeticMethods",
+    "Div",
+    "FloorDivide",
+    "Mul",
+    "Neg",
+    "Positive",
+    "Pow",
+    "Remainder",
+    "Sub",
+    "add",
+    "div",
+    "divide",
+    "floor_divide",
+    "mul",
+    "multiply",
+    "neg",
+    "negative",
+    "positive",
+    "pow",
+    "power",
+    "remainder",
+    "sub",
+    "subtract",
+    "true_divide",
+]
+
+SCALARS = (int, float, bool)
+"""The Python types that NumPy promotes weakly; they come into forward as they are."""
 
 
 class Add(Function):
@@ -69,32 +101,175 @@ class Neg(Function):
         return -grad
 
 
-def add(x: Any, y: Any) -> Tensor:
-    """x + y, element by element, with broadcasting.
+class Positive(Function):
+    """z = +x, a copy."""
+
+    def forward(self, x: Any) -> Any:
+        return unary(np.positive, x)
+
+    def backward(self, grad: Any) -> Any:
+        return grad
+
+
+class Pow(Function):
+    """z = xᵖ: dx = grad · p · xᵖ⁻¹, and 0 where p = 0; dp = grad · z · ln x, and 0 where x = 0 <= p."""
+
+    def forward(self, x: Any, p: Any) -> Any:
+        self.x, self.p = x, p
+        try:
+            z = x**p if table.plain else binary(np.power, x, p)
+        except ValueError as error:
+            if "negative integer power" not in str(error):
+                raise
+            raise ArgumentError(
+                "Pow: integers to a negative integer power are no integers; use astype('float32') first"
+            ) from error
+        # Only the rule of the exponent needs the result, and a number has no gradient.
+        self.z = None if p.__class__ in SCALARS else z
+        return z
+
+    def backward(self, grad: Any) -> Any:
+        dx = dp = None
+        if self.wants(0) and getattr(self.x, "dtype", grad.dtype).kind == "f":
+            dx = self._base(grad)
+        if self.z is not None and self.wants(1) and self.p.dtype.kind == "f":
+            dp = self._exponent(grad)
+        return dx, dp
+
+    def _base(self, grad: Any) -> Any:
+        x, p = self.x, self.p
+        if p.__class__ in SCALARS:
+            if p == 0:
+                return np.zeros_like(grad)
+            if p == 1:
+                return grad
+            return grad * (2 * x) if p == 2 else grad * (p * x ** (p - 1))
+        if x.__class__ in SCALARS:
+            return None
+        if p.dtype.kind != "f":
+            p = raw(p).astype(x.dtype)
+        # 0 · x⁻¹ is no number where x⁻¹ is none; there 0 · x⁰ stands for it.
+        lone = np.equal(raw(p), 0) & ~(np.abs(raw(x)) >= np.finfo(x.dtype).tiny)
+        q = np.where(lone, 0.0, p - 1) if lone.any() else p - 1
+        return grad * (p * x**q)
+
+    def _exponent(self, grad: Any) -> Any:
+        x, p = self.x, self.p
+        base = raw(x)
+        zero = np.equal(base, 0)
+        if x.__class__ in SCALARS:
+            log: Any = math.log(x) if x > 0 else (-1.0 if x == 0 else math.nan)
+        else:
+            # The logarithm of 0 (which counts only by its sign) and of negative numbers, without warnings.
+            positive = base > 0
+            log = np.log(x if positive.all() else np.where(positive, x, math.nan))
+            if zero.any():
+                log = np.where(zero, -1.0, log)
+        dp = grad * (self.z * log)
+        return np.where(zero & (raw(p) >= 0), 0.0, dp) if zero.any() else dp
+
+
+class FloorDivide(Function):
+    """z = ⌊x / y⌋: constant between its steps, so the gradient is 0."""
+
+    def forward(self, x: Any, y: Any) -> Any:
+        return binary(np.floor_divide, x, y)
+
+    def backward(self, grad: Any) -> Any:
+        zero = np.zeros_like(grad)
+        return zero, zero
+
+
+class Remainder(Function):
+    """z = x - y · ⌊x / y⌋: dx = grad, dy = -grad · ⌊x / y⌋."""
+
+    def forward(self, x: Any, y: Any) -> Any:
+        self.x, self.y = x, y
+        return binary(np.remainder, x, y)
+
+    def backward(self, grad: Any) -> Any:
+        if not self.wants(1) or self.y.__class__ in SCALARS:
+            return grad, None
+        # Constant between its steps, at every order.
+        return grad, -grad * np.floor_divide(raw(self.x), raw(self.y))
+
+
+def add(x: Any, y: Any, *, alpha: Any = 1) -> Tensor:
+    """x + alpha · y, element by element, with broadcasting. (alpha is PyTorch's.)
 
     Raises ShapeError where the shapes do not broadcast.
     """
-    return Add()(x, y)
+    return Add()(x, y) if alpha == 1 else Add()(x, Mul()(y, alpha))
 
 
-def sub(x: Any, y: Any) -> Tensor:
-    """x - y, element by element, with broadcasting."""
-    return Sub()(x, y)
+def sub(x: Any, y: Any, *, alpha: Any = 1) -> Tensor:
+    """x - alpha · y, element by element, with broadcasting.
+
+    Raises ShapeError where the shapes do not broadcast, DTypeError for two bools (use ^).
+    """
+    return Sub()(x, y) if alpha == 1 else Sub()(x, Mul()(y, alpha))
 
 
 def mul(x: Any, y: Any) -> Tensor:
-    """x · y, element by element, with broadcasting."""
+    """x · y, element by element, with broadcasting.
+
+    Raises ShapeError where the shapes do not broadcast.
+    """
     return Mul()(x, y)
 
 
 def div(x: Any, y: Any) -> Tensor:
-    """x / y, element by element, with broadcasting; integers give floats, as in NumPy."""
+    """x / y, element by element, with broadcasting; integers give floats, as in NumPy.
+
+    Raises ShapeError where the shapes do not broadcast.
+    """
     return Div()(x, y)
 
 
 def neg(x: Any) -> Tensor:
-    """-x."""
+    """-x. Raises DTypeError for bool (use ~)."""
     return Neg()(x)
+
+
+def positive(x: Any) -> Tensor:
+    """+x: a copy. Raises DTypeError for bool."""
+    return Positive()(x)
+
+
+def pow(x: Any, exponent: Any) -> Tensor:
+    """x ** exponent, element by element, with broadcasting; 0 ** 0 is 1.
+
+    Gradient of x: exponent · x^(exponent - 1), right for negative x with whole exponents, 0 where the exponent
+    is 0. Gradient of the exponent: x^exponent · ln x, 0 where x = 0 and the exponent is not negative, NaN where
+    x is negative.
+
+    Raises ShapeError where the shapes do not broadcast, ArgumentError for integers to a negative integer power.
+    """
+    return Pow()(x, exponent)
+
+
+def floor_divide(x: Any, y: Any) -> Tensor:
+    """x // y = ⌊x / y⌋, element by element, with broadcasting: rounded down, as in Python. Its gradient is 0.
+
+    Integers stay integers; an integer divided by 0 gives 0 and NumPy's warning.
+    Raises ShapeError where the shapes do not broadcast.
+    """
+    return FloorDivide()(x, y)
+
+
+def remainder(x: Any, y: Any) -> Tensor:
+    """x % y = x - y · ⌊x / y⌋, element by element, with broadcasting: of the sign of y, as in Python.
+
+    Gradient: 1 to x, -⌊x / y⌋ to y. Raises ShapeError where the shapes do not broadcast.
+    """
+    return Remainder()(x, y)
+
+
+subtract = sub
+multiply = mul
+divide = true_divide = div
+negative = neg
+power = pow
 
 
 class ArithmeticMethods:
@@ -136,6 +311,39 @@ class ArithmeticMethods:
     def __itruediv__(self, other: Any) -> Tensor:
         return Div().in_place(self, other)
 
+    def __pow__(self, other: Any) -> Tensor:
+        return Pow()(self, other)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return Pow()(other, self)
+
+    def __ipow__(self, other: Any) -> Tensor:
+        return Pow().in_place(self, other)
+
+    def __floordiv__(self, other: Any) -> Tensor:
+        return FloorDivide()(self, other)
+
+    def __rfloordiv__(self, other: Any) -> Tensor:
+        return FloorDivide()(other, self)
+
+    def __ifloordiv__(self, other: Any) -> Tensor:
+        return FloorDivide().in_place(self, other)
+
+    def __mod__(self, other: Any) -> Tensor:
+        return Remainder()(self, other)
+
+    def __rmod__(self, other: Any) -> Tensor:
+        return Remainder()(other, self)
+
+    def __imod__(self, other: Any) -> Tensor:
+        return Remainder().in_place(self, other)
+
+    def __divmod__(self, other: Any) -> tuple[Tensor, Tensor]:
+        return FloorDivide()(self, other), Remainder()(self, other)
+
+    def __rdivmod__(self, other: Any) -> tuple[Tensor, Tensor]:
+        return FloorDivide()(other, self), Remainder()(other, self)
+
     def __neg__(self) -> Tensor:
         return Neg()(self)
 
@@ -145,5 +353,9 @@ class ArithmeticMethods:
     add = add
     sub = subtract = sub
     mul = multiply = mul
-    div = divide = div
+    div = divide = true_divide = div
     neg = negative = neg
+    positive = positive
+    pow = power = pow
+    floor_divide = floor_divide
+    remainder = remainder

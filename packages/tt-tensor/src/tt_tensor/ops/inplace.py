@@ -1,0 +1,141 @@
+"""PyTorch's in-place methods, add_ to copy_: the operation of the same name, written into the tensor's memory.
+
+Each goes through `Function.in_place`, so that every write is counted and a recorder sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tt_tensor.function import Function
+from tt_tensor.ops.arithmetic import SCALARS, Add, Div, FloorDivide, Mul, Neg, Pow, Remainder, Sub
+from tt_tensor.ops.compare import Clip, clip_bounds
+from tt_tensor.ops.pointwise import (
+    Abs,
+    Ceil,
+    Cos,
+    Erf,
+    Exp,
+    Expm1,
+    Floor,
+    Log,
+    Log1p,
+    Log2,
+    Log10,
+    Reciprocal,
+    Round,
+    Rsqrt,
+    Sigmoid,
+    Sign,
+    Sin,
+    Sqrt,
+    Square,
+    Tanh,
+    Trunc,
+)
+
+if TYPE_CHECKING:
+    from tt_tensor.tensor import Tensor
+
+__all__ = ["InPlaceMethods", "Overwrite"]
+
+
+class Overwrite(Function):
+    """z = value, repeated to x's shape: what x was gets no gradient, the value gets all of it."""
+
+    def forward(self, x: Any, value: Any) -> Any:
+        if value.__class__ in SCALARS:
+            value = np.asarray(value, np.result_type(x.dtype, value))
+        return np.broadcast_to(value, x.shape)
+
+    def backward(self, grad: Any) -> Any:
+        return np.zeros_like(grad), grad
+
+
+def _written(function: type[Function], formula: str) -> Callable[[Any], Tensor]:
+    """The method that applies `function` in place."""
+
+    def method(self: Any) -> Tensor:
+        return function().in_place(self)
+
+    method.__doc__ = formula
+    return method
+
+
+class InPlaceMethods:
+    """The in-place methods of a Tensor. Each returns the tensor itself.
+
+    All raise ShapeError where the result does not fit into the tensor, DTypeError where it would lose its kind
+    (a float in an integer tensor), and InPlaceError for memory that must not be written.
+    """
+
+    def add_(self, other: Any, *, alpha: Any = 1) -> Tensor:
+        """x += alpha · other."""
+        return Add().in_place(self, other if alpha == 1 else Mul()(other, alpha))
+
+    def sub_(self, other: Any, *, alpha: Any = 1) -> Tensor:
+        """x -= alpha · other."""
+        return Sub().in_place(self, other if alpha == 1 else Mul()(other, alpha))
+
+    def mul_(self, other: Any) -> Tensor:
+        """x *= other."""
+        return Mul().in_place(self, other)
+
+    def div_(self, other: Any) -> Tensor:
+        """x /= other."""
+        return Div().in_place(self, other)
+
+    def pow_(self, exponent: Any) -> Tensor:
+        """x **= exponent."""
+        return Pow().in_place(self, exponent)
+
+    def floor_divide_(self, other: Any) -> Tensor:
+        """x //= other."""
+        return FloorDivide().in_place(self, other)
+
+    def remainder_(self, other: Any) -> Tensor:
+        """x %= other."""
+        return Remainder().in_place(self, other)
+
+    def clip_(self, min: Any = None, max: Any = None) -> Tensor:
+        """x = min(max(x, low), high). Raises ArgumentError if both bounds are None."""
+        return Clip().in_place(self, *clip_bounds(min, max))
+
+    def copy_(self, values: Any) -> Tensor:
+        """x = values, broadcast to x's shape."""
+        return Overwrite().in_place(self, values)
+
+    def fill_(self, value: Any) -> Tensor:
+        """x = value, a number or of shape ()."""
+        return Overwrite().in_place(self, value)
+
+    def zero_(self) -> Tensor:
+        """x = 0."""
+        return Overwrite().in_place(self, 0)
+
+    clamp_ = clip_
+    neg_ = _written(Neg, "x = -x.")
+    abs_ = _written(Abs, "x = |x|.")
+    sign_ = _written(Sign, "x = -1, 0 or 1.")
+    square_ = _written(Square, "x = x².")
+    reciprocal_ = _written(Reciprocal, "x = 1 / x.")
+    sqrt_ = _written(Sqrt, "x = √x.")
+    rsqrt_ = _written(Rsqrt, "x = 1 / √x.")
+    exp_ = _written(Exp, "x = eˣ.")
+    expm1_ = _written(Expm1, "x = eˣ - 1.")
+    log_ = _written(Log, "x = ln x.")
+    log2_ = _written(Log2, "x = log₂ x.")
+    log10_ = _written(Log10, "x = log₁₀ x.")
+    log1p_ = _written(Log1p, "x = ln(1 + x).")
+    sin_ = _written(Sin, "x = sin x.")
+    cos_ = _written(Cos, "x = cos x.")
+    tanh_ = _written(Tanh, "x = tanh x.")
+    sigmoid_ = _written(Sigmoid, "x = 1 / (1 + e⁻ˣ).")
+    erf_ = _written(Erf, "x = erf x.")
+    floor_ = _written(Floor, "x = ⌊x⌋.")
+    ceil_ = _written(Ceil, "x = ⌈x⌉.")
+    round_ = _written(Round, "x to the nearest integer, halves to the even one.")
+    trunc_ = _written(Trunc, "x without its fraction.")
