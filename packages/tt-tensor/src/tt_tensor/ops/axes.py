@@ -18,7 +18,7 @@ __all__ = ["AxisMethods", "Transpose", "matrix_transpose", "moveaxis", "permute"
 class Transpose(Function):
     """y[i_axes[0], i_axes[1], …] = x[i_0, i_1, …] (axes reversed without `axes`): dx = grad, put back in order."""
 
-    def __init__(self, axes: tuple[int, ...] | None = None) -> None:
+    def __init__(self, axes: Any = None) -> None:
         self.axes = axes
 
     def forward(self, x: Any) -> Any:

@@ -77,9 +77,8 @@ def _index_part(part: Any, what: str) -> Any:
 
 def select(x: Any, index: Any) -> Any:
     """x[index] for a plain index, as an array (of shape () where NumPy would give a scalar) or a Tensor."""
-    if index.__class__ is np.ndarray and index.dtype.kind == "i" and x.__class__ is np.ndarray:
-        if x.flags.c_contiguous and x.ndim:
-            return x.take(index, 0)  # the rows of a table: twice as fast as x[index]
+    if index.__class__ is np.ndarray and index.dtype.kind == "i" and x.__class__ is np.ndarray and x.ndim:
+        return x.take(index, 0) if x.flags.c_contiguous else x[index]  # rows: take is twice as fast
     y = x[index]
     if isinstance(y, np.generic):
         y = x[
@@ -133,12 +132,13 @@ def _positions(index: Any, shape: tuple[int, ...]) -> Any:
                 steps = np.arange(math.prod(shape[:before])) * (shape[before] * after)
                 flat = steps[:, None, None] + flat
             return flat.reshape(*shape[:before], *ids.shape, *shape[before + 1 :])
-        if len(parts) == len(shape) and all(part.__class__ is np.ndarray and part.ndim for part in parts):
-            if all(part.dtype.kind == "i" for part in parts):
-                flat = 0
-                for ids, size in zip(parts, shape, strict=True):
-                    flat = flat * size + _from_front(ids, size)
-                return flat
+        if len(parts) == len(shape) and all(
+            part.__class__ is np.ndarray and part.ndim and part.dtype.kind == "i" for part in parts
+        ):
+            flat: Any = 0
+            for ids, size in zip(parts, shape, strict=True):
+                flat = flat * size + _from_front(ids, size)
+            return flat
     return np.arange(math.prod(shape)).reshape(shape)[index]
 
 

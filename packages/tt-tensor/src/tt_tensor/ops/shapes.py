@@ -90,12 +90,14 @@ def view(x: Any, *shape: Any) -> Tensor:
     y = Reshape(_sizes(shape))(x)
     array = x.array
     # The base of a view is the array that it was cut from, or that array's own base; a copy has another.
-    if y.size and y.array is not array and y.array.base is not array:
-        if array.base is None or y.array.base is not array.base:
-            raise ShapeError(
-                f"view: the elements of shape {x.shape} with strides {x.strides} cannot be walked as {y.shape} "
-                "without moving them; use reshape(), which copies where it must, or contiguous().view(…)"
-            )
+    shares = (
+        y.array is array or y.array.base is array or (array.base is not None and y.array.base is array.base)
+    )
+    if y.size and not shares:
+        raise ShapeError(
+            f"view: the elements of shape {x.shape} with strides {x.strides} cannot be walked as {y.shape} "
+            "without moving them; use reshape(), which copies where it must, or contiguous().view(…)"
+        )
     return y
 
 

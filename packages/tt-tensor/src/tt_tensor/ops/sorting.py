@@ -6,7 +6,7 @@ in descending.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -29,7 +29,7 @@ def _raw(x: Any) -> Any:
 
 def _order(x: Any, axis: int, descending: bool, stable: bool) -> Any:
     """The positions along `axis` in sorted order; equal elements keep theirs if `stable`."""
-    kind = "stable" if stable else None
+    kind: Literal["stable"] | None = "stable" if stable else None
     if not descending:
         return np.argsort(x, axis, kind=kind)
     # Backwards from the back: so the first of equal elements stays first.
