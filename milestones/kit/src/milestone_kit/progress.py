@@ -48,11 +48,12 @@ class Progress:
         self._started = self._shown = self._clock()
         if self.screen.live:
             from rich.progress import BarColumn, Progress, TextColumn
+            from rich.table import Column
 
             self._rich = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(bar_width=24),
-                TextColumn("{task.fields[note]}"),
+                TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True, overflow="ellipsis")),
                 console=self.screen.console,
                 auto_refresh=False,
             )
