@@ -25,7 +25,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tt_tensor import memory, recorder
-from tt_tensor.errors import DTypeError, GradientError, IndexingError, InPlaceError, ShapeError, TTError
+from tt_tensor.errors import (
+    ArgumentError,
+    DTypeError,
+    GradientError,
+    IndexingError,
+    InPlaceError,
+    ShapeError,
+    TTError,
+)
 
 __all__ = ["Function", "unbroadcast"]
 
@@ -85,7 +93,7 @@ class Function:
                 output = self.forward(
                     *[x.array if isinstance(x, Tensor) else operand(self, x) for x in inputs]
                 )
-        except (ValueError, IndexError, TypeError) as error:
+        except (ValueError, IndexError, TypeError, OverflowError) as error:
             if isinstance(error, TTError):
                 raise
             raise explain(self, inputs, error) from error
@@ -110,7 +118,7 @@ class Function:
         try:
             arrays = [x.array if isinstance(x, Tensor) else operand(self, x) for x in others]
             output = np.asarray(self.forward(before, *arrays))
-        except (ValueError, IndexError, TypeError) as error:
+        except (ValueError, IndexError, TypeError, OverflowError) as error:
             if isinstance(error, TTError):
                 raise
             raise explain(self, self.inputs, error) from error
@@ -193,14 +201,14 @@ def operand(function: Function, x: Any, alone: bool = False) -> Any:
 
 def explain(function: Function, inputs: tuple[Any, ...], error: Exception) -> TTError:
     """A typed error that names the op and the shapes, for one that NumPy raised inside forward."""
-    kinds = ", ".join(
-        f"{x.shape} {x.dtype}" if hasattr(x, "dtype") else type(x).__name__ for x in inputs
-    )
+    kinds = ", ".join(f"{x.shape} {x.dtype}" if hasattr(x, "dtype") else type(x).__name__ for x in inputs)
     message = f"{type(function).__name__} of {kinds}: {error}"
     if isinstance(error, IndexError):
         return IndexingError(message)
     if isinstance(error, TypeError):
         return DTypeError(message)
+    if isinstance(error, OverflowError):  # a Python integer that the dtype cannot hold
+        return ArgumentError(message)
     return ShapeError(message)
 
 

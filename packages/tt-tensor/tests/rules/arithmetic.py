@@ -41,7 +41,9 @@ def remainder_cases():
         whole = np.random.default_rng(seed).integers(-3, 4, np.abs(shape) if shape else None)
         quotient = np.asarray(whole + sample(np.shape(whole), seed, 0.1, 0.9))
         for divisor in (1.5, -0.7, 1):
-            cases.append(Case(f"{quotient.shape} % {divisor}", make, (np.asarray(quotient * divisor), divisor)))
+            cases.append(
+                Case(f"{quotient.shape} % {divisor}", make, (np.asarray(quotient * divisor), divisor))
+            )
         divisors = np.asarray(sample(quotient.shape, seed + 50, 0.5, 2.0))
         cases.append(Case(f"{quotient.shape} % array", make, (np.asarray(quotient * divisors), divisors)))
     x = np.array([[2.3], [-1.1], [0.4]])

@@ -51,7 +51,11 @@ def clip_cases():
     low, high = sample((4,), 21, -1.9, -0.5), sample((3, 1), 22, 0.45, 1.7)
     cases += [
         Case("tensor bounds", make, (x, low, high)),
-        Case("tensor bounds of x's shape", make, (x, sample((3, 4), 23, -2.1, 0.1), sample((3, 4), 24, 0.2, 1.9))),
+        Case(
+            "tensor bounds of x's shape",
+            make,
+            (x, sample((3, 4), 23, -2.1, 0.1), sample((3, 4), 24, 0.2, 1.9)),
+        ),
         Case("low above high", make, (x, high, low)),
         Case("low only", make, (x, low, None)),
         Case("high only", make, (x, None, high)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from tt_tensor.kernels import table
 __all__ = ["binary", "loops", "numpy", "unary"]
 
 
-def loops(ufunc: np.ufunc, *arrays: Any) -> Any:
+def loops(ufunc: Callable[..., Any], *arrays: Any) -> Any:
     """out[i, j, …] = f(a[i, j, …], b[i, j, …], …), one element after the other."""
     if any(hasattr(array, "requires_grad") for array in arrays):
         return ufunc(*arrays)  # a Tensor answers the ufunc itself, and comes back here as an array
@@ -25,7 +26,7 @@ def loops(ufunc: np.ufunc, *arrays: Any) -> Any:
     return out
 
 
-def numpy(ufunc: np.ufunc, *arrays: Any) -> Any:
+def numpy(ufunc: Callable[..., Any], *arrays: Any) -> Any:
     """The same, by NumPy's own loops in C."""
     return ufunc(*arrays)
 
@@ -34,11 +35,11 @@ table.register("elementwise", "loops", loops)
 table.register("elementwise", "numpy", numpy, default=True)
 
 
-def unary(ufunc: np.ufunc, a: Any) -> Any:
+def unary(ufunc: Callable[..., Any], a: Any) -> Any:
     """f(a) on the kernel in use."""
     return ufunc(a) if table.plain else table.kernel("elementwise")(ufunc, a)
 
 
-def binary(ufunc: np.ufunc, a: Any, b: Any) -> Any:
+def binary(ufunc: Callable[..., Any], a: Any, b: Any) -> Any:
     """f(a, b) on the kernel in use."""
     return ufunc(a, b) if table.plain else table.kernel("elementwise")(ufunc, a, b)

@@ -281,7 +281,7 @@ class ArithmeticMethods:
     def __radd__(self, other: Any) -> Tensor:
         return Add()(other, self)
 
-    def __iadd__(self, other: Any) -> Tensor:
+    def __iadd__(self: Any, other: Any) -> Tensor:
         return Add().in_place(self, other)
 
     def __sub__(self, other: Any) -> Tensor:
@@ -290,7 +290,7 @@ class ArithmeticMethods:
     def __rsub__(self, other: Any) -> Tensor:
         return Sub()(other, self)
 
-    def __isub__(self, other: Any) -> Tensor:
+    def __isub__(self: Any, other: Any) -> Tensor:
         return Sub().in_place(self, other)
 
     def __mul__(self, other: Any) -> Tensor:
@@ -299,7 +299,7 @@ class ArithmeticMethods:
     def __rmul__(self, other: Any) -> Tensor:
         return Mul()(other, self)
 
-    def __imul__(self, other: Any) -> Tensor:
+    def __imul__(self: Any, other: Any) -> Tensor:
         return Mul().in_place(self, other)
 
     def __truediv__(self, other: Any) -> Tensor:
@@ -308,7 +308,7 @@ class ArithmeticMethods:
     def __rtruediv__(self, other: Any) -> Tensor:
         return Div()(other, self)
 
-    def __itruediv__(self, other: Any) -> Tensor:
+    def __itruediv__(self: Any, other: Any) -> Tensor:
         return Div().in_place(self, other)
 
     def __pow__(self, other: Any) -> Tensor:
@@ -317,7 +317,7 @@ class ArithmeticMethods:
     def __rpow__(self, other: Any) -> Tensor:
         return Pow()(other, self)
 
-    def __ipow__(self, other: Any) -> Tensor:
+    def __ipow__(self: Any, other: Any) -> Tensor:
         return Pow().in_place(self, other)
 
     def __floordiv__(self, other: Any) -> Tensor:
@@ -326,7 +326,7 @@ class ArithmeticMethods:
     def __rfloordiv__(self, other: Any) -> Tensor:
         return FloorDivide()(other, self)
 
-    def __ifloordiv__(self, other: Any) -> Tensor:
+    def __ifloordiv__(self: Any, other: Any) -> Tensor:
         return FloorDivide().in_place(self, other)
 
     def __mod__(self, other: Any) -> Tensor:
@@ -335,7 +335,7 @@ class ArithmeticMethods:
     def __rmod__(self, other: Any) -> Tensor:
         return Remainder()(other, self)
 
-    def __imod__(self, other: Any) -> Tensor:
+    def __imod__(self: Any, other: Any) -> Tensor:
         return Remainder().in_place(self, other)
 
     def __divmod__(self, other: Any) -> tuple[Tensor, Tensor]:

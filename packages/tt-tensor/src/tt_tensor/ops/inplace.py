@@ -72,47 +72,47 @@ class InPlaceMethods:
     (a float in an integer tensor), and InPlaceError for memory that must not be written.
     """
 
-    def add_(self, other: Any, *, alpha: Any = 1) -> Tensor:
+    def add_(self: Any, other: Any, *, alpha: Any = 1) -> Tensor:
         """x += alpha · other."""
         return Add().in_place(self, other if alpha == 1 else Mul()(other, alpha))
 
-    def sub_(self, other: Any, *, alpha: Any = 1) -> Tensor:
+    def sub_(self: Any, other: Any, *, alpha: Any = 1) -> Tensor:
         """x -= alpha · other."""
         return Sub().in_place(self, other if alpha == 1 else Mul()(other, alpha))
 
-    def mul_(self, other: Any) -> Tensor:
+    def mul_(self: Any, other: Any) -> Tensor:
         """x *= other."""
         return Mul().in_place(self, other)
 
-    def div_(self, other: Any) -> Tensor:
+    def div_(self: Any, other: Any) -> Tensor:
         """x /= other."""
         return Div().in_place(self, other)
 
-    def pow_(self, exponent: Any) -> Tensor:
+    def pow_(self: Any, exponent: Any) -> Tensor:
         """x **= exponent."""
         return Pow().in_place(self, exponent)
 
-    def floor_divide_(self, other: Any) -> Tensor:
+    def floor_divide_(self: Any, other: Any) -> Tensor:
         """x //= other."""
         return FloorDivide().in_place(self, other)
 
-    def remainder_(self, other: Any) -> Tensor:
+    def remainder_(self: Any, other: Any) -> Tensor:
         """x %= other."""
         return Remainder().in_place(self, other)
 
-    def clip_(self, min: Any = None, max: Any = None) -> Tensor:
+    def clip_(self: Any, min: Any = None, max: Any = None) -> Tensor:
         """x = min(max(x, low), high). Raises ArgumentError if both bounds are None."""
         return Clip().in_place(self, *clip_bounds(min, max))
 
-    def copy_(self, values: Any) -> Tensor:
+    def copy_(self: Any, values: Any) -> Tensor:
         """x = values, broadcast to x's shape."""
         return Overwrite().in_place(self, values)
 
-    def fill_(self, value: Any) -> Tensor:
+    def fill_(self: Any, value: Any) -> Tensor:
         """x = value, a number or of shape ()."""
         return Overwrite().in_place(self, value)
 
-    def zero_(self) -> Tensor:
+    def zero_(self: Any) -> Tensor:
         """x = 0."""
         return Overwrite().in_place(self, 0)
 

@@ -73,8 +73,8 @@ class LogicMethods:
     def __rand__(self, other: Any) -> Tensor:
         return plain_binary(np.bitwise_and, other, self)
 
-    def __iand__(self, other: Any) -> Tensor:
-        return plain_in_place(np.bitwise_and, self, other)  # type: ignore[arg-type]
+    def __iand__(self: Any, other: Any) -> Tensor:
+        return plain_in_place(np.bitwise_and, self, other)
 
     def __or__(self, other: Any) -> Tensor:
         return plain_binary(np.bitwise_or, self, other)
@@ -82,8 +82,8 @@ class LogicMethods:
     def __ror__(self, other: Any) -> Tensor:
         return plain_binary(np.bitwise_or, other, self)
 
-    def __ior__(self, other: Any) -> Tensor:
-        return plain_in_place(np.bitwise_or, self, other)  # type: ignore[arg-type]
+    def __ior__(self: Any, other: Any) -> Tensor:
+        return plain_in_place(np.bitwise_or, self, other)
 
     def __xor__(self, other: Any) -> Tensor:
         return plain_binary(np.bitwise_xor, self, other)
@@ -91,8 +91,8 @@ class LogicMethods:
     def __rxor__(self, other: Any) -> Tensor:
         return plain_binary(np.bitwise_xor, other, self)
 
-    def __ixor__(self, other: Any) -> Tensor:
-        return plain_in_place(np.bitwise_xor, self, other)  # type: ignore[arg-type]
+    def __ixor__(self: Any, other: Any) -> Tensor:
+        return plain_in_place(np.bitwise_xor, self, other)
 
     def __invert__(self) -> Tensor:
         return plain_unary(np.invert, self)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tt_tensor import function as seam
+from tt_tensor import function
 from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 from tt_tensor.kernels import table
 from tt_tensor.kernels.elementwise import binary, unary
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from tt_tensor.tensor import Tensor
 
 __all__ = ["array_of", "plain_binary", "plain_in_place", "plain_unary", "raw"]
+
+# Function and Tensor need each other; once both stand, that module has Tensor, too.
+seam: Any = function
 
 
 def raw(x: Any) -> Any:
