@@ -57,3 +57,27 @@ def tape():
     yield tape
     assert recorder.active is None
     assert all(isinstance(output, Tensor) for _, _, output in tape.steps)
+
+
+@pytest.fixture
+def equals_pytorch(tape):
+    """Check one call against the golden of its name: value and gradient at every input, with this dtype.
+
+    The words of a name behind the first are its inputs, as far as the goldens have an input of that name;
+    the gradient at the output is cos(1), cos(2), … (see goldens/make_reductions.py).
+    """
+
+    def check(goldens, name, call, dtype, rtol, atol, wanted=None):
+        inputs = [
+            Tensor(goldens[f"input {word}"].astype(dtype)) for word in name.split()[1:] if f"input {word}" in goldens
+        ]
+        value = goldens[f"{name}|{dtype}|value"]
+        grad = np.cos(np.arange(1, value.size + 1)).reshape(value.shape).astype(dtype)
+        y, grads = tape.gradients(call, inputs, grad)
+        np.testing.assert_allclose(y.numpy(), value, rtol, atol, strict=True)
+        for index, dx in enumerate(grads):
+            assert dx.dtype == dtype
+            golden = goldens[f"{name}|{wanted or dtype}|grad {index}"]
+            np.testing.assert_allclose(dx, golden.astype(dtype), rtol, atol, strict=True)
+
+    return check

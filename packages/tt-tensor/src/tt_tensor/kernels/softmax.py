@@ -9,7 +9,10 @@ import numpy as np
 
 from tt_tensor.kernels import table
 
-__all__ = ["loops", "numpy"]
+__all__ = ["LOWEST", "loops", "numpy"]
+
+LOWEST = {np.dtype(dtype).char: float(np.finfo(dtype).min) for dtype in (np.float32, np.float64)}
+"""The lowest finite number of the dtypes to compute in."""
 
 
 def loops(x: Any, axis: int) -> Any:
@@ -39,17 +42,12 @@ def numpy(x: Any, axis: int) -> Any:
         return x.copy()
     wide = x.astype(np.float32) if x.dtype == np.float16 else x
     with np.errstate(over="ignore", invalid="ignore"):
-        top = np.maximum.reduce(wide, axis, None, None, True)
-        masked = top == -math.inf
-        any_masked = masked.any()
-        if any_masked:
-            top = np.where(masked, 0.0, top)
+        # A row of -inf: its largest is taken for a finite number, so that -inf - m stays -inf and exp gives 0.
+        top = np.maximum(np.maximum.reduce(wide, axis, None, None, True), LOWEST[wide.dtype.char])
         out = wide - top
         np.exp(out, out=out)
-        total = np.add.reduce(out, axis, None, None, True)
-        if any_masked:
-            total = np.where(masked, 1.0, total)
-        out /= total
+        # A sum with exp(0) in it is 1 at least; only that of a row of -inf is 0.
+        out /= np.maximum(np.add.reduce(out, axis, None, None, True), 1.0)
     return out if wide is x else out.astype(x.dtype)
 
 

@@ -131,6 +131,7 @@ def parse(subscripts: str, ranks: tuple[int, ...]) -> tuple[tuple[str, ...], str
     return labels, out
 
 
+@lru_cache(maxsize=1024)
 def label_sizes(
     subscripts: str, labels: tuple[str, ...], shapes: tuple[tuple[int, ...], ...]
 ) -> dict[str, int]:
@@ -199,42 +200,58 @@ def order(terms: tuple[str, ...], out: str, sizes: tuple[int, ...]) -> list[tupl
 
 def pair(a: str, x: Any, b: str, y: Any, out: str) -> Any:
     """Two operands: as one (batched) matrix product if a label is summed between them."""
+    roles = roles_of(a, b, out)
+    if roles is None:
+        return np.einsum(f"{a},{b}->{out}", x, y)
+    batch, rows, summed, columns, left, right, places = roles
+    x, y = simplified(a, x, left), simplified(b, y, right)
+    first = len(batch) + len(rows)
+    last = len(batch) + len(summed)
+    sizes = x.shape[:first] + y.shape[last:]
+    x = merged(x, len(batch), first)
+    y = merged(y, len(batch), last)
+    z = product(x, y)
+    if z.shape != sizes:
+        z = z.reshape(sizes)
+    return z if places is None else z.transpose(places)
+
+
+@lru_cache(maxsize=1024)
+def roles_of(a: str, b: str, out: str) -> tuple[Any, ...] | None:
+    """Which labels of two operands are batch (in both and the result), rows (in the first), summed (in both), and
+    columns (in the second); the labels of x, y in the order (batch, rows, summed), (batch, summed, columns); and
+    how the product is transposed to `out`. None if nothing is summed between them."""
     shared = [label for label in dict.fromkeys(a) if label in b]
     summed = [label for label in shared if label not in out]
     if not summed:
-        return np.einsum(f"{a},{b}->{out}", x, y)
-    a, x = simplified(a, x, b + out)
-    b, y = simplified(b, y, a + out)
+        return None
     batch = [label for label in shared if label in out]
-    rows = [label for label in a if label not in b]
-    columns = [label for label in b if label not in a]
-    x, left = arranged(a, x, batch, rows, summed)
-    y, right = arranged(b, y, batch, summed, columns)
+    rows = [label for label in dict.fromkeys(a) if label not in b and label in out]
+    columns = [label for label in dict.fromkeys(b) if label not in a and label in out]
     names = batch + rows + columns
-    z = product(x, y).reshape(left[: len(batch) + len(rows)] + right[len(batch) + len(summed) :])
     places = [names.index(label) for label in out]
-    return z if places == list(range(len(places))) else z.transpose(places)
+    return (
+        batch,
+        rows,
+        summed,
+        columns,
+        "".join(batch + rows + summed),
+        "".join(batch + summed + columns),
+        None if places == sorted(places) else places,
+    )
 
 
-def simplified(term: str, x: Any, needed: str) -> tuple[str, Any]:
-    """Diagonals taken, and labels summed that only this operand has."""
-    kept = "".join([label for label in dict.fromkeys(term) if label in needed])
-    return (term, x) if kept == term else (kept, np.einsum(f"{term}->{kept}", x))
+def simplified(term: str, x: Any, wanted: str) -> Any:
+    """`x` with its axes as `wanted`: diagonals taken, and labels summed that only this operand has."""
+    return x if term == wanted else np.einsum(f"{term}->{wanted}", x)
 
 
-def arranged(term: str, x: Any, *groups: list[str]) -> tuple[Any, list[int]]:
-    """`x` with its axes in the order of the groups, the second and third group as one axis each; and the sizes
-    before that."""
-    places = [term.index(label) for group in groups for label in group]
-    if places != list(range(len(places))):
-        x = x.transpose(places)
-    batch, first, second = groups
-    sizes = list(x.shape)
-    if len(first) != 1 or len(second) != 1:
-        middle = len(batch) + len(first)
-        merged = [math.prod(sizes[len(batch) : middle]), math.prod(sizes[middle:])]
-        x = x.reshape([*sizes[: len(batch)], *merged])
-    return x, sizes
+def merged(x: Any, batch: int, middle: int) -> Any:
+    """`x` as matrices: the axes from `batch` to `middle` as rows, those behind as columns."""
+    if middle - batch == 1 and x.ndim - middle == 1:
+        return x
+    shape = x.shape
+    return x.reshape((*shape[:batch], math.prod(shape[batch:middle]), math.prod(shape[middle:])))
 
 
 # --- the door -------------------------------------------------------------------------------------------

@@ -30,6 +30,11 @@ class MatMul(Function):
 
     def backward(self, grad: Any) -> Any:
         x, y = self.x, self.y
+        if x.ndim == y.ndim == 2:
+            return (
+                product(grad, y.T) if self.wants(0) else None,
+                product(x.T, grad) if self.wants(1) else None,
+            )
         if x.ndim == 1:
             x, grad = np.expand_dims(x, 0), np.expand_dims(grad, -1 if y.ndim == 1 else -2)
         if y.ndim == 1:

@@ -52,6 +52,8 @@ def axes_of(axis: Any, ndim: int, what: str) -> tuple[int, ...]:
     """
     if axis is None:
         return tuple(range(ndim))
+    if axis.__class__ is int and -ndim <= axis < ndim:
+        return (axis % ndim,)
     wanted = axis if isinstance(axis, tuple | list) else (axis,)
     found = []
     for one in wanted:
@@ -122,7 +124,7 @@ class OverAxes:
     def spread(self, grad: Any) -> Any:
         """A gradient of the result's shape, repeated to the shape of the input."""
         grad = self.aligned(grad)
-        if grad.__class__ is np.ndarray and math.prod(self.shape) <= FILL:
+        if isinstance(grad, np.ndarray | np.generic) and math.prod(self.shape) <= FILL:
             out = np.empty(self.shape, grad.dtype)  # four times as fast as broadcast_to, while it is small
             out[...] = grad
             return out
@@ -332,12 +334,12 @@ def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
     Raises ShapeError where there is no element to choose from, AxisError for an axis out of range,
     DTypeError for an axis that is no integer.
     """
-    return _argument(np.argmax, "argmax", x, axis, keepdims)
+    return _argument(np.ndarray.argmax, "argmax", x, axis, keepdims)
 
 
 def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """The index of the smallest element along `axis`; otherwise as `argmax`."""
-    return _argument(np.argmin, "argmin", x, axis, keepdims)
+    return _argument(np.ndarray.argmin, "argmin", x, axis, keepdims)
 
 
 def _argument(function: Any, what: str, x: Any, axis: int | None, keepdims: bool) -> Tensor:
@@ -350,7 +352,7 @@ def _argument(function: Any, what: str, x: Any, axis: int | None, keepdims: bool
         (axis,) = axes_of(axis, array.ndim, what)
     if (array.size if axis is None else array.shape[axis]) == 0:
         raise ShapeError(f"{what}: no elements along axis {axis} of shape {array.shape}, so there is none to choose")
-    return wrap(np.asarray(function(array, axis, keepdims=keepdims)))
+    return wrap(np.asarray(function(array, axis, keepdims=bool(keepdims))))
 
 
 class ReductionMethods:

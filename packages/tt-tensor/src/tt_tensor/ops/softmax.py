@@ -55,24 +55,22 @@ class LogSoftmax(Function):
 
     def forward(self, x: Any) -> Any:
         self.along = one_axis(self.axis, x.ndim, "log_softmax")
-        top = top_of(raw(x), (self.along,))
-        masked = top == -math.inf
-        self.masked = masked if x.size and masked.any() else None
+        self.top = top_of(raw(x), (self.along,))
         if x.__class__ is not np.ndarray:
             self.y = LogSoftmax(self.axis)(x)
             return self.y
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            shifted = wide(x) - (top if self.masked is None else np.where(masked, 0.0, top))
+        with np.errstate(over="ignore", invalid="ignore"):
+            # As in the kernel of softmax: a row of -inf stays -inf, and its sum counts as 1.
+            shifted = wide(x) - np.maximum(self.top, kernels.LOWEST[self.top.dtype.char])
             total = reduce(np.add, unary(np.exp, shifted), (self.along,), True)
-            if self.masked is not None:
-                total = np.where(masked, 1.0, total)
-            y = shifted - unary(np.log, total)
+            y = shifted - unary(np.log, np.maximum(total, 1.0))
         self.y = y.astype(np.float16) if x.dtype == np.float16 else y
         return self.y
 
     def backward(self, grad: Any) -> Any:
         dx = grad - unary(np.exp, self.y) * reduce(np.add, grad, (self.along,), True)
-        return dx if self.masked is None else np.where(self.masked, 0.0, dx)
+        masked = self.top == -math.inf
+        return np.where(masked, 0.0, dx) if masked.any() else dx
 
 
 class LogSumExp(OverAxes, Function):
@@ -88,7 +86,8 @@ class LogSumExp(OverAxes, Function):
         if x.__class__ is not np.ndarray:
             return LogSumExp(self.axis, self.keepdims)(x)
         with np.errstate(over="ignore", divide="ignore"):
-            shift = np.where(np.isinf(self.top), 0.0, self.top)
+            lowest = kernels.LOWEST[self.top.dtype.char]
+            shift = np.minimum(np.maximum(self.top, lowest), -lowest)
             y = unary(np.log, reduce(np.add, unary(np.exp, wide(x) - shift), self.axes, True)) + shift
         if x.dtype == np.float16:
             y = y.astype(np.float16)
