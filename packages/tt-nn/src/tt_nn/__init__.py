@@ -11,3 +11,4 @@ from tt_nn.errors import *
 __version__ = "0.1.0"
 from tt_nn.weights import *
 from tt_nn.summary import *
+from tt_nn.losses import *

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from tt_tensor import Function, Tensor, matmul, random, swapaxes
 from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
-from tt_tensor.kernels import kernel
+from tt_tensor.kernels.matmul import product
 
 from tt_nn.module import Module
 from tt_nn.parameter import Parameter
@@ -28,7 +28,7 @@ class LinearFunction(Function):
         if x.dtype.kind != "f":
             raise DTypeError(f"linear: the input is {x.dtype}, the weight {weight.dtype}; use x.astype('float32') first")
         self.x, self.weight = x, weight
-        y = kernel("matmul")(x, weight.T)
+        y = product(x, weight.T)
         if bias is not None:
             y += bias
         return y
