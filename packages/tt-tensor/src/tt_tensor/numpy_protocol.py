@@ -30,7 +30,7 @@ from tt_tensor.errors import (
     ShapeError,
     TTError,
 )
-from tt_tensor.tensor import Tensor, wrap
+from tt_tensor.tensor import Tensor, as_tensor, wrap
 
 __all__ = ["call_function", "call_ufunc"]
 
@@ -41,6 +41,8 @@ UFUNCS: dict[np.ufunc, str] = {
     np.multiply: "mul",
     np.true_divide: "div",
     np.power: "pow",
+    np.floor_divide: "floor_divide",
+    np.remainder: "remainder",
     np.negative: "neg",
     np.positive: "positive",
     np.absolute: "abs",
@@ -57,6 +59,10 @@ UFUNCS: dict[np.ufunc, str] = {
     np.sin: "sin",
     np.cos: "cos",
     np.tanh: "tanh",
+    np.floor: "floor",
+    np.ceil: "ceil",
+    np.trunc: "trunc",
+    np.rint: "round",
     np.maximum: "maximum",
     np.minimum: "minimum",
     np.matmul: "matmul",
@@ -110,6 +116,12 @@ FUNCTIONS: dict[Callable[..., Any], Rule] = {
     np.clip: _rule("clip", "a min max out", "min max"),
     np.dot: _rule("dot", "a b out", operands=2),
     np.outer: _rule("outer", "a b out", operands=2),
+    np.tensordot: _rule("tensordot", "a b axes", "axes", operands=2),
+    np.linalg.matmul: _rule("matmul", "x1 x2", operands=2),
+    np.linalg.norm: _rule("norm", "x ord axis keepdims", "axis keepdims"),
+    np.diagonal: _rule("diagonal", "a offset axis1 axis2", "offset axis1 axis2"),
+    np.trace: _rule("trace", "a offset axis1 axis2 dtype out", "offset axis1 axis2"),
+    np.round: _rule("round", "a decimals out", "decimals"),
     np.reshape: _rule("reshape", "a shape order", operands=2),
     np.ravel: _rule("ravel", "a order"),
     np.transpose: _rule("transpose", "a axes", "axes"),
@@ -122,15 +134,18 @@ FUNCTIONS: dict[Callable[..., Any], Rule] = {
     np.concatenate: _rule("concatenate", "arrays axis out", "axis"),
     np.stack: _rule("stack", "arrays axis out", "axis"),
     np.split: _rule("split", "ary indices_or_sections axis", "axis", operands=2),
+    np.array_split: _rule("array_split", "ary indices_or_sections axis", "axis", operands=2),
     np.pad: _rule("pad", "array pad_width mode", "mode constant_values", operands=2),
     np.flip: _rule("flip", "m axis", "axis"),
     np.roll: _rule("roll", "a shift axis", "axis", operands=2),
     np.repeat: _rule("repeat", "a repeats axis", "axis", operands=2),
+    np.tile: _rule("tile", "A reps", operands=2),
     np.tril: _rule("tril", "m k", "k"),
     np.triu: _rule("triu", "m k", "k"),
     np.take: _rule("take", "a indices axis out mode", "axis", operands=2),
     np.take_along_axis: _rule("take_along_axis", "arr indices axis", "axis", operands=2),
-    np.argsort: _rule("argsort", "a axis kind order", "axis"),
+    np.sort: _rule("sort", "a axis kind order", "axis stable"),
+    np.argsort: _rule("argsort", "a axis kind order", "axis stable"),
     np.copy: _rule("clone", "a order subok"),
     np.zeros_like: _rule("zeros_like", "a dtype order subok shape", "dtype"),
     np.ones_like: _rule("ones_like", "a dtype order subok shape", "dtype"),
@@ -186,10 +201,10 @@ def _method_of_a_rule(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwa
         given.setdefault("axis", 0)  # the ufunc's default, which is not that of np.sum
         return getattr(tt_tensor, REDUCE[ufunc])(*inputs, **given)
     if method == "accumulate" and ufunc is np.add and not given.keys() - {"axis"}:
-        return tt_tensor.cumsum(*inputs, given.get("axis", 0))
+        return tt_tensor.cumsum(inputs[0], given.get("axis", 0))
     if method == "outer" and ufunc in UFUNCS and not given:
         x, y = inputs
-        x = x if isinstance(x, Tensor) else tt_tensor.as_tensor(x)
+        x = as_tensor(x)
         return getattr(tt_tensor, UFUNCS[ufunc])(x.reshape(x.shape + (1,) * np.ndim(y)), y)
     return None
 
@@ -214,7 +229,8 @@ def call_function(
     if func in WRITERS:
         written.append(args[0] if args else next(iter(kwargs.values())))
     result = _compute(_name(func), func, args, kwargs, written, ArgumentError)
-    return _rewrap(result, written, np.ndarray)
+    # np.sum(t, initial=1) is a Tensor like np.sum(t); np.median(t) is a number.
+    return _rewrap(result, written, np.ndarray if rule is None else np.ndarray | np.generic)
 
 
 def _bound(
