@@ -66,8 +66,7 @@ def by_gradient(images: Tensor, targets: Tensor, steps: int, lr: float, watch: W
     step. The gradient is called by hand: the loss gives its own at the logits, the model walks back from
     there. Start it with `tt_tensor.manual_seed`.
     """
-    layer = Linear(images.shape[1], 1)
-    model = Sequential(layer)
+    model = Sequential(Linear(images.shape[1], 1))
     loss_of = BCEWithLogitsLoss()
     optimizer = SGD(model.parameters(), lr=lr)
     wanted = targets.reshape(-1, 1)  # (N, 1)
@@ -79,4 +78,5 @@ def by_gradient(images: Tensor, targets: Tensor, steps: int, lr: float, watch: W
         optimizer.zero_grad()
         model.backward(loss_of.backward())
         optimizer.step()
-    return Unit(layer.weight.detach().reshape(-1), layer.bias.detach())
+    weight, bias = (parameter.detach() for parameter in model.parameters())  # (1, pixels), (1,)
+    return Unit(weight.reshape(-1), bias)
