@@ -12,3 +12,4 @@ __version__ = "0.1.0"
 from tt_nn.weights import *
 from tt_nn.summary import *
 from tt_nn.losses import *
+from tt_nn.activations import *
