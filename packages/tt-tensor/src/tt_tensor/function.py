@@ -140,8 +140,14 @@ class Function:
 
     def check_saved(self) -> None:
         """Raise InPlaceError if an array that the rule saved was written since the application."""
-        if memory.clock == self.stamp:
-            return
+        try:
+            if memory.clock == self.stamp:
+                return
+        except AttributeError:
+            name = type(self).__name__
+            raise GradientError(
+                f"{name} was not applied to anything yet, so it has no gradients: {name}()(x) first"
+            ) from None
         for name, value in vars(self).items():
             for array in value if isinstance(value, tuple | list) else (value,):
                 if isinstance(array, np.ndarray) and memory.written_since(array, self.stamp):
@@ -164,6 +170,11 @@ class Function:
         grads = self.backward(grad)
         if grads.__class__ is not tuple:
             grads = (grads,)
+        if len(grads) != len(self.inputs):
+            raise GradientError(
+                f"{type(self).__name__}.backward gave {len(grads)} gradients for {len(self.inputs)} inputs; "
+                "return a tuple with one for each, None where there is none"
+            )
         found: list[Any] = []
         for x, g in zip(self.inputs, grads, strict=True):
             if g is None or not hasattr(x, "requires_grad") or x.dtype.kind != "f":

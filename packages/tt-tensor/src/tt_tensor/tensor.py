@@ -9,13 +9,21 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from typing import Any, NoReturn
 
 import numpy as np
 
 from tt_tensor import memory, recorder
 from tt_tensor.dtypes import check_dtype, default_dtype
-from tt_tensor.errors import ArgumentError, DTypeError, GradientError, InPlaceError, MissingWheelError, ShapeError
+from tt_tensor.errors import (
+    ArgumentError,
+    DTypeError,
+    GradientError,
+    InPlaceError,
+    MissingWheelError,
+    ShapeError,
+)
 from tt_tensor.ops.arithmetic import ArithmeticMethods
 from tt_tensor.ops.compare import CompareMethods
 from tt_tensor.ops.gathering import GatheringMethods
@@ -60,8 +68,8 @@ class Tensor(
         dtype: the dtype to hold; by default the data's own, and float32 for Python floats.
         requires_grad: whether `.grad` is to be filled. Floating dtypes only.
 
-    Raises DTypeError for what is no array of numbers, ShapeError for ragged nested lists, GradientError for
-    an integer tensor that asks for a gradient.
+    Raises DTypeError for what is no array of numbers, ShapeError for ragged nested lists, ArgumentError for
+    numbers that do not fit into an integer `dtype`, GradientError for an integer tensor that asks for a gradient.
     """
 
     array: np.ndarray[Any, np.dtype[Any]]
@@ -138,7 +146,7 @@ class Tensor(
 
     def is_view(self) -> bool:
         """True if the memory belongs to another array."""
-        return next(memory.owners(self.array)) is not self.array
+        return any(owner is not self.array for owner in memory.owners(self.array))
 
     def shares_memory(self, other: Any) -> bool:
         """True if writing into one can change the other (exact, for Tensors and arrays)."""
@@ -152,18 +160,24 @@ class Tensor(
     def write(self, values: Any) -> Tensor:
         """Overwrite the elements in place, and count it. No gradient: use `x[...] = values` for that.
 
-        Raises InPlaceError for read-only memory (a broadcast view, say), ShapeError if it does not fit.
+        The values are cast to the tensor's dtype, as in NumPy's `x[...] = values`.
+
+        Raises InPlaceError for read-only memory (a broadcast view, say), ShapeError if it does not fit,
+        DTypeError for what is no array of numbers.
         """
         if not self.array.flags.writeable:
             raise InPlaceError(
                 f"write: this tensor of shape {self.shape} shows read-only memory (a broadcast view, or an array "
                 "that somebody protected); clone() it first"
             )
-        values = values.array if isinstance(values, Tensor) else values
+        if values.__class__ is not np.ndarray:
+            values = as_array(values, "write")
         try:
             self.array[...] = values
         except ValueError as error:
-            raise ShapeError(f"write: values of shape {np.shape(values)} do not fit into {self.shape}") from error
+            raise ShapeError(
+                f"write: values of shape {np.shape(values)} do not fit into {self.shape}"
+            ) from error
         memory.mark_written(self.array)
         return self
 
@@ -176,7 +190,9 @@ class Tensor(
     def item(self) -> Any:
         """The only element, as a Python number. Raises ShapeError if there is not exactly one."""
         if self.array.size != 1:
-            raise ShapeError(f"item: a tensor of shape {self.shape} has {self.size} elements, not one; use tolist()")
+            raise ShapeError(
+                f"item: a tensor of shape {self.shape} has {self.size} elements, not one; use tolist()"
+            )
         return self.array.item()
 
     def tolist(self) -> Any:
@@ -236,11 +252,20 @@ class Tensor(
 
     def __index__(self) -> int:
         if self.array.dtype.kind not in "iu" or self.array.ndim:
-            raise DTypeError(f"index: only an integer tensor of shape () is an index, not {self.dtype} {self.shape}")
+            raise DTypeError(
+                f"index: only an integer tensor of shape () is an index, not {self.dtype} {self.shape}"
+            )
         return operator.index(self.array.item())
 
     def __format__(self, spec: str) -> str:
-        return format(self.array.item(), spec) if self.array.ndim == 0 and spec else format(str(self), spec)
+        if not spec:
+            return str(self)
+        if self.array.ndim:
+            raise ShapeError(
+                f"format: {spec!r} formats one number, not a tensor of shape {self.shape}; "
+                "use tolist(), or tt_tensor.printoptions"
+            )
+        return format(self.array.item(), spec)
 
     def __repr__(self) -> str:
         from tt_tensor.printing import represent
@@ -263,7 +288,12 @@ class Tensor(
 
     @data.setter
     def data(self, values: Any) -> None:
-        self.array = as_array(values, "data")
+        array = as_array(values, "data")
+        if self._requires_grad and array.dtype.kind != "f":
+            raise GradientError(
+                f"data: this tensor collects a gradient, which {array.dtype} values do not have"
+            )
+        self.array = array
 
     def __copy__(self) -> Tensor:
         copied = object.__new__(type(self))
@@ -271,17 +301,22 @@ class Tensor(
         return copied
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        if self._node is not None:
-            raise GradientError(
-                "deepcopy: this tensor is the result of a recorded operation; copy x.detach() instead"
-            )
+        self._only_leaves("deepcopy")
         copied = object.__new__(type(self))
         memo[id(self)] = copied
-        copied.array = self.array.copy()
-        copied._requires_grad = self._requires_grad
-        if self._grad is not None:
-            copied._grad = wrap(self._grad.array.copy())
+        for name, value in self.__dict__.items():
+            copied.__dict__[name] = value.copy() if name == "array" else deepcopy(value, memo)
         return copied
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        self._only_leaves("pickle")  # for worker processes; files are no pickles here
+        return object.__reduce_ex__(self, protocol)
+
+    def _only_leaves(self, what: str) -> None:
+        if self._node is not None:
+            raise GradientError(
+                f"{what}: this tensor is the result of a recorded operation; use x.detach() instead"
+            )
 
     # --- its gradient -----------------------------------------------------------------------------------
 
@@ -380,7 +415,7 @@ def as_array(data: Any, what: str = "Tensor", dtype: Any = None) -> np.ndarray[A
         dtype = check_dtype(dtype, what)
     if isinstance(data, Tensor):
         return data.array if dtype is None else data.array.astype(dtype, copy=False)
-    if data.__class__ is float:
+    if data.__class__ is float and (dtype is None or dtype.kind == "f"):
         return np.array(data, dtype or default_dtype)
     try:
         array = np.asarray(_plain(data))
@@ -392,6 +427,10 @@ def as_array(data: Any, what: str = "Tensor", dtype: Any = None) -> np.ndarray[A
         raise DTypeError(f"{what}: {type(data).__name__} is no array of numbers")
     if dtype is not None:
         check_dtype(array.dtype, what)
+        if dtype.kind in "iu" and array.size and isinstance(data, int | float | list | tuple):
+            info = np.iinfo(dtype)
+            if not (info.min <= array.min() and array.max() <= info.max):  # nan is not <= either
+                raise ArgumentError(f"{what}: not all values fit into {dtype} ({info.min} to {info.max})")
         return array.astype(dtype, copy=False)
     if array.dtype.kind == "f" and isinstance(data, list | tuple) and _python_numbers(data):
         return array.astype(default_dtype)
@@ -401,7 +440,13 @@ def as_array(data: Any, what: str = "Tensor", dtype: Any = None) -> np.ndarray[A
 def _plain(data: Any) -> Any:
     """Nested lists with Tensors in them, as nested lists of arrays."""
     if isinstance(data, list | tuple) and data and isinstance(data[0], list | tuple | Tensor):
-        return [item.array if isinstance(item, Tensor) else _plain(item) for item in data]
+        return [_plain(item) for item in data]
+    if isinstance(data, Tensor):
+        if data.requires_grad and recorder.recording():
+            raise GradientError(
+                "a list of tensors that require a gradient would lose it; use stack() to keep it"
+            )
+        return data.array
     return data
 
 
