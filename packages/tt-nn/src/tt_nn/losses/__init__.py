@@ -2,3 +2,4 @@
 
 from tt_nn.losses.binary import *  # noqa: F403
 from tt_nn.losses.regression import *  # noqa: F403
+from tt_nn.losses.cross_entropy import *  # noqa: F403
