@@ -35,7 +35,7 @@ class Tape:
                 recorder.install(None)
             found = {id(output): grad}
             for function, given, result in reversed(steps):
-                at = found.get(id(result))
+                at = found.pop(id(result), None)  # what was written in place gets another one now
                 if at is None:
                     continue
                 if create_graph:

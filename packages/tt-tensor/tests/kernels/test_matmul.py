@@ -46,7 +46,12 @@ def test_numpy_equals_the_loops(shapes, left, right, seed):
 
 @pytest.mark.parametrize(
     "layout",
-    [lambda x: np.swapaxes(x, -1, -2), lambda x: x[..., ::-1, ::-1], lambda x: x[:, ::2, ::2], np.asfortranarray],
+    [
+        lambda x: np.swapaxes(x, -1, -2),
+        lambda x: x[..., ::-1, ::-1],
+        lambda x: x[:, ::2, ::2],
+        np.asfortranarray,
+    ],
 )
 def test_layouts(layout):
     x = layout(values((3, 6, 6), "float64", 1))

@@ -15,7 +15,11 @@ DTYPES = ["float32", "float64", "float16", "int64", "int8", "uint8", "bool"]
 @st.composite
 def cases(draw):
     shape = tuple(draw(st.lists(st.integers(0, 4), max_size=4)))
-    axes = draw(st.none() | st.lists(st.sampled_from(range(len(shape))), unique=True).map(tuple)) if shape else None
+    axes = (
+        draw(st.none() | st.lists(st.sampled_from(range(len(shape))), unique=True).map(tuple))
+        if shape
+        else None
+    )
     return shape, axes
 
 
@@ -34,7 +38,9 @@ def test_numpy_equals_the_loops(case, ufunc, dtype, keepdims, seed):
         return
     tolerance = {"float16": 2e-2, "float32": 1e-5}.get(dtype, 1e-12)
     for run in (reductions.numpy, reductions.reduce):
-        np.testing.assert_allclose(np.asarray(run(ufunc, x, axes, keepdims)), wanted, tolerance, tolerance, strict=True)
+        np.testing.assert_allclose(
+            np.asarray(run(ufunc, x, axes, keepdims)), wanted, tolerance, tolerance, strict=True
+        )
 
 
 def test_dtype_is_the_one_to_accumulate_in():

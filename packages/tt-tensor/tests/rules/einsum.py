@@ -19,7 +19,8 @@ FORMS = [
     ("abc,cbd->ad", (2, 3, 2), (2, 3, 2)), ("abcd,cdef->abef", (1, 2, 2, 1), (2, 1, 1, 2)),
     ("i,i->i", (3,), (1,)), ("i,i->", (1,), (3,)), ("ij,jk->ik", (2, 1), (3, 2)), ("ij,ij->j", (1, 3), (2, 1)),
     ("...,...->...", (2, 1), (3,)), ("ij,jk->ik", (0, 3), (3, 2)), ("ij,jk->ik", (2, 0), (0, 2)),
-    ("ab,bc,cd->ad", (2, 3), (3, 2), (2, 2)), ("i,j,k->ijk", (2,), (2,), (2,)), ("bi,oij,bj->bo", (2, 2), (2, 2, 3), (2, 3)),
+    ("ab,bc,cd->ad", (2, 3), (3, 2), (2, 2)), ("i,j,k->ijk", (2,), (2,), (2,)),
+    ("bi,oij,bj->bo", (2, 2), (2, 2, 3), (2, 3)),
     ("ii,jj,k->ijk", (2, 2), (2, 2), (2,)), ("i,i,i->", (3,), (3,), (3,)), ("i,ij,jj->j", (2,), (2, 3), (3, 3)),
     ("ab,bc,cd,de->ae", (2, 2), (2, 3), (3, 2), (2, 1)), ("a,ab,...b->...", (2,), (2, 3), (2, 3)),
 ]  # fmt: skip
@@ -39,8 +40,14 @@ CASES = {
         Case("ij,jk->ik twice", partial(Einsum, "ij,jk->ik"), (TWICE, TWICE)),
         Case("ij,ij-> twice", partial(Einsum, "ij,ij->"), (TWICE, TWICE)),
         Case("ij,jk,ki-> three times", partial(Einsum, "ij,jk,ki->"), (TWICE, TWICE, TWICE)),
-        Case("ij,jk->ik transposed", partial(Einsum, "ij,jk->ik"), (sample((3, 2), 1).T, sample((2, 3), 2).T)),
-        Case("bij,bj->bi strided", partial(Einsum, "bij,bj->bi"), (sample((2, 2, 6), 1)[..., ::2], sample((2, 3), 2))),
+        Case(
+            "ij,jk->ik transposed", partial(Einsum, "ij,jk->ik"), (sample((3, 2), 1).T, sample((2, 3), 2).T)
+        ),
+        Case(
+            "bij,bj->bi strided",
+            partial(Einsum, "bij,bj->bi"),
+            (sample((2, 2, 6), 1)[..., ::2], sample((2, 3), 2)),
+        ),
         Case("ii->i reversed", partial(Einsum, "ii->i"), (sample((3, 3), 1)[::-1],)),
     ],
 }

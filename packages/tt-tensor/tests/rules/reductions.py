@@ -11,13 +11,18 @@ AXES = [
 
 def over_axes(function, axes=AXES, low=-2.0, high=2.0):
     return [
-        Case(f"{shape} axis={axis} keepdims={keep}", partial(function, axis, keepdims=keep), (sample(shape, 3, low, high),))
+        Case(
+            f"{shape} axis={axis} keepdims={keep}",
+            partial(function, axis, keepdims=keep),
+            (sample(shape, 3, low, high),),
+        )
         for shape, axis in axes
         for keep in (False, True)
     ]
 
 
 FULL = [(shape, axis) for shape, axis in AXES if 0 not in shape]  # max of nothing has no value
+
 
 def zeros(shape, *places):
     x = sample(shape, 9)

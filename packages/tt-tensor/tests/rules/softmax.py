@@ -9,15 +9,20 @@ from tt_tensor.testing import Case, sample, unary_cases
 def along(function):
     return [
         Case(f"{shape} axis={axis}", partial(function, axis), (sample(shape, 6),))
-        for shape, axis in [((4,), 0), ((3, 4), 0), ((3, 4), 1), ((2, 3, 4), -2), ((2, 0, 3), 1), ((2, 3, 4), 0)]
+        for shape, axis in [
+            ((4,), 0),
+            ((3, 4), 0),
+            ((3, 4), 1),
+            ((2, 3, 4), -2),
+            ((2, 0, 3), 1),
+            ((2, 3, 4), 0),
+        ]
     ]
 
 
 def shifted(function):
     """Far from 0, where a difference of float64 still has the digits that central differences need."""
-    return [
-        Case(f"at {at:g}", function, (sample((2, 4), 7) + at,)) for at in (-1e4, -100.0, 100.0, 1e4)
-    ]
+    return [Case(f"at {at:g}", function, (sample((2, 4), 7) + at,)) for at in (-1e4, -100.0, 100.0, 1e4)]
 
 
 def one_hot_shape(x):

@@ -12,7 +12,11 @@ AXES = [
 def cases(function):
     whole = [case for case in unary_cases(function, least_rank=1) if case.inputs[0].size > 1]
     return whole + [
-        Case(f"{shape} axis={axis} ddof={ddof} keepdims={keep}", partial(function, axis, ddof, keep), (sample(shape, 5),))
+        Case(
+            f"{shape} axis={axis} ddof={ddof} keepdims={keep}",
+            partial(function, axis, ddof, keep),
+            (sample(shape, 5),),
+        )
         for shape, axis in AXES
         for ddof, keep in ((0, False), (1, True), (0.5, False))
     ]

@@ -1,8 +1,8 @@
 """Kernels: the loops come first, then what is fast; one table, one switch.
 
-    from tt_tensor import kernels
-    with kernels.use("loops"):
-        y = model(x)          # the same model, on the definitions
+from tt_tensor import kernels
+with kernels.use("loops"):
+    y = model(x)          # the same model, on the definitions
 """
 
 from tt_tensor.kernels import elementwise, matmul, reductions, softmax

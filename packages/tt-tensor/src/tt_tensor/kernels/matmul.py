@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tt_tensor.errors import ShapeError
+from tt_tensor.errors import DTypeError, ShapeError
 from tt_tensor.kernels import table
 
 __all__ = ["loops", "numpy", "product"]
@@ -61,7 +61,7 @@ table.register("matmul", "numpy", numpy, default=True)
 def product(x: Any, y: Any) -> Any:
     """x @ y on the kernel in use; Tensors pass through to NumPy's function, which they answer.
 
-    Raises ShapeError where the shapes do not fit.
+    Raises ShapeError where the shapes do not fit, DTypeError for None.
     """
     try:
         # The 2-D case is written out: for small matrices, looking up the kernel costs as much as BLAS.
@@ -69,6 +69,8 @@ def product(x: Any, y: Any) -> Any:
             return x.dot(y)
         return table.kernel("matmul")(x, y)
     except ValueError:
+        if x is None or y is None:
+            raise DTypeError("matmul: None is no array of numbers") from None
         check_shapes(np.shape(x), np.shape(y))
         raise
 

@@ -35,7 +35,7 @@ def loops(
     # The dtype in which NumPy accumulates: int64 for a sum of bool, the array's own for float32.
     out = np.empty(kept, np.asarray(ufunc.reduce(np.ones(1, x.dtype), dtype=dtype)).dtype)
     # Integers wrap around in an array; for single numbers NumPy would warn.
-    with np.errstate(**({"over": "ignore"} if out.dtype.kind in "iu" else {})):
+    with np.errstate(over="ignore" if out.dtype.kind in "iu" else None):
         for start in np.ndindex(kept):
             total = None if ufunc.identity is None else out.dtype.type(ufunc.identity)
             for step in np.ndindex(*reduced):
@@ -45,7 +45,9 @@ def loops(
                 value = out.dtype.type(x[tuple(at)])
                 total = value if total is None else ufunc(total, value)
             if total is None:
-                raise ShapeError(f"{ufunc.__name__}: no elements in shape {x.shape}, so there is none to choose")
+                raise ShapeError(
+                    f"{ufunc.__name__}: no elements in shape {x.shape}, so there is none to choose"
+                )
             out[start] = total
     return out if keepdims else out.reshape([size for axis, size in enumerate(x.shape) if axis not in axes])
 
@@ -56,7 +58,7 @@ def numpy(
     """The same, by NumPy's own loops in C; float sums along contiguous memory are pairwise."""
     if hasattr(x, "requires_grad"):
         return _NAMES[ufunc](x, axis=axes, keepdims=keepdims, **({} if dtype is None else {"dtype": dtype}))
-    return ufunc.reduce(x, axes, dtype, None, keepdims)
+    return ufunc.reduce(x, axis=axes, dtype=dtype, keepdims=keepdims)
 
 
 table.register("reductions", "loops", loops)
@@ -68,5 +70,5 @@ def reduce(
 ) -> Any:
     """The reduction on the kernel in use. `axes` count from the front; None: all of them."""
     if table.plain and x.__class__ is np.ndarray:
-        return ufunc.reduce(x, axes, dtype, None, keepdims)
+        return ufunc.reduce(x, axis=axes, dtype=dtype, keepdims=keepdims)
     return table.kernel("reductions")(ufunc, x, axes, keepdims, dtype)

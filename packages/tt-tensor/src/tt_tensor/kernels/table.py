@@ -40,9 +40,7 @@ def _count_uses(change: int) -> None:
     global plain, _uses
     with _lock:
         _uses += change
-        plain = _uses == 0 and all(
-            _default.get(operation) is _own.get(operation) for operation in _SMALL
-        )
+        plain = _uses == 0 and all(_default.get(operation) is _own.get(operation) for operation in _SMALL)
 
 
 def register(operation: str, name: str, function: Kernel, *, default: bool = False) -> None:

@@ -40,7 +40,10 @@ class Einsum(Function):
 
     def backward(self, grad: Any) -> tuple[Any, ...]:
         return tuple(
-            [self.gradient_of(index, grad) if self.wants(index) else None for index in range(len(self.operands))]
+            [
+                self.gradient_of(index, grad) if self.wants(index) else None
+                for index in range(len(self.operands))
+            ]
         )
 
     def gradient_of(self, index: int, grad: Any) -> Any:
@@ -75,7 +78,7 @@ class Einsum(Function):
 
 def apply(labels: tuple[str, ...], out: str, operands: Any) -> Any:
     """einsum on arrays, or the operation of the same meaning if a Tensor is among them."""
-    if any([hasattr(x, "requires_grad") for x in operands]):
+    if any(hasattr(x, "requires_grad") for x in operands):
         return Einsum(f"{','.join(labels)}->{out}")(*operands)
     return contract(labels, out, operands)
 
@@ -97,10 +100,12 @@ def parse(subscripts: str, ranks: tuple[int, ...]) -> tuple[tuple[str, ...], str
     terms = left.split(",")
     for term in (*terms, right):
         letters = term.replace("...", "", 1)
-        if not all(letter in ascii_letters for letter in letters):
+        if not set(letters) <= set(ascii_letters):
             raise ArgumentError(f"{name}: {term!r} is not made of letters and at most one ellipsis '...'")
     if len(terms) != len(ranks):
-        raise ArgumentError(f"{name}: the subscripts are for {len(terms)} operands, but {len(ranks)} were given")
+        raise ArgumentError(
+            f"{name}: the subscripts are for {len(terms)} operands, but {len(ranks)} were given"
+        )
     free = [letter for letter in ascii_letters if letter not in text]
     covers = []
     for position, (term, rank) in enumerate(zip(terms, ranks, strict=True)):
@@ -203,7 +208,7 @@ def pair(a: str, x: Any, b: str, y: Any, out: str) -> Any:
     roles = roles_of(a, b, out)
     if roles is None:
         return np.einsum(f"{a},{b}->{out}", x, y)
-    batch, rows, summed, columns, left, right, places = roles
+    batch, rows, summed, left, right, places = roles
     x, y = simplified(a, x, left), simplified(b, y, right)
     first = len(batch) + len(rows)
     last = len(batch) + len(summed)
@@ -218,9 +223,9 @@ def pair(a: str, x: Any, b: str, y: Any, out: str) -> Any:
 
 @lru_cache(maxsize=1024)
 def roles_of(a: str, b: str, out: str) -> tuple[Any, ...] | None:
-    """Which labels of two operands are batch (in both and the result), rows (in the first), summed (in both), and
-    columns (in the second); the labels of x, y in the order (batch, rows, summed), (batch, summed, columns); and
-    how the product is transposed to `out`. None if nothing is summed between them."""
+    """Which labels of two operands are batch (in both and the result), rows (in the first only), summed (in both);
+    the labels of both in the order (batch, rows, summed) and (batch, summed, columns); and how the product is
+    transposed to `out`, None if it is not. Nothing at all if nothing is summed between the two."""
     shared = [label for label in dict.fromkeys(a) if label in b]
     summed = [label for label in shared if label not in out]
     if not summed:
@@ -234,7 +239,6 @@ def roles_of(a: str, b: str, out: str) -> tuple[Any, ...] | None:
         batch,
         rows,
         summed,
-        columns,
         "".join(batch + rows + summed),
         "".join(batch + summed + columns),
         None if places == sorted(places) else places,
@@ -319,7 +323,9 @@ def tensordot(x: Any, y: Any, axes: Any = 2) -> Tensor:
             raise DTypeError(f"tensordot: axes is an integer or two lists of axes, not {axes!r}") from error
         left, right = axes_of(first, x.ndim, "tensordot"), axes_of(second, y.ndim, "tensordot")
         if len(left) != len(right):
-            raise ShapeError(f"tensordot: {len(left)} axes {left} cannot be paired with {len(right)} axes {right}")
+            raise ShapeError(
+                f"tensordot: {len(left)} axes {left} cannot be paired with {len(right)} axes {right}"
+            )
     for i, j in zip(left, right, strict=True):
         if x.shape[i] != y.shape[j]:
             raise ShapeError(

@@ -60,7 +60,9 @@ def axes_of(axis: Any, ndim: int, what: str) -> tuple[int, ...]:
         if not isinstance(one, int | np.integer) or isinstance(one, bool):
             raise DTypeError(f"{what}: an axis is an integer, not {one!r}")
         if not -ndim <= one < ndim:
-            many = f"{ndim} axes (from {-ndim} to {ndim - 1})" if ndim else "a single number, which has no axes"
+            many = (
+                f"{ndim} axes (from {-ndim} to {ndim - 1})" if ndim else "a single number, which has no axes"
+            )
             raise AxisError(f"{what}: axis {one} is out of range for {many}")
         found.append(int(one) % ndim)
     if len(set(found)) != len(found):
@@ -219,7 +221,7 @@ class Max(OverAxes, Function):
     Ties as in PyTorch: one int axis names one winner, the first; over None or several axes they share evenly.
     """
 
-    ufunc = np.maximum
+    ufunc: np.ufunc = np.maximum
 
     def forward(self, x: Any) -> Any:
         self.look_at(x)
@@ -351,7 +353,9 @@ def _argument(function: Any, what: str, x: Any, axis: int | None, keepdims: bool
             raise DTypeError(f"{what}: an index is taken along one axis or all (None), not {axis!r}")
         (axis,) = axes_of(axis, array.ndim, what)
     if (array.size if axis is None else array.shape[axis]) == 0:
-        raise ShapeError(f"{what}: no elements along axis {axis} of shape {array.shape}, so there is none to choose")
+        raise ShapeError(
+            f"{what}: no elements along axis {axis} of shape {array.shape}, so there is none to choose"
+        )
     return wrap(np.asarray(function(array, axis, keepdims=bool(keepdims))))
 
 
