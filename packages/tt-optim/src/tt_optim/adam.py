@@ -1,0 +1,111 @@
+"""Adam: each number has its own pace, from the first two moments of its gradient."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from tt_optim.flat import Tile
+from tt_optim.optimizer import Optimizer
+from tt_optim.param_groups import Group, Params
+from tt_optim.ranges import BETAS, FLAG, NONNEGATIVE
+from tt_optim.segments import Clock
+
+__all__ = ["Adam"]
+
+
+class Adam(Optimizer):
+    """Adaptive moment estimation.
+
+        g ← ∇f(θ) + weight_decay·θ
+        m ← β₁·m + (1 − β₁)·g
+        v ← β₂·v + (1 − β₂)·g²            amsgrad: v̂ from max(v over all steps)
+        m̂ = m / (1 − β₁ᵗ),  v̂ = v / (1 − β₂ᵗ)
+        θ ← θ − lr·m̂ / (√v̂ + eps)
+
+    The first step is lr·sign(g) wherever |g| is well above eps. eps stands outside of the root.
+
+    Args:
+        params: what to optimize; see `Optimizer`.
+        lr: the learning rate, ≥ 0.
+        betas: (β₁, β₂), each in [0, 1).
+        eps: keeps the division finite, ≥ 0.
+        weight_decay: the L2 penalty, coupled: it goes through the moments (`AdamW` decouples it). ≥ 0.
+        amsgrad: divide by the largest v so far, so that the pace never quickens.
+        maximize: climb instead of descend.
+        decoupled_weight_decay: what `AdamW` sets.
+
+    Raises ArgumentError for a value out of range, DTypeError for one of a wrong kind.
+
+    Source: Kingma and Ba 2015, arXiv:1412.6980, Algorithm 1; amsgrad: Reddi et al. 2018.
+    """
+
+    ranges = {
+        "lr": NONNEGATIVE,
+        "betas": BETAS,
+        "eps": NONNEGATIVE,
+        "weight_decay": NONNEGATIVE,
+        "amsgrad": FLAG,
+        "decoupled_weight_decay": FLAG,
+    }
+    state_names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+    clock_names = ("step",)
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+        decoupled_weight_decay: bool = False,
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "amsgrad": amsgrad,
+            "maximize": maximize,
+            "decoupled_weight_decay": decoupled_weight_decay,
+        }
+        super().__init__(params, defaults)
+
+    def required_state(self, group: Group) -> Iterable[str]:
+        return self.state_names if group["amsgrad"] else self.state_names[:2]
+
+    def update(self, tile: Tile, group: Group, clock: Clock) -> None:
+        values, grad, (_, work) = tile.values, tile.grads, tile.scratch
+        lr, (beta1, beta2) = float(group["lr"]), group["betas"]
+        if group["decoupled_weight_decay"]:
+            if group["maximize"]:
+                grad = np.negative(grad, tile.scratch[0])
+            if group["weight_decay"]:
+                values *= 1 - lr * float(group["weight_decay"])
+        elif group["maximize"] or group["weight_decay"]:
+            grad = self.gradient(tile, group)
+
+        mean, square = tile.state["exp_avg"], tile.state["exp_avg_sq"]
+        np.subtract(grad, mean, work)
+        work *= 1 - beta1
+        mean += work
+        square *= beta2
+        np.multiply(grad, grad, work)
+        work *= 1 - beta2
+        square += work
+        if group["amsgrad"]:
+            largest = tile.state["max_exp_avg_sq"]
+            square = np.maximum(largest, square, out=largest)
+
+        # lr·m̂ / (√v̂ + eps) with c = √(1 − β₂ᵗ) taken out of the division: one pass less.
+        c = math.sqrt(1 - beta2 ** clock[0])
+        np.sqrt(square, work)
+        work += float(group["eps"]) * c
+        np.divide(mean, work, work)
+        work *= lr * c / (1 - beta1 ** clock[0])
+        values -= work

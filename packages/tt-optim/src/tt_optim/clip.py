@@ -1,0 +1,142 @@
+"""Clipping: keep a gradient from being too large, without changing where it points (or each number's size)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from tt_tensor import Tensor, memory
+from tt_tensor.errors import ArgumentError, DTypeError, GradientError
+from tt_tensor.tensor import wrap
+
+from tt_optim.ranges import number
+
+__all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm"]
+
+CHUNK = 1 << 16
+
+
+def clip_grad_norm_(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+) -> Tensor:
+    """g ← g · min(1, max_norm / (‖all g‖ + 1e-6)), in place; the norm is that of all gradients as one vector.
+
+    parameters: Tensors of any shape; those without a gradient are passed over.
+    max_norm: ≥ 0. norm_type: p > 0 of the p-norm, inf for the largest absolute value.
+    error_if_nonfinite: raise instead of scaling by a norm that is nan or inf.
+
+    Returns the norm before clipping, shape (), in the gradients' dtype; summed in float64.
+
+    Raises ArgumentError for a value out of range, DTypeError for what is no Tensor, GradientError for a norm that
+    is not finite if asked to; then no gradient was changed.
+    Source: Pascanu, Mikolov and Bengio 2013, arXiv:1211.5063.
+    """
+    found = _tensors("clip_grad_norm_", parameters)
+    max_norm = number("clip_grad_norm_: max_norm", max_norm)
+    if not max_norm >= 0:
+        raise ArgumentError(f"clip_grad_norm_: max_norm must be at least 0, not {max_norm}")
+    total = get_total_norm([p.grad for p in found if p.grad is not None], norm_type, error_if_nonfinite)
+    scale = max_norm / (total.item() + 1e-6)
+    if not scale >= 1:  # also for nan, which is to be seen
+        _change(found, lambda grad, out: np.multiply(grad, scale, out))
+    return total
+
+
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
+    """g ← min(max(g, −clip_value), clip_value), in place.
+
+    Raises ArgumentError for a clip_value that is no number of at least 0, DTypeError for what is no Tensor.
+    """
+    found = _tensors("clip_grad_value_", parameters)
+    limit = number("clip_grad_value_: clip_value", clip_value)
+    if not limit >= 0:
+        raise ArgumentError(f"clip_grad_value_: clip_value must be at least 0, not {clip_value}")
+    _change(found, lambda grad, out: np.clip(grad, -limit, limit, out))
+
+
+def get_total_norm(
+    tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False
+) -> Tensor:
+    """(Σ |x|ᵖ)^(1/p) over the numbers of all tensors, as if they were one vector; p = inf: the largest |x|.
+
+    Returns shape (), in the tensors' dtype (float32 for none, which have norm 0); summed in float64.
+
+    Raises ArgumentError for norm_type ≤ 0, GradientError for a norm that is not finite if asked to.
+    """
+    arrays = [tensor.array for tensor in _tensors("get_total_norm", tensors)]
+    p = number("get_total_norm: norm_type", norm_type)
+    if not p > 0:
+        raise ArgumentError(f"get_total_norm: norm_type must be greater than 0, or inf, not {norm_type}")
+    parts = [_power_sum(chunk, p) for chunk in _chunks(arrays)]
+    if p == math.inf:
+        norm = float(np.max(parts)) if parts else 0.0
+    else:
+        norm = float(np.sum(parts)) ** (1 / p)
+    if error_if_nonfinite and not math.isfinite(norm):
+        raise GradientError(
+            f"get_total_norm: the norm of order {p} is {norm}, so it cannot be clipped; look for the operation "
+            "that made it, or pass error_if_nonfinite=False"
+        )
+    dtype = np.result_type(*arrays) if arrays else np.dtype(np.float32)
+    with np.errstate(over="ignore"):
+        return wrap(np.array(norm, dtype))
+
+
+def _power_sum(chunk: np.ndarray, p: float) -> float:
+    """Σ |x|ᵖ of a float64 chunk (inf: the largest |x|)."""
+    if p == 2:
+        return float(np.dot(chunk, chunk))
+    np.abs(chunk, chunk)
+    if p == math.inf:
+        return float(np.max(chunk))
+    return float(np.sum(chunk if p == 1 else np.power(chunk, p, chunk)))
+
+
+def _chunks(arrays: list[np.ndarray]) -> Iterable[np.ndarray]:
+    """All numbers as 1-D float64 pieces: small arrays joined, large ones cut, so that memory stays small."""
+    waiting: list[np.ndarray] = []
+    count = 0
+    for array in arrays:
+        if array.size > CHUNK:
+            flat = array.reshape(-1)
+            for start in range(0, flat.size, CHUNK):
+                yield flat[start : start + CHUNK].astype(np.float64)
+        elif array.size:
+            waiting.append(array)
+            count += array.size
+            if count > CHUNK:
+                yield np.concatenate(waiting, axis=None, dtype=np.float64)
+                waiting, count = [], 0
+    if waiting:
+        yield np.concatenate(waiting, axis=None, dtype=np.float64)
+
+
+def _change(parameters: list[Tensor], rule: Callable[[np.ndarray, np.ndarray | None], np.ndarray]) -> None:
+    """Apply `rule` to each gradient once, in place where its memory may be written."""
+    done: set[int] = set()
+    for p in parameters:
+        if p.grad is None or id(p.grad.array) in done:
+            continue
+        array = p.grad.array
+        if array.flags.writeable:
+            rule(array, array)
+            memory.mark_written(array)
+            done.add(id(array))
+        else:
+            p.grad = wrap(rule(array, None))
+
+
+def _tensors(who: str, tensors: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    if isinstance(tensors, Tensor):
+        return [tensors]
+    if not isinstance(tensors, Iterable):
+        raise DTypeError(f"{who}: takes a Tensor or an iterable of Tensors, not {type(tensors).__name__}")
+    found = list(tensors)
+    for tensor in found:
+        if not isinstance(tensor, Tensor):
+            raise DTypeError(f"{who}: takes Tensors, not {type(tensor).__name__}")
+    return found
