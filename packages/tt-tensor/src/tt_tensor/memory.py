@@ -47,7 +47,7 @@ def owners(array: np.ndarray) -> Iterator[np.ndarray]:
 def mark_written(array: np.ndarray) -> None:
     """Note that `array` was written in place, and with it every view of the same memory."""
     global clock
-    owner = next(owners(array))
+    owner = array if array.base is None else next(owners(array))  # a generator costs more than the rest
     key = id(owner)
     with _lock:
         clock += 1
