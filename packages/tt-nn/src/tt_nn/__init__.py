@@ -13,3 +13,8 @@ from tt_nn.weights import *
 from tt_nn.summary import *
 from tt_nn.losses import *
 from tt_nn.activations import *
+from tt_nn.smooth import *
+from tt_nn.dropout import *
+from tt_nn.flatten import *
+from tt_nn.normalization import *
+from tt_nn import functional

@@ -1,0 +1,36 @@
+"""The layers and losses as plain functions: `import tt_nn.functional as F`, as in PyTorch."""
+
+from tt_nn.activations import elu, hardswish, leaky_relu, log_softmax, relu, sigmoid, softmax, tanh
+from tt_nn.dropout import dropout
+from tt_nn.linear import linear
+from tt_nn.losses.binary import binary_cross_entropy, binary_cross_entropy_with_logits
+from tt_nn.losses.cross_entropy import cross_entropy, nll_loss
+from tt_nn.losses.regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
+from tt_nn.normalization import layer_norm, rms_norm
+from tt_nn.smooth import gelu, silu, softplus
+
+__all__ = [
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "dropout",
+    "elu",
+    "gelu",
+    "hardswish",
+    "huber_loss",
+    "l1_loss",
+    "layer_norm",
+    "leaky_relu",
+    "linear",
+    "log_softmax",
+    "mse_loss",
+    "nll_loss",
+    "relu",
+    "rms_norm",
+    "sigmoid",
+    "silu",
+    "smooth_l1_loss",
+    "softmax",
+    "softplus",
+    "tanh",
+]
