@@ -18,3 +18,4 @@ from tt_nn.dropout import *
 from tt_nn.flatten import *
 from tt_nn.normalization import *
 from tt_nn import functional
+from tt_nn import init

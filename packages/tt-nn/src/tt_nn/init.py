@@ -1,0 +1,209 @@
+"""How weights begin: scaled so that signals and gradients neither die out nor explode from layer to layer.
+
+Every function overwrites the tensor that it is given and returns it. For a weight (out, in, *kernel), fan_in is
+in · Π kernel and fan_out is out · Π kernel: how many numbers each output sums, and each input feeds.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from tt_tensor import Generator, Tensor, normal, uniform
+from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
+
+__all__ = [
+    "calculate_gain",
+    "constant_",
+    "eye_",
+    "kaiming_normal_",
+    "kaiming_uniform_",
+    "normal_",
+    "ones_",
+    "orthogonal_",
+    "trunc_normal_",
+    "uniform_",
+    "xavier_normal_",
+    "xavier_uniform_",
+    "zeros_",
+]
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """By what an activation shrinks its input's standard deviation, and a weight before it makes up for.
+
+    1 for linear, conv1d … conv3d (and transposed), sigmoid; 5/3 for tanh; √2 for relu; √(2 / (1 + slope²)) for
+    leaky_relu, slope `param` (0.01 by default); 3/4 for selu, as in PyTorch.
+
+    Raises ArgumentError for a name that is none of these.
+    """
+    linear = ["linear", "sigmoid"] + [f"conv{t}{n}d" for t in ("", "_transpose") for n in (1, 2, 3)]
+    if nonlinearity in linear:
+        return 1.0
+    if nonlinearity == "leaky_relu":
+        slope = 0.01 if param is None else param
+        if not isinstance(slope, int | float) or isinstance(slope, bool):
+            raise ArgumentError(f"calculate_gain: the slope of leaky_relu is a number, not {param!r}")
+        return math.sqrt(2 / (1 + slope**2))
+    gains = {"tanh": 5 / 3, "relu": math.sqrt(2), "selu": 0.75}
+    if nonlinearity not in gains:
+        known = sorted([*linear, *gains, "leaky_relu"])
+        raise ArgumentError(f"calculate_gain: no gain is known for {nonlinearity!r}; there are {known}")
+    return gains[nonlinearity]
+
+
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Values drawn uniformly from [a, b)."""
+    _check("uniform_", tensor)
+    if not a <= b:
+        raise ArgumentError(f"uniform_: the range from a = {a} to b = {b} is empty")
+    return tensor.write(uniform(a, b, tensor.shape, dtype=tensor.dtype, generator=generator))
+
+
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Values drawn from the normal distribution N(mean, std²)."""
+    _check("normal_", tensor)
+    if not std >= 0:
+        raise ArgumentError(f"normal_: std is a standard deviation, from 0 up, not {std!r}")
+    return tensor.write(normal(mean, std, tensor.shape, dtype=tensor.dtype, generator=generator))
+
+
+def trunc_normal_(
+    tensor: Tensor,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Values drawn from N(mean, std²) among those inside [a, b]; a and b are values, not multiples of std.
+
+    Raises ArgumentError where fewer than one draw in a thousand would fall inside.
+    """
+    _check("trunc_normal_", tensor)
+    if not std > 0 or not a < b:
+        raise ArgumentError(f"trunc_normal_: needs std > 0 and a < b, not std = {std}, a = {a}, b = {b}")
+
+    def below(x: float) -> float:
+        return 0.5 * (1 + math.erf((x - mean) / std * math.sqrt(0.5)))
+
+    if below(b) - below(a) < 1e-3:
+        raise ArgumentError(
+            f"trunc_normal_: of N({mean}, {std}²), hardly anything lies between {a} and {b}; move the mean inside"
+        )
+    found = normal(mean, std, tensor.shape, dtype=tensor.dtype, generator=generator).numpy()
+    flat = found.reshape(-1)
+    outside = np.flatnonzero((flat < a) | (flat > b))
+    while outside.size:
+        flat[outside] = normal(mean, std, outside.shape, dtype=tensor.dtype, generator=generator).numpy()
+        outside = outside[(flat[outside] < a) | (flat[outside] > b)]
+    return tensor.write(flat.reshape(tensor.shape))
+
+
+def constant_(tensor: Tensor, val: float) -> Tensor:
+    """`val` everywhere."""
+    return tensor.write(val)
+
+
+def ones_(tensor: Tensor) -> Tensor:
+    """1 everywhere."""
+    return tensor.write(1)
+
+
+def zeros_(tensor: Tensor) -> Tensor:
+    """0 everywhere."""
+    return tensor.write(0)
+
+
+def eye_(tensor: Tensor) -> Tensor:
+    """The identity matrix: 1 on the diagonal, 0 elsewhere. Raises ShapeError unless there are two axes."""
+    if tensor.ndim != 2:
+        raise ShapeError(f"eye_: an identity has two axes, this tensor has shape {tensor.shape}")
+    return tensor.write(np.eye(*tensor.shape))
+
+
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Uniform in ±gain · √(6 / (fan_in + fan_out)).
+
+    Source: Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010.
+    """
+    bound = gain * math.sqrt(6 / max(sum(_fans("xavier_uniform_", tensor)), 1))
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Normal with standard deviation gain · √(2 / (fan_in + fan_out)). Source: Glorot & Bengio, 2010."""
+    return normal_(tensor, 0, gain * math.sqrt(2 / max(sum(_fans("xavier_normal_", tensor)), 1)), generator)
+
+
+def kaiming_uniform_(
+    tensor: Tensor,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
+) -> Tensor:
+    """Uniform in ±gain · √(3 / fan), gain that of the nonlinearity (`a` the slope of a leaky_relu).
+
+    Source: He et al., "Delving Deep into Rectifiers", 2015, arXiv:1502.01852.
+    """
+    bound = math.sqrt(3) * _kaiming("kaiming_uniform_", tensor, a, mode, nonlinearity)
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def kaiming_normal_(
+    tensor: Tensor,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
+) -> Tensor:
+    """Normal with standard deviation gain / √fan. Source: He et al., 2015, arXiv:1502.01852."""
+    return normal_(tensor, 0, _kaiming("kaiming_normal_", tensor, a, mode, nonlinearity), generator)
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """gain · Q, with orthonormal rows or columns (whichever are fewer), uniform among all such matrices.
+
+    Axes after the first count as one. Source: Saxe, McClelland & Ganguli, 2013, arXiv:1312.6120; made unique as in
+    Mezzadri, "How to generate random matrices from the classical compact groups", 2007.
+    """
+    _check("orthogonal_", tensor)
+    if tensor.ndim < 2:
+        raise ShapeError(f"orthogonal_: a matrix has two axes or more, this tensor has shape {tensor.shape}")
+    if not tensor.size:
+        return tensor
+    rows, columns = tensor.shape[0], tensor.size // tensor.shape[0]
+    drawn = normal(0, 1, (max(rows, columns), min(rows, columns)), dtype=np.float64, generator=generator).numpy()
+    q, r = np.linalg.qr(drawn)
+    q = q * np.sign(np.diagonal(r))
+    q = q if rows >= columns else q.T
+    return tensor.write((gain * q).reshape(tensor.shape).astype(tensor.dtype))
+
+
+def _check(what: str, tensor: Any) -> None:
+    if not isinstance(tensor, Tensor):
+        raise DTypeError(f"{what}: expected a Tensor to fill, not {type(tensor).__name__}")
+    if tensor.dtype.kind != "f":
+        raise DTypeError(f"{what}: random weights are floats; this tensor is {tensor.dtype}")
+
+
+def _fans(what: str, tensor: Tensor) -> tuple[int, int]:
+    """fan_in and fan_out of a weight (out, in, *kernel)."""
+    _check(what, tensor)
+    if tensor.ndim < 2:
+        raise ShapeError(
+            f"{what}: a weight has shape (out, in, …), so a tensor of shape {tensor.shape} has no fan; use uniform_ "
+            "or normal_"
+        )
+    kernel = math.prod(tensor.shape[2:])
+    return tensor.shape[1] * kernel, tensor.shape[0] * kernel
+
+
+def _kaiming(what: str, tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
+    """gain / √fan."""
+    if mode not in ("fan_in", "fan_out"):
+        raise ArgumentError(f"{what}: mode must be 'fan_in' or 'fan_out', not {mode!r}")
+    fan = _fans(what, tensor)[0 if mode == "fan_in" else 1]
+    return calculate_gain(nonlinearity, a) / math.sqrt(max(fan, 1))
