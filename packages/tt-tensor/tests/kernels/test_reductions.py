@@ -60,3 +60,14 @@ def test_nan_goes_through():
     x = np.array([1.0, np.nan, 2.0])
     assert np.isnan(reductions.loops(np.maximum, x, None))
     assert np.isnan(reductions.numpy(np.maximum, x, None))
+
+
+@pytest.mark.parametrize("shape", [(300, 300, 4), (100_000, 1, 3)])
+@pytest.mark.parametrize("axes", [(0,), (0, 1), None, (1, 2), (0, 2), ()])
+def test_long_sums_keep_their_digits(shape, axes):
+    x = np.random.default_rng(0).random(shape, np.float32)
+    for layout in (x, np.asfortranarray(x), x[::-1, ::2]):
+        exact = np.sum(layout, axes, np.float64)
+        found = reductions.reduce(np.add, layout, axes)
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, exact, 2e-6)
