@@ -15,9 +15,11 @@ INDEXED = [
     ((3,), slice(None, None, -1)), ((6,), slice(-2, 0, -2)), ((3,), slice(2, 2)), ((0,), ALL), ((0, 3), (ALL, 1)),
     ((3,), [0, 0, 2]), ((3,), [-1, 2, 0, -1]), ((3,), []), ((3,), np.array([[0, 1], [1, 1]])),
     ((2, 3), (1, 2)), ((2, 3), (..., 0)), ((2, 3), (None, 1, None)), ((2, 3), (ALL, None, slice(None, None, 2))),
-    ((2, 3), [1, 1, 0]), ((2, 3), (ALL, [2, 0, 2])), ((2, 3), ([0, 1, 0], [2, 2, 2])), ((2, 3), ([[0], [1]], [2, 0, 2])),
+    ((2, 3), [1, 1, 0]), ((2, 3), (ALL, [2, 0, 2])), ((2, 3), ([0, 1, 0], [2, 2, 2])),
+    ((2, 3), ([[0], [1]], [2, 0, 2])),
     ((2, 3), (0, [1, 1])), ((2, 3), ([1, 1], slice(1, None))), ((2, 3), (None, [1, 1])), ((2, 3), MASK),
-    ((2, 3), np.zeros((2, 3), bool)), ((2, 3), (ALL, np.array([True, False, True]))), ((2, 3), np.array([False, True])),
+    ((2, 3), np.zeros((2, 3), bool)), ((2, 3), (ALL, np.array([True, False, True]))),
+    ((2, 3), np.array([False, True])),
     ((2, 3), (np.array([True, True]), [0, 2])), ((2, 3), True), ((2, 3), False), ((0, 3), [[]]), ((3, 0), [1, 1]),
     ((2, 3, 4), (0, ..., 1)), ((2, 3, 4), (ALL, [1, 1, 0], ALL)), ((2, 3, 4), (0, ALL, [1, 1])),
     ((2, 3, 4), ([0, 1], ALL, [1, 1])), ((2, 3, 4), (..., [3, 3])), ((2, 3, 4), (ALL, ALL, [[0, 3], [3, 3]])),
@@ -46,7 +48,9 @@ def write(x, index, value):
 
 
 def along(shape, indices, axis):
-    return Case(f"{named(shape, indices)} {axis}", lambda: gathering.TakeAlongAxis(indices, axis), (array(shape),))
+    return Case(
+        f"{named(shape, indices)} {axis}", lambda: gathering.TakeAlongAxis(indices, axis), (array(shape),)
+    )
 
 
 def scatter(shape, index, src, axis):
@@ -96,17 +100,22 @@ CASES = {
             (FORTRAN, [[0, 1], [3, 3], [2, 2]], 1), (REVERSED, [[0, 1, 2, 2]], 0), (STRIDED, [[1], [1], [0]], 1),
         ]
     ]
-    + [along((2, 3), np.zeros((2, 0), int), 1), along((0, 3), np.zeros((0, 2), int), 1), along((0,), np.zeros(0, int), 0)],
+    + [
+        along((2, 3), np.zeros((2, 0), int), 1), along((0, 3), np.zeros((0, 2), int), 1),
+        along((0,), np.zeros(0, int), 0),
+    ],
     gathering.ScatterAdd: [
         scatter(shape, np.array(index), src, axis)
         for shape, index, src, axis in [
             ((3,), [0, 0, 2], (3,), 0), ((3,), [1], (1,), -1), ((3,), [1, 1], (4,), 0), ((1,), [0, 0, 0], (3,), 0),
             ((3,), [-1, 2, 0], (3,), 0), ((2, 3), [[0, 0, 1]], (1, 3), 0), ((2, 3), [[0, 0, 1]], (2, 3), 0),
-            ((2, 3), [[0, 1], [1, 1]], (2, 2), 0), ((2, 3), [[2, 2], [0, 1]], (2, 2), 1), ((2, 3), [[2, 2]], (2, 4), 1),
+            ((2, 3), [[0, 1], [1, 1]], (2, 2), 0), ((2, 3), [[2, 2], [0, 1]], (2, 2), 1),
+            ((2, 3), [[2, 2]], (2, 4), 1),
             ((2, 3), [[0], [0], [1], [1]], (4, 1), 0), ((2, 3), [[1], [1]], (2, 1), -1), ((2, 3), [[1]], (5, 5), -2),
             ((2, 3, 2), [[[0, 1]]], (1, 1, 2), 1), ((2, 3, 2), [[[1, 1, 0, 0]]], (2, 3, 4), 2),
             ((2, 3, 2), [[[0], [1]], [[1], [1]], [[1], [0]]], (3, 2, 1), 0), ((1, 1, 1), [[[0, 0]]], (1, 1, 2), 2),
-            (FORTRAN, [[0, 1, 3, 3]], (1, 4), 1), (REVERSED, [[0], [1], [0]], (3, 1), 1), (STRIDED, [[2, 2]], (1, 2), 0),
+            (FORTRAN, [[0, 1, 3, 3]], (1, 4), 1), (REVERSED, [[0], [1], [0]], (3, 1), 1),
+            (STRIDED, [[2, 2]], (1, 2), 0),
         ]
     ]
     + [
@@ -116,11 +125,14 @@ CASES = {
         Case("twice", lambda: gathering.ScatterAdd([[0, 3, 3, 1]] * 3, 1), (BOTH, BOTH)),
     ],
     gathering.MaskedFill: [
-        fill((), True), fill((), np.array(False)), fill((3,), [True, False, True]), fill((3,), True), fill((3,), np.zeros(3, bool)),
+        fill((), True), fill((), np.array(False)), fill((3,), [True, False, True]), fill((3,), True),
+        fill((3,), np.zeros(3, bool)),
         fill((0,), np.zeros(0, bool)), fill((0, 3), [True, False, True]), fill((2, 3), MASK), fill((2, 3), EVERY),
         fill((2, 3), MASK[0]), fill((2, 3), MASK[:, :1]), fill((2, 3), MASK, (3,)), fill((2, 3), MASK, (2, 1)),
-        fill((2, 3), MASK, (2, 3)), fill((2, 3), MASK, 1.5), fill((2, 3), MASK, -2), fill((1, 3), MASK), fill((3,), MASK, (1,)),
-        fill((2, 2, 3), MASK), fill((2, 1, 3), MASK[:, None]), fill(FORTRAN, FORTRAN > 0), fill(REVERSED, FORTRAN > 0),
+        fill((2, 3), MASK, (2, 3)), fill((2, 3), MASK, 1.5), fill((2, 3), MASK, -2), fill((1, 3), MASK),
+        fill((3,), MASK, (1,)),
+        fill((2, 2, 3), MASK), fill((2, 1, 3), MASK[:, None]), fill(FORTRAN, FORTRAN > 0),
+        fill(REVERSED, FORTRAN > 0),
         fill(STRIDED, REVERSED > 0),
         Case("twice", lambda: gathering.MaskedFill(BOTH > 0), (BOTH, BOTH)),
     ],

@@ -37,7 +37,6 @@ __all__ = [
     "less",
     "less_equal",
     "lt",
-    "masked_fill",
     "maximum",
     "minimum",
     "ne",
@@ -182,11 +181,6 @@ def clip_bounds(low: Any, high: Any, a_min: Any = None, a_max: Any = None) -> tu
     return low, high
 
 
-def masked_fill(x: Any, mask: Any, value: Any) -> Tensor:
-    """`value` where `mask` holds, else x: where(mask, value, x). The value is a number or of shape ()."""
-    return Where()(mask, value, x)
-
-
 def equal(x: Any, y: Any) -> Tensor:
     """x == y, element by element, a bool tensor; NaN equals nothing. No gradient.
 
@@ -289,6 +283,5 @@ class CompareMethods:
     maximum = maximum
     minimum = minimum
     clip = clamp = clip
-    masked_fill = masked_fill
     isclose = isclose
     allclose = allclose
