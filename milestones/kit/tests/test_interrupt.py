@@ -14,10 +14,10 @@ posix_signals = pytest.mark.skipif(
     os.name == "nt", reason="Windows delivers Ctrl-C to a whole console, the tests included"
 )
 
-# SIGINT may be ignored where the tests run (a background job), and children inherit that.
 PROGRAM = """
 import signal, sys, time
-signal.signal(signal.SIGINT, signal.default_int_handler)
+if "--ignored-before" in sys.argv:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 from milestone_kit import Milestone
 from milestone_kit.pictures import curves
 def run(session):
@@ -34,6 +34,7 @@ def run(session):
             time.sleep(60)
 def add_options(parser):
     parser.add_argument("--slow-to-stop", action="store_true")
+    parser.add_argument("--ignored-before", action="store_true")
 milestone = Milestone("toy", year=1958, about="a toy", run=run, add_options=add_options)
 sys.exit(milestone.main())
 """
@@ -47,8 +48,9 @@ def wait_for(child, word):
 
 
 @posix_signals
-def test_ctrl_c_exits_130_and_writes_nothing(start, tmp_path):
-    child = start(PROGRAM, "--out", "out")
+@pytest.mark.parametrize("arguments", [[], ["--ignored-before"]], ids=["foreground", "background"])
+def test_ctrl_c_exits_130_and_writes_nothing(arguments, start, tmp_path):
+    child = start(PROGRAM, "--out", "out", *arguments)
     wait_for(child, "ready")
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=30)
@@ -102,7 +104,8 @@ def test_the_handler_before_comes_back():
         assert signal.getsignal(signal.SIGINT) is mine
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         with two_step_interrupt():
-            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+            assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
 

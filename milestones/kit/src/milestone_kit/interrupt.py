@@ -18,11 +18,11 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 def two_step_interrupt() -> Iterator[None]:
     """Inside, the first SIGINT raises KeyboardInterrupt and the second exits with 130 at once.
 
-    Nothing changes outside the main thread, where Python takes no signals, nor where SIGINT is
-    ignored, as a shell does for what it starts in the background.
+    Also where SIGINT was ignored, as scripts leave it for what they start with ``&``: a ``kill -INT``
+    that names this process means it. Outside the main thread, where Python takes no signals, nothing
+    changes.
     """
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    if not in_main_thread or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
 
