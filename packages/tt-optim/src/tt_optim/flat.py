@@ -12,6 +12,7 @@ written back after it.
 
 from __future__ import annotations
 
+import math
 import sys
 import weakref
 from collections.abc import Iterator, Sequence
@@ -108,8 +109,9 @@ def carve(flat: np.ndarray, shapes: Sequence[tuple[int, ...]], offsets: Sequence
     """
     _flats[id(flat)] = flat
     memory, width = flat.data, flat.itemsize
+    # np.ndarray(buffer=memory) would look through the memoryview and take `flat` itself as its base.
     return [
-        np.ndarray(shape, flat.dtype, memory, offset * width)
+        np.frombuffer(memory, flat.dtype, math.prod(shape), offset * width).reshape(shape)
         for shape, offset in zip(shapes, offsets, strict=False)
     ]
 
@@ -136,9 +138,11 @@ def movable(parameter: Tensor) -> bool:
         return False
     if array.base is None:
         return array.flags.owndata
-    if isinstance(array.base, memoryview):
-        return _flats.get(id(array.base.obj)) is array.base.obj
-    return isinstance(array.base, np.ndarray) and array.base.flags.owndata and sys.getrefcount(array.base) == _ALONE
+    if not isinstance(array.base, np.ndarray) or sys.getrefcount(array.base) != _ALONE:
+        return False
+    if isinstance(array.base.base, memoryview):
+        return _flats.get(id(array.base.base.obj)) is array.base.base.obj
+    return array.base.flags.owndata
 
 
 def overlapping(arrays: Sequence[np.ndarray]) -> set[int]:
