@@ -4,7 +4,7 @@ from tt_nn.activations import elu, hardswish, leaky_relu, log_softmax, relu, sig
 from tt_nn.dropout import dropout
 from tt_nn.linear import linear
 from tt_nn.losses.binary import binary_cross_entropy, binary_cross_entropy_with_logits
-from tt_nn.losses.cross_entropy import cross_entropy, nll_loss
+from tt_nn.losses.categorical import cross_entropy, nll_loss
 from tt_nn.losses.divergence import kl_div
 from tt_nn.losses.regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from tt_nn.normalization import layer_norm, rms_norm

@@ -174,11 +174,12 @@ class SoftCrossEntropyFunction(Function):
     def forward(self, x: Any, target: Any, weight: Any = None) -> Any:
         self.axis = class_axis("cross_entropy", x)
         check_weight("cross_entropy", weight, x.shape[self.axis])
-        t = target if weight is None else target * along(weight, self.axis, x.ndim)
         classes = x.shape[self.axis]
+        t = target
         if self.label_smoothing:
-            t = t * (1 - self.label_smoothing)
-            t = t + self.label_smoothing / classes * (1.0 if weight is None else along(weight, self.axis, x.ndim))
+            t = t * (1 - self.label_smoothing) + self.label_smoothing / classes
+        if weight is not None:
+            t = t * along(weight, self.axis, x.ndim)
         self.count = x.size // classes if classes else 0
         self.t, self.weight = t, None if weight is None else along(weight, self.axis, x.ndim)
         self.p, self.log_p, self.masked = probabilities(x, self.axis)
@@ -212,8 +213,9 @@ class SoftCrossEntropyFunction(Function):
     def composite(self, x: Any, target: Any, weight: Any = None) -> TensorType:
         """The same from simpler Functions, for higher orders."""
         axis, classes = class_axis("cross_entropy", x), x.shape[class_axis("cross_entropy", x)]
-        w = 1.0 if weight is None else along(raw(weight), axis, x.ndim)
-        t = target * (w * (1 - self.label_smoothing)) + w * (self.label_smoothing / classes)
+        t = target * (1 - self.label_smoothing) + self.label_smoothing / classes
+        if weight is not None:
+            t = t * along(raw(weight), axis, x.ndim)
         log_p = log_softmax(x, axis=axis)
         losses = -(t * np.where(raw(t) == 0, 0.0, log_p)).sum(axis=axis)
         if self.reduction == "none":
