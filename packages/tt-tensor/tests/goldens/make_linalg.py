@@ -21,22 +21,23 @@ INPUTS = {
     "m43": of(4, 3),
 }  # fmt: skip
 
-EINSUMS = {
-    "einsum m23 m34": "ij,jk->ik",
-    "einsum q k scores": "bhqd,bhkd->bhqk",
-    "einsum m33 diagonal": "ii->i",
-    "einsum m33 trace": "ii",
-    "einsum m33 v3 mixed": "ii,i->",
-    "einsum b234 reversed": "abc->cba",
-    "einsum b234 b243": "...ij,...jk",
-    "einsum v3 w3 outer": "i,j->ij",
-    "einsum v3 w3 elementwise": "i,i->i",
-    "einsum m23 m34 m43": "ab,bc,cd->ad",
-    "einsum m23 s summed": "ij,ik->k",
-    "einsum b234 alone": "abc->b",
-    "einsum e03 m33": "ij,jk->ik",
-    "einsum b234 m33 ellipsis": "b...d,c...->b",
-}
+# The last word is the form.
+EINSUMS = [
+    "m23 m34 ij,jk->ik",
+    "q k bhqd,bhkd->bhqk",
+    "m33 ii->i",
+    "m33 ii",
+    "m33 v3 ii,i->",
+    "b234 abc->cba",
+    "b234 b243 ...ij,...jk",
+    "v3 w3 i,j->ij",
+    "v3 w3 i,i->i",
+    "m23 m34 m43 ab,bc,cd->ad",
+    "m23 s ij,ik->k",
+    "b234 abc->b",
+    "e03 m33 ij,jk->ik",
+    "b234 m33 b...d,c...->b",
+]
 
 CALLS = {
     "matmul v3 w3": torch.matmul,
@@ -57,7 +58,7 @@ CALLS = {
     "diagonal m34 -1": lambda x: torch.diagonal(x, -1),
     "tensordot b234 b243 2": lambda x, y: torch.tensordot(x, y, ([2, 0], [1, 0])),
     "tensordot m23 m34 1": lambda x, y: torch.tensordot(x, y, 1),
-    **{name: (lambda *x, form=form: torch.einsum(form, *x)) for name, form in EINSUMS.items()},
+    **{f"einsum {name}": (lambda *x, form=name.split()[-1]: torch.einsum(form, *x)) for name in EINSUMS},
 }
 
 if __name__ == "__main__":
