@@ -203,9 +203,9 @@ def operand(function: Function, x: Any, alone: bool = False) -> Any:
     """What forward gets for an input that is no Tensor.
 
     Python scalars go through as they are, so that NumPy's weak promotion keeps float32 (NEP 50); anything
-    else becomes an array. None stands for an optional input that is absent.
+    else becomes an array. None stands for an optional input that is absent; an only input never is.
     """
-    if x is None or (not alone and x.__class__ in (float, int, bool)):
+    if not alone and (x is None or x.__class__ in (float, int, bool)):
         return x
     return as_array(x, type(function).__name__)
 

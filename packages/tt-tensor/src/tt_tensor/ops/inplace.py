@@ -114,7 +114,8 @@ class InPlaceMethods:
 
     def zero_(self: Any) -> Tensor:
         """x = 0."""
-        return Overwrite().in_place(self, 0)
+        # False is 0 in every dtype.
+        return Overwrite().in_place(self, False)
 
     clamp_ = clip_
     neg_ = _written(Neg, "x = -x.")
