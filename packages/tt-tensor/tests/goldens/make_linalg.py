@@ -58,7 +58,7 @@ CALLS = {
     "diagonal m34 -1": lambda x: torch.diagonal(x, -1),
     "tensordot b234 b243 2": lambda x, y: torch.tensordot(x, y, ([2, 0], [1, 0])),
     "tensordot m23 m34 1": lambda x, y: torch.tensordot(x, y, 1),
-    **{f"einsum {name}": (lambda *x, form=name.split()[-1]: torch.einsum(form, *x)) for name in EINSUMS},
+    **{f"einsum {name}": (lambda *x, name=name: torch.einsum(name.split()[-1], *x)) for name in EINSUMS},
 }
 
 if __name__ == "__main__":

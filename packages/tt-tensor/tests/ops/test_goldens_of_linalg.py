@@ -27,7 +27,7 @@ CALLS = {
     "diagonal m34 -1": lambda x: tt.diagonal(x, -1),
     "tensordot b234 b243 2": lambda x, y: tt.tensordot(x, y, ([2, 0], [1, 0])),
     "tensordot m23 m34 1": lambda x, y: tt.tensordot(x, y, 1),
-    **{name: (lambda *x, form=name.split()[-1]: tt.einsum(form, *x)) for name in EINSUMS},
+    **{name: (lambda *x, name=name: tt.einsum(name.split()[-1], *x)) for name in EINSUMS},
 }  # fmt: skip
 
 
