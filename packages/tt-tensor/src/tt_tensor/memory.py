@@ -31,8 +31,9 @@ def owners(array: np.ndarray) -> Iterator[np.ndarray]:
     """The arrays whose bytes `array` shows, innermost first: itself if it is no view, else its base.
 
     NumPy shortens a chain of views to its last link. A buffer that was handed out through memoryviews (as
-    an optimizer does with its flat buffer) appears behind the arrays made of its pieces: a write to the
-    whole is a write to each piece, a write to one piece is none to its neighbours.
+    an optimizer does with its flat buffer: `np.frombuffer(flat.data, …)`) appears behind the arrays made of
+    its pieces: a write to the whole is a write to each piece, a write to one piece is none to its neighbours.
+    `np.ndarray(…, buffer=flat.data)` does not do that: NumPy sees `flat` itself through the memoryview.
     """
     link: Any = array
     while True:

@@ -112,11 +112,8 @@ def _values(array: np.ndarray[Any, Any], prefix: str, options: Options) -> str:
 
 def _corners(array: np.ndarray[Any, Any], edge: int) -> np.ndarray[Any, Any]:
     """What a summary shows of `array`."""
-    for axis, size in enumerate(array.shape):
-        if size > 2 * edge:
-            ends = [*range(edge), *range(size - edge, size)]
-            array = np.take(array, np.array(ends, np.intp), axis)
-    return array
+    shown = [[*range(edge), *range(n - edge, n)] if n > 2 * edge else list(range(n)) for n in array.shape]
+    return array[np.ix_(*shown)]
 
 
 def _joined(text: str, rest: list[str], indent: int, width: int) -> str:
