@@ -229,6 +229,7 @@ def run(duel: Duel, options: argparse.Namespace) -> dict[str, Any]:
         "reference": duel.reference,
         "bar": options.bar,
         "met": figures[duel.ours]["ratio"] <= options.bar,
+        "undisturbed": all(figures[name]["undisturbed"] for name in (duel.ours, duel.reference)),
         "contenders": figures,
         "settings": {key: getattr(options, key) for key in ("threads", "rounds", "turns", "slice", "malloc")},
         "load_watched": machine.ForeignLoad().watching,
@@ -257,7 +258,9 @@ def report(record: Mapping[str, Any]) -> str:
         lines.append(f"  {name}: " + ", ".join(f"{k} {v}" for k, v in figures["versions"].items()))
     ours = record["contenders"][record["ours"]]
     verdict = "met" if record["met"] else "MISSED"
-    if ours["interval"][0] <= record["bar"] <= ours["interval"][1]:
+    if not record["undisturbed"]:
+        verdict = "no verdict: others used the machine too much, run it again"
+    elif ours["interval"][0] <= record["bar"] <= ours["interval"][1]:
         verdict += " (within the noise)"
     lines.append(f"  bar: {record['ours']} ÷ {reference} ≤ {record['bar']:g}: {ours['ratio']:.3f}, {verdict}")
     return "\n".join(lines)
@@ -293,7 +296,7 @@ def parser(duel: Duel) -> argparse.ArgumentParser:
 
 
 def main(duel: Duel, options: argparse.Namespace | None = None) -> int:
-    """Run a duel from its script: 0 bar met, 1 missed, 2 wrong arguments, 3 nothing to compare."""
+    """Run a duel from its script: 0 bar met, 1 missed, 2 wrong arguments, 3 no verdict."""
     arguments = parser(duel)
     options = options or arguments.parse_args()
     if options.resident:
@@ -321,4 +324,6 @@ def main(duel: Duel, options: argparse.Namespace | None = None) -> int:
         print(report(record))
         if options.json:
             Path(options.json).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    if not record["undisturbed"]:
+        return NO_DUEL
     return MET if record["met"] else MISSED
