@@ -1,0 +1,72 @@
+"""Every layer and loss has PyTorch's values and gradients, by hand, in both dtypes, under every option.
+
+The files beside goldens/*.json were made by the scripts there.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tt_tensor import Tensor
+
+import tt_nn
+
+HERE = Path(__file__).parent / "goldens"
+DTYPES = {"f32": np.float32, "f64": np.float64}
+
+
+def specs(name, kind):
+    return [
+        pytest.param(index, spec, id=f"{index} {spec[kind]} {json.dumps({k: v for k, v in spec.items() if k != kind})}")
+        for index, spec in enumerate(json.loads((HERE / f"{name}.json").read_text()))
+    ]
+
+
+def golden(name):
+    with np.load(HERE / f"{name}.npz", allow_pickle=False) as file:
+        return dict(file)
+
+
+LAYERS, LOSSES = golden("layers"), golden("losses")
+
+
+def check(found, wanted, dtype):
+    found = np.asarray(found)
+    assert found.dtype == dtype and found.shape == wanted.shape
+    scale = max(1.0, np.abs(wanted[np.isfinite(wanted)]).max(initial=0))
+    tolerance = 2e-6 if dtype == np.float32 else 1e-13
+    np.testing.assert_allclose(found, wanted, rtol=10 * tolerance, atol=tolerance * min(scale, 100))
+
+
+@pytest.mark.parametrize("name", DTYPES)
+@pytest.mark.parametrize(("index", "spec"), specs("layers", "layer"))
+def test_layer(index, spec, name):
+    dtype = DTYPES[name]
+    layer = getattr(tt_nn, spec["layer"])(**spec.get("kwargs", {})).to(dtype)
+    layer.train(not spec.get("eval", False))
+    layer.load_state_dict({key: LAYERS[f"{index}/p/{key}"] for key, _ in layer.named_parameters()})
+    y = layer(Tensor(LAYERS[f"{index}/x"], dtype))
+    check(y, LAYERS[f"{index}/{name}/y"], dtype)
+    check(layer.backward(Tensor(LAYERS[f"{index}/g"], dtype)), LAYERS[f"{index}/{name}/dx"], dtype)
+    for key, parameter in layer.named_parameters():
+        check(parameter.grad, LAYERS[f"{index}/{name}/d/{key}"], dtype)
+
+
+@pytest.mark.parametrize("name", DTYPES)
+@pytest.mark.parametrize(("index", "spec"), specs("losses", "loss"))
+def test_loss(index, spec, name):
+    dtype = DTYPES[name]
+    target = LOSSES[f"{index}/t"]
+    for reduction in ("mean", "sum", "none", *(["batchmean"] if spec["loss"] == "KLDivLoss" else [])):
+        arrays = {key: Tensor(LOSSES[f"{index}/a/{key}"], dtype) for key in spec.get("arrays", {})}
+        loss_fn = getattr(tt_nn, spec["loss"])(reduction=reduction, **spec.get("kwargs", {}), **arrays)
+        key = f"{index}/{name}/{reduction}"
+        x, t = Tensor(LOSSES[f"{index}/x"], dtype), Tensor(target, dtype if target.dtype.kind == "f" else None)
+        check(loss_fn(x, t), LOSSES[f"{key}/y"], dtype)
+        grad = LOSSES[f"{index}/{reduction}/g"].astype(dtype)
+        check(loss_fn.backward(grad), LOSSES[f"{key}/dx"], dtype)
+        if f"{key}/dt" in LOSSES:
+            function = loss_fn._applied
+            function.needs = None
+            check(function.gradients(grad)[1], LOSSES[f"{key}/dt"], dtype)
