@@ -42,17 +42,17 @@ def from_dlpack(x: Any, *, copy: bool | None = None) -> Tensor:
         raise DTypeError(
             f"from_dlpack: {type(x).__name__} does not offer __dlpack__; use tensor() for a copy"
         )
-    name = type(x).__name__
-    kind = int(x.__dlpack_device__()[0])
-    if kind not in _HOST:
+    name = f"{type(x).__module__.partition('.')[0]}.{type(x).__name__}"
+    try:
+        kind = int(x.__dlpack_device__()[0])
+        array = np.from_dlpack(x) if kind in _HOST else None
+    except (BufferError, RuntimeError, ValueError) as error:
+        raise DLPackError(f"from_dlpack: {name} does not hand out its memory: {error}") from error
+    if array is None:
         raise DLPackError(
             f"from_dlpack: {name} lies on a {_DEVICES.get(kind, 'foreign')} device (DLPack type {kind}); "
             "a Tensor is in main memory, so move it to the CPU first"
         )
-    try:
-        array = np.from_dlpack(x)
-    except (BufferError, RuntimeError, ValueError) as error:
-        raise DLPackError(f"from_dlpack: {name} does not hand out its memory: {error}") from error
     check_dtype(array.dtype, "from_dlpack")
     return wrap(array.copy() if copy else array)
 

@@ -164,10 +164,18 @@ class Function:
         (the sum over every axis along which an input was repeated) and dtype promotion. None where an
         input is no Tensor, is not of a floating dtype, or the rule sends nothing.
 
-        Raises InPlaceError if a saved value was overwritten since.
+        Raises InPlaceError if a saved value was overwritten since, ShapeError where `grad` does not fit.
         """
         self.check_saved()
-        grads = self.backward(grad)
+        try:
+            grads = self.backward(grad)
+        except (ValueError, IndexError, TypeError) as error:
+            if isinstance(error, TTError):
+                raise
+            raise ShapeError(
+                f"the rule of {self!r}, given a gradient of shape {np.shape(grad)}: {error}; "
+                "a gradient has the shape of the output"
+            ) from error
         if grads.__class__ is not tuple:
             grads = (grads,)
         if len(grads) != len(self.inputs):
@@ -181,7 +189,13 @@ class Function:
                 found.append(None)
                 continue
             if g.shape != x.shape:
-                g = unbroadcast(g, x.shape)
+                try:
+                    g = unbroadcast(g, x.shape)
+                except ValueError as error:
+                    raise ShapeError(
+                        f"the rule of {self!r} gives a gradient of shape {g.shape} for an input of shape {x.shape}; "
+                        f"is the gradient it was given, {np.shape(grad)}, of the shape of the output?"
+                    ) from error
             found.append(g if g.dtype == x.dtype else g.astype(x.dtype))
         return tuple(found)
 
