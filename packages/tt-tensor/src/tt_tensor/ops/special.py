@@ -79,8 +79,8 @@ def erf(x: Any) -> Any:
     """2/√π ∫₀ˣ e^(-t²) dt, as tanh(x + x·w(x²)) with w the quotient of two polynomials.
 
     tanh carries the shape (its own error shrinks with erf's distance to 1) and is vectorised in NumPy, and
-    x + x·w adds no error of w's size where w is small. Off by at most 2.5 units in the last place in float32 and
-    3 in float64, and odd exactly.
+    x + x·w rounds but once where w is small. With a tanh that is off by 1.4 units in the last place, as NumPy's own
+    on x86, erf is off by at most 2.3 in float32 (0.3 on average) and 3 in float64. It is odd exactly.
 
     Source: the identity erf(x) = tanh(artanh(erf(x))); the manner of fit is W. J. Cody, "Rational Chebyshev
     approximations for the error function", Math. Comp. 23 (1969), with C. L. Lawson's weights (1961).
