@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from tt_tensor import Function, Tensor, memory
-from tt_tensor.errors import ShapeError
 from tt_tensor.tensor import as_array, wrap
 
 from tt_nn.parameter import Parameter
@@ -21,16 +20,13 @@ def send_back(function: Function, grad: Any) -> Tensor | None:
     """Send `grad` back through `function`: add to `.grad` of the Parameters among its inputs, return the gradient
     at its first input (None where that is of an integer dtype).
 
-    Raises ShapeError if `grad` has not the shape of the output, where the rule can tell.
+    Raises ShapeError if `grad` does not fit the output, InPlaceError if a saved value was overwritten since.
     """
-    array = grad.array if isinstance(grad, Tensor) else as_array(grad, "backward")
-    try:
-        grads = function.gradients(array)
-    except ValueError as error:
-        raise ShapeError(
-            f"{type(function).__name__}.backward: a gradient of shape {array.shape} does not fit the output of "
-            f"{function!r}: {error}"
-        ) from error
+    if isinstance(grad, Tensor):
+        array = grad.array
+    else:
+        array = grad if isinstance(grad, np.floating) else as_array(grad, "backward")
+    grads = function.gradients(array)
     inputs = function.inputs
     for index in range(1, len(inputs)):
         parameter = inputs[index]
@@ -38,7 +34,7 @@ def send_back(function: Function, grad: Any) -> Tensor | None:
             accumulate(parameter, grads[index], array)
     first = grads[0]
     if first is not None:
-        return wrap(np.asarray(first))
+        return wrap(first if first.__class__ is np.ndarray else np.asarray(first))
     return None if inputs[0].dtype.kind != "f" else wrap(np.zeros(inputs[0].shape, inputs[0].dtype))
 
 

@@ -35,9 +35,12 @@ class LinearFunction(Function):
 
     def backward(self, grad: Any) -> Any:
         x, weight = self.x, self.weight
-        if grad.ndim != 2:
+        flat = grad.ndim == 2
+        if not flat:
             x, grad = x.reshape(-1, x.shape[-1]), grad.reshape(-1, weight.shape[0])
-        dx = (grad.dot(weight)).reshape(self.x.shape) if self.wants(0) else None
+        dx = grad.dot(weight) if self.wants(0) else None
+        if dx is not None and not flat:
+            dx = dx.reshape(self.x.shape)
         dw = grad.T.dot(x)
         return (dx, dw) if len(self.inputs) == 2 else (dx, dw, np.add.reduce(grad, 0))
 

@@ -79,7 +79,7 @@ class Function:
         self.inputs = inputs
         self.stamp = memory.clock
         try:
-            # The two common arities are written out: a star call costs as much as a small addition.
+            # The common arities are written out: a star call costs as much as a small addition.
             if len(inputs) == 2:
                 x, y = inputs
                 output = self.forward(
@@ -89,16 +89,21 @@ class Function:
             elif len(inputs) == 1:
                 x = inputs[0]
                 output = self.forward(x.array if isinstance(x, Tensor) else operand(self, x, alone=True))
-            else:
+            elif len(inputs) == 3:
+                x, y, z = inputs
                 output = self.forward(
-                    *[x.array if isinstance(x, Tensor) else operand(self, x) for x in inputs]
+                    x.array if isinstance(x, Tensor) else operand(self, x),
+                    y.array if isinstance(y, Tensor) else operand(self, y),
+                    z.array if isinstance(z, Tensor) else operand(self, z),
                 )
+            else:
+                output = self.forward(*operands(self, inputs))
         except (ValueError, IndexError, TypeError, OverflowError) as error:
             if isinstance(error, TTError):
                 raise
             raise explain(self, inputs, error) from error
         result = new(Tensor)
-        result.array = output if output.__class__ is np.ndarray else np.asarray(output)
+        result.array = output if output.__class__ is ndarray else np.asarray(output)
         if recorder.active is not None:
             recorder.active.record(self, inputs, result)
         return result
@@ -166,7 +171,8 @@ class Function:
 
         Raises InPlaceError if a saved value was overwritten since, ShapeError where `grad` does not fit.
         """
-        self.check_saved()
+        if memory.clock != self.stamp:
+            self.check_saved()
         try:
             grads = self.backward(grad)
         except (ValueError, IndexError, TypeError) as error:
@@ -183,6 +189,15 @@ class Function:
                 f"{type(self).__name__}.backward gave {len(grads)} gradients for {len(self.inputs)} inputs; "
                 "return a tuple with one for each, None where there is none"
             )
+        for x, g in zip(self.inputs, grads, strict=True):
+            if g is not None:
+                if not isinstance(x, Tensor):
+                    break
+                array = x.array
+                if g.shape != array.shape or g.dtype is not array.dtype or array.dtype.kind != "f":
+                    break
+        else:
+            return grads  # the usual case: every gradient is as its input is
         found: list[Any] = []
         for x, g in zip(self.inputs, grads, strict=True):
             if g is None or not hasattr(x, "requires_grad") or x.dtype.kind != "f":
@@ -213,6 +228,11 @@ def unbroadcast(grad: Any, shape: tuple[int, ...]) -> Any:
     return grad.sum(axis=stretched, keepdims=True).reshape(shape)
 
 
+def operands(function: Function, inputs: tuple[Any, ...]) -> list[Any]:
+    """What forward gets. Apart from __call__, where a comprehension would make every call build a closure."""
+    return [x.array if isinstance(x, Tensor) else operand(function, x) for x in inputs]
+
+
 def operand(function: Function, x: Any, alone: bool = False) -> Any:
     """What forward gets for an input that is no Tensor.
 
@@ -241,3 +261,4 @@ def explain(function: Function, inputs: tuple[Any, ...], error: Exception) -> TT
 from tt_tensor.tensor import Tensor, as_array  # noqa: E402
 
 new = Tensor.__new__
+ndarray = np.ndarray

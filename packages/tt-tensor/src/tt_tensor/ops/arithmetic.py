@@ -275,8 +275,9 @@ power = pow
 class ArithmeticMethods:
     """The arithmetic of a Tensor: operators, their reflected and in-place forms, and methods."""
 
+    # `.__call__` spelled out: calling the instance starts a new C frame, a tenth of the whole addition.
     def __add__(self, other: Any) -> Tensor:
-        return Add()(self, other)
+        return Add().__call__(self, other)
 
     def __radd__(self, other: Any) -> Tensor:
         return Add()(other, self)
@@ -285,7 +286,7 @@ class ArithmeticMethods:
         return Add().in_place(self, other)
 
     def __sub__(self, other: Any) -> Tensor:
-        return Sub()(self, other)
+        return Sub().__call__(self, other)
 
     def __rsub__(self, other: Any) -> Tensor:
         return Sub()(other, self)
@@ -294,7 +295,7 @@ class ArithmeticMethods:
         return Sub().in_place(self, other)
 
     def __mul__(self, other: Any) -> Tensor:
-        return Mul()(self, other)
+        return Mul().__call__(self, other)
 
     def __rmul__(self, other: Any) -> Tensor:
         return Mul()(other, self)
