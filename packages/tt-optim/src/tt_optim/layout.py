@@ -34,6 +34,8 @@ class Layout:
         self.names: list[str] | None = group.get("param_names")
         self.segments: list[Segment] = []
         self.arrays: list[np.ndarray] = []
+        self.places: dict[int, tuple[Segment, int]] = {}
+        self.check_writeable(optimizer, self.params)
         self.build(optimizer)
 
     def name(self, at: int) -> str:
@@ -44,11 +46,6 @@ class Layout:
         packs: dict[np.dtype[Any], list[int]] = {}
         staying: list[int] = []
         for at, p in enumerate(self.params):
-            if not p.array.flags.writeable:
-                raise InPlaceError(
-                    f"{type(optimizer).__name__}: {self.name(at)} of shape {p.shape} shows read-only memory (a "
-                    "broadcast view, or an array that somebody protected), so a step cannot write it; clone() it"
-                )
             small = optimizer.tile is not None and p.array.size <= SMALL
             if small:
                 packs.setdefault(p.array.dtype, []).append(at)
@@ -65,7 +62,18 @@ class Layout:
         for at, p in enumerate(self.params):
             if at not in packed:
                 self.segments.append(Single(optimizer, at, p.array, working(p.array.dtype)))
+        self.places = {
+            at: (segment, member) for segment in self.segments for member, at in enumerate(segment.at)
+        }
         self.arrays = [p.array for p in self.params]
+
+    def check_writeable(self, optimizer: Optimizer, params: list[Tensor]) -> None:
+        for at, p in enumerate(params):
+            if not p.array.flags.writeable:
+                raise InPlaceError(
+                    f"{type(optimizer).__name__}: {self.name(at)} of shape {p.shape} shows read-only memory (a "
+                    "broadcast view, or an array that somebody protected), so a step cannot write it; clone() it"
+                )
 
     def pack(self, optimizer: Optimizer, members: list[int], adopted: list[bool], dtype: np.dtype[Any]) -> None:
         segment = Packed(optimizer, members, [self.params[at].array for at in members], adopted, dtype)
@@ -76,17 +84,18 @@ class Layout:
 
     def step(self, optimizer: Optimizer, group: dict[str, Any]) -> None:
         """One step of every parameter that has a gradient."""
-        params = group["params"]
-        arrays = [p.array for p in params]
-        if len(arrays) != len(self.arrays) or not all(map(is_, arrays, self.arrays)):
-            del arrays
-            self.rebuild(optimizer, group)
+        params, arrays = group["params"], self.arrays
         try:
-            grads: list[Any] = [p.grad.array for p in params]
+            # One pass: the gradients, of those whose array is still the one that was laid out.
+            grads: list[Any] = [p.grad.array for p, array in zip(params, arrays, strict=False) if p.array is array]
             complete = True
         except AttributeError:
-            grads = [None if p.grad is None else p.grad.array for p in params]
             complete = False
+        if not complete or not len(grads) == len(arrays) == len(params):
+            del arrays
+            self.keep_up(optimizer, group)
+            grads = [None if p.grad is None else p.grad.array for p in self.params]
+            complete = all(grad is not None for grad in grads)
         if len(self.segments) == 1:
             self.segments[0].step(optimizer, group, grads, complete)
             return
@@ -94,8 +103,16 @@ class Layout:
             part = [grads[at] for at in segment.at]
             segment.step(optimizer, group, part, complete or all(grad is not None for grad in part))
 
+    def keep_up(self, optimizer: Optimizer, group: dict[str, Any]) -> None:
+        """Lay out anew if a parameter's array, or the list of parameters, is another than before."""
+        arrays = [getattr(p, "array", None) for p in group["params"]]
+        same = len(arrays) == len(self.arrays) and all(map(is_, arrays, self.arrays))
+        del arrays  # build asks who else holds an array
+        if not same:
+            self.rebuild(optimizer, group)
+
     def rebuild(self, optimizer: Optimizer, group: dict[str, Any]) -> None:
-        """Lay out anew, for other arrays or another list of parameters; keep each parameter's state."""
+        """Lay out anew; each parameter keeps its state."""
         optimizer.check_params(group["params"])
         known = {id(p): (self.clock_of(at), self.state_of(at)) for at, p in enumerate(self.params)}
         shapes = {id(p): (array.shape, array.dtype) for p, array in zip(self.params, self.arrays, strict=True)}
@@ -111,23 +128,19 @@ class Layout:
                     f"{type(optimizer).__name__}: {self.name(at)} was {dtype} and now is {p.dtype}; make a new "
                     "optimizer after changing the dtype of a parameter"
                 )
+        self.check_writeable(optimizer, group["params"])
         self.params = list(group["params"])
         self.build(optimizer)
         nothing: tuple[Clock, dict[str, np.ndarray]] = (START, {})
         self.load([known.get(id(p), nothing) for p in self.params])
 
     def clock_of(self, at: int) -> Clock:
-        segment, member = self.find(at)
+        segment, member = self.places[at]
         return segment.clock_of(member)
 
     def state_of(self, at: int) -> dict[str, np.ndarray]:
-        segment, member = self.find(at)
+        segment, member = self.places[at]
         return segment.state_of(member)
-
-    def find(self, at: int) -> tuple[Segment, int]:
-        if len(self.segments) == 1:
-            return self.segments[0], at
-        return next((segment, segment.at.index(at)) for segment in self.segments if at in segment.at)
 
     def load(self, members: list[tuple[Clock, dict[str, np.ndarray]]]) -> None:
         """Replace clock and state of every parameter, in the order of the group."""

@@ -111,7 +111,7 @@ class Packed(Segment):
         if self.guests:
             for k, array in self.guests:
                 self.pieces[k][...] = array
-        np.concatenate(grads, axis=None, out=self.grads)  # type: ignore[arg-type]
+        np.concatenate(grads, None, self.grads)  # type: ignore[arg-type]
         self.clock = clock = optimizer.tick(self.clock, group)
         for tile in self.whole or self.cover(optimizer):
             optimizer.update(tile, group, clock)
@@ -142,7 +142,7 @@ class Packed(Segment):
             while last < len(grads) and grads[last] is not None and clocks[last] == clocks[first]:
                 last += 1
             start, stop = self.offsets[first], self.offsets[last]
-            np.concatenate(grads[first:last], axis=None, out=self.grads[start:stop])  # type: ignore[arg-type]
+            np.concatenate(grads[first:last], None, self.grads[start:stop])  # type: ignore[arg-type]
             clock = optimizer.tick(clocks[first], group)
             for tile in self.cut(optimizer, start, stop):
                 optimizer.update(tile, group, clock)

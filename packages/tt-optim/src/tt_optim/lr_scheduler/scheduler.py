@@ -75,7 +75,12 @@ class LRScheduler:
 
     def _advance(self) -> None:
         self.last_epoch += 1
-        self._set(self.get_lr())
+        try:
+            values = self.get_lr()
+        except Exception:
+            self.last_epoch -= 1
+            raise
+        self._set(values)
 
     def _restart(self) -> None:
         """Begin at 0 now, whatever came before."""
