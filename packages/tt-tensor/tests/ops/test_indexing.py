@@ -226,6 +226,49 @@ def test_of_repeated_writes_the_last_one_gets_the_gradient():
     assert dvalue.tolist() == [0, 0, 10, 30]
 
 
+@pytest.mark.parametrize(
+    ("read", "times"),
+    [
+        (lambda x: x[[0, 0, 2]], [2, 0, 1]),
+        (lambda x: x[::-1], [1, 1, 1]),
+        (lambda x: x.take_along_axis([1, 1], 0), [0, 2, 0]),
+        (lambda x: x.sort(), [1, 1, 1]),
+        (lambda x: x.topk(2).values, [1, 0, 1]),
+        (lambda x: x.pad(1, "edge"), [2, 1, 2]),
+        (lambda x: x.repeat([1, 0, 2]), [1, 0, 2]),
+        (lambda x: tt.zeros(3).scatter_add(0, [0, 0, 0], x).tile(1) * 0 + x, [1, 1, 1]),
+    ],
+)
+def test_second_derivatives(read, times, tape):
+    def slope(x):
+        def cubes(x):
+            y = read(x)
+            return y * y * y
+
+        ones = tt.ones(*read(x).shape)
+        return tape.gradients(cubes, [x], ones, create_graph=True)[1][0]
+
+    x = tt.tensor([3.0, 1.0, 2.0])
+    y, (dx,) = tape.gradients(slope, [x], np.ones(3, np.float32))
+    np.testing.assert_allclose(y.numpy(), 3 * x.numpy() ** 2 * times, rtol=1e-6)
+    np.testing.assert_allclose(dx, 6 * x.numpy() * times, rtol=1e-6)
+
+
+def test_second_derivatives_through_a_write(tape):
+    def slope(x, value):
+        def run(x, value):
+            y = x * 1
+            y[[0, 2, 0]] = value * value
+            return y * y
+
+        return tape.gradients(run, [x, value], tt.ones(3), create_graph=True)[1][1]
+
+    value = tt.tensor([2.0, 3.0, 4.0])
+    y, (_, dvalue) = tape.gradients(slope, [tt.ones(3), value], np.ones(3, np.float32))
+    assert y.tolist() == [0, 4 * 27, 4 * 64]  # d(v⁴) = 4v³; the first was overwritten by the last
+    assert dvalue.tolist() == [0, 12 * 9, 12 * 16]
+
+
 def test_a_write_is_recorded_as_in_place(tape):
     x = tt.zeros(3)
     tape.gradients(lambda x: x.__setitem__(0, 1.0) or x, [x], np.ones(3, np.float32))

@@ -70,6 +70,7 @@ def test_two_separate_ints_swap_and_a_tuple_permutes():
     assert m.transpose(0, 1).shape == (3, 2)  # PyTorch's; NumPy would leave it
     assert m.transpose((0, 1)).shape == (2, 3)
     assert m.transpose(1, 0).shape == (3, 2)
+    assert m.t().shape == (3, 2)
     assert b.transpose(-2, -1).shape == (2, 4, 3)
     assert b.transpose(1, 2, 0).shape == (3, 4, 2)
     assert np.transpose(b, (1, 2, 0)).shape == (3, 4, 2)
@@ -253,10 +254,16 @@ WRONG = [
     ("transpose twice", lambda: X.transpose(0, 1, 1), AxisError, "twice"),
     ("transpose too few", lambda: X.transpose((0, 1)), AxisError, r"\(2, 3, 4\).*swapaxes"),
     ("transpose float", lambda: X.transpose(0.0, 1), DTypeError, "axis is an integer"),
-    ("permute too few", lambda: X.permute(0, 1), AxisError, "2 axes were named"),
+    (
+        "permute too few",
+        lambda: X.permute(0, 1),
+        AxisError,
+        r"\(0, 1\) does not name each of the 3 axes of shape \(2, 3, 4\)",
+    ),
     ("swapaxes", lambda: X.swapaxes(0, -4), AxisError, "-4"),
     ("moveaxis", lambda: X.moveaxis((0, 1), (2,)), AxisError, "2 source axes"),
     ("mT of a vector", lambda: tt.zeros(3).mT, ShapeError, "no matrix"),
+    ("t of a batch", lambda: X.t(), ShapeError, "use mT"),
     ("squeeze size", lambda: X.squeeze(1), ShapeError, "axis 1 .* has size 3"),
     ("squeeze range", lambda: X.squeeze(5), AxisError, "axis 5"),
     ("unsqueeze range", lambda: X.unsqueeze(5), AxisError, "axis 5 is out of range for 4"),

@@ -11,7 +11,7 @@ from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 from tt_tensor.function import Function
 from tt_tensor.ops.casting import tensor_of
 from tt_tensor.ops.indexing import PutAt, within_rule
-from tt_tensor.ops.reductions import axes_of
+from tt_tensor.ops.reductions import axes_of, one_axis
 
 if TYPE_CHECKING:
     from tt_tensor.tensor import Tensor
@@ -58,7 +58,7 @@ class Roll(Function):
     def forward(self, x: Any) -> Any:
         if self.axis is not None:  # an axis named twice is rolled twice, so each is checked by itself
             for axis in self.axis if isinstance(self.axis, tuple | list) else (self.axis,):
-                axes_of((axis,), x.ndim, "roll")
+                one_axis(axis, x.ndim, "roll")
         self.back = (
             tuple([-one for one in self.shift]) if isinstance(self.shift, tuple | list) else -self.shift
         )
@@ -81,7 +81,7 @@ class Repeat(Function):
         self.axis = axis
 
     def forward(self, x: Any) -> Any:
-        (self.along,) = axes_of((self.axis,), x.ndim, "repeat")
+        self.along = one_axis(self.axis, x.ndim, "repeat")
         self.shape = x.shape
         if self.repeats.__class__ is not int and len(self.repeats) != x.shape[self.along]:
             raise ShapeError(

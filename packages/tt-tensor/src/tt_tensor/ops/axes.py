@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tt_tensor.errors import AxisError, ShapeError
 from tt_tensor.function import Function
 from tt_tensor.ops.casting import tensor_of
-from tt_tensor.ops.reductions import axes_of
+from tt_tensor.ops.reductions import axes_of, one_axis
 
 if TYPE_CHECKING:
     from tt_tensor.tensor import Tensor
@@ -24,20 +24,22 @@ class Transpose(Function):
     def forward(self, x: Any) -> Any:
         if self.axes is None:
             return x.T
-        axes = axes_of(self.axes, x.ndim, "transpose")
-        if len(axes) != x.ndim:
+        try:
+            return x.transpose(self.axes)
+        except (ValueError, TypeError) as error:
+            axes_of(self.axes, x.ndim, "transpose")  # says what is wrong with one of them
             raise AxisError(
-                f"transpose: {len(axes)} axes were named for a tensor of shape {x.shape}; name each of its {x.ndim} "
-                "once, or use swapaxes(a, b) for two of them"
-            )
-        back = [0] * len(axes)
-        for to, axis in enumerate(axes):
-            back[axis] = to
-        self.back = tuple(back)
-        return x.transpose(axes)
+                f"transpose: {self.axes} does not name each of the {x.ndim} axes of shape {x.shape} once; "
+                "to swap two, use swapaxes(a, b)"
+            ) from error
 
     def backward(self, grad: Any) -> Any:
-        return grad.T if self.axes is None else grad.transpose(self.back)
+        if self.axes is None:
+            return grad.T
+        back = [0] * grad.ndim
+        for to, axis in enumerate(self.axes):
+            back[axis] = to
+        return grad.transpose(tuple(back))
 
 
 def transpose(x: Any, *order: Any, axes: Any = None) -> Tensor:
@@ -59,6 +61,8 @@ def transpose(x: Any, *order: Any, axes: Any = None) -> Tensor:
         axes = order[0]
     elif order:
         axes = order
+    if isinstance(axes, int):
+        axes = (axes,)
     return Transpose(axes)(tensor_of(x))
 
 
@@ -73,9 +77,9 @@ def permute(x: Any, *axes: Any) -> Tensor:
 def swapaxes(x: Any, axis1: int, axis2: int) -> Tensor:
     """x with two axes swapped: a view. Raises AxisError for an axis out of range."""
     x = tensor_of(x)
-    (first,) = axes_of((axis1,), x.ndim, "swapaxes")
-    (second,) = axes_of((axis2,), x.ndim, "swapaxes")
-    order = list(range(x.ndim))
+    ndim = x.array.ndim
+    order = list(range(ndim))
+    first, second = one_axis(axis1, ndim, "swapaxes"), one_axis(axis2, ndim, "swapaxes")
     order[first], order[second] = second, first
     return Transpose(tuple(order))(x)
 
@@ -104,10 +108,11 @@ def matrix_transpose(x: Any) -> Tensor:
     Raises ShapeError for fewer than two axes.
     """
     x = tensor_of(x)
-    ndim = x.ndim
-    if ndim < 2:
+    order = list(range(x.array.ndim))
+    if len(order) < 2:
         raise ShapeError(f"matrix_transpose: shape {x.shape} holds no matrix; it takes two axes or more")
-    return Transpose((*range(ndim - 2), ndim - 1, ndim - 2))(x)
+    order[-2:] = order[-1], order[-2]
+    return Transpose(tuple(order))(x)
 
 
 class AxisMethods:
@@ -117,6 +122,13 @@ class AxisMethods:
     permute = permute
     swapaxes = swapdims = swapaxes
     moveaxis = movedim = moveaxis
+
+    def t(self) -> Tensor:
+        """The transpose of a matrix (a vector or a number stays): a view. Raises ShapeError beyond two axes."""
+        x = tensor_of(self)
+        if x.ndim > 2:
+            raise ShapeError(f"t: shape {x.shape} is no matrix; use mT, or transpose(a, b)")
+        return Transpose()(x)
 
     @property
     def T(self) -> Tensor:  # noqa: N802

@@ -10,7 +10,7 @@ from tt_tensor.errors import DTypeError, IndexingError, ShapeError
 from tt_tensor.function import Function
 from tt_tensor.ops.casting import tensor_of
 from tt_tensor.ops.indexing import GetItem, PutAt, index_of, within_rule
-from tt_tensor.ops.reductions import axes_of
+from tt_tensor.ops.reductions import one_axis
 
 if TYPE_CHECKING:
     from tt_tensor.tensor import Tensor
@@ -62,7 +62,7 @@ class TakeAlongAxis(Function):
         self.indices, self.axis = _integers(indices, "take_along_axis"), axis
 
     def forward(self, x: Any) -> Any:
-        (axis,) = axes_of((self.axis,), x.ndim, "take_along_axis")
+        axis = one_axis(self.axis, x.ndim, "take_along_axis")
         if self.indices.ndim != x.ndim:
             raise ShapeError(
                 f"take_along_axis: indices of shape {self.indices.shape} have {self.indices.ndim} axes and the "
@@ -82,7 +82,7 @@ class ScatterAdd(Function):
         self.index, self.axis = _integers(index, "scatter_add"), axis
 
     def forward(self, x: Any, src: Any) -> Any:
-        (axis,) = axes_of((self.axis,), x.ndim, "scatter_add")
+        axis = one_axis(self.axis, x.ndim, "scatter_add")
         index, wanted = self.index, self.index.shape
         if not (index.ndim == x.ndim == src.ndim) or any(
             size > inside or (one != axis and size > outside)
@@ -148,23 +148,17 @@ def gather(x: Any, index: Any, axis: Any) -> Tensor:
     if index.__class__ is int and axis.__class__ is not int:
         index, axis = axis, index
     x, index = tensor_of(x), _integers(index, "gather")
-    (axis,) = axes_of((axis,), x.ndim, "gather")
-    if index.ndim != x.ndim or any(
-        size > there
-        for one, (size, there) in enumerate(zip(index.shape, x.shape, strict=True))
-        if one != axis
-    ):
-        raise ShapeError(
-            f"gather: an index of shape {index.shape} does not fit into shape {x.shape}; it needs {x.ndim} axes, and "
-            f"no more than x along each but axis {axis}"
-        )
-    cut = tuple([slice(None if one == axis else size) for one, size in enumerate(index.shape)])
-    if any(
-        size != there
-        for one, (size, there) in enumerate(zip(index.shape, x.shape, strict=True))
-        if one != axis
-    ):
-        x = x[cut]
+    axis = one_axis(axis, x.ndim, "gather")
+    wanted, shape = index.shape, x.array.shape
+    if wanted[:axis] != shape[:axis] or wanted[axis + 1 :] != shape[axis + 1 :]:
+        if index.ndim != x.ndim or any(
+            size > there for one, (size, there) in enumerate(zip(wanted, shape, strict=True)) if one != axis
+        ):
+            raise ShapeError(
+                f"gather: an index of shape {wanted} does not fit into shape {shape}; it needs {x.ndim} axes, "
+                f"and no more than x along each but axis {axis}"
+            )
+        x = GetItem(tuple([slice(None if one == axis else size) for one, size in enumerate(wanted)]))(x)
     return TakeAlongAxis(index, axis)(x)
 
 
@@ -194,7 +188,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
     index = _integers(indices, "take")
     if axis is None:
         return GetItem(index)(x.reshape(-1))
-    (axis,) = axes_of((axis,), x.ndim, "take")
+    axis = one_axis(axis, x.ndim, "take")
     return GetItem(index if axis == 0 else (*[slice(None)] * axis, index))(x)
 
 
@@ -211,7 +205,7 @@ def narrow(x: Any, axis: int, start: int, length: int) -> Tensor:
     Raises IndexingError if that reaches beyond the axis.
     """
     x = tensor_of(x)
-    (axis,) = axes_of((axis,), x.ndim, "narrow")
+    axis = one_axis(axis, x.ndim, "narrow")
     first = start + x.shape[axis] if start < 0 else start
     if not 0 <= first <= first + length <= x.shape[axis]:
         raise IndexingError(f"narrow: {length} from {start} reaches beyond axis {axis} of shape {x.shape}")

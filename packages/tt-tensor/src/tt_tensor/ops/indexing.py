@@ -135,10 +135,10 @@ def _positions(index: Any, shape: tuple[int, ...]) -> Any:
         if len(parts) == len(shape) and all(
             part.__class__ is np.ndarray and part.ndim and part.dtype.kind == "i" for part in parts
         ):
-            flat: Any = 0
+            places: Any = 0
             for ids, size in zip(parts, shape, strict=True):
-                flat = flat * size + _from_front(ids, size)
-            return flat
+                places = places * size + _from_front(ids, size)
+            return places
     return np.arange(math.prod(shape)).reshape(shape)[index]
 
 

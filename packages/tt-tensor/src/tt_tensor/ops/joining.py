@@ -12,7 +12,7 @@ from tt_tensor.ops.arranging import ArrangingMethods
 from tt_tensor.ops.casting import tensor_of
 from tt_tensor.ops.indexing import GetItem
 from tt_tensor.ops.padding import PaddingMethods
-from tt_tensor.ops.reductions import axes_of
+from tt_tensor.ops.reductions import one_axis
 
 if TYPE_CHECKING:
     from tt_tensor.tensor import Tensor
@@ -39,17 +39,17 @@ class Concatenate(Function):
         self.axis = axis
 
     def forward(self, *arrays: Any) -> Any:
-        (axis,) = axes_of((self.axis,), arrays[0].ndim, "concatenate")
-        parts, start = [], 0
-        for array in arrays:
-            stop = start + array.shape[axis] if array.ndim > axis else start
-            parts.append((*[slice(None)] * axis, slice(start, stop)))
-            start = stop
-        self.parts = parts
-        return np.concatenate(arrays, axis)
+        self.along = one_axis(self.axis, arrays[0].ndim, "concatenate")
+        self.shapes = [array.shape for array in arrays]
+        return np.concatenate(arrays, self.along)
 
     def backward(self, grad: Any) -> Any:
-        return tuple([grad[part] for part in self.parts])
+        before, start, parts = [slice(None)] * self.along, 0, []
+        for shape in self.shapes:
+            stop = start + shape[self.along]
+            parts.append(grad[(*before, slice(start, stop))])
+            start = stop
+        return tuple(parts)
 
 
 class Stack(Function):
@@ -59,7 +59,7 @@ class Stack(Function):
         self.axis = axis
 
     def forward(self, *arrays: Any) -> Any:
-        (axis,) = axes_of((self.axis,), arrays[0].ndim + 1, "stack")
+        axis = one_axis(self.axis, arrays[0].ndim + 1, "stack")
         self.slices = [(*[slice(None)] * axis, place, ...) for place in range(len(arrays))]
         return np.stack(arrays, axis)
 
@@ -109,7 +109,7 @@ def _cut(x: Any, bounds: list[Any], axis: int) -> list[Tensor]:
 
 def _split(x: Any, indices_or_sections: Any, axis: int, even: bool, what: str) -> list[Tensor]:
     x = tensor_of(x)
-    (axis,) = axes_of((axis,), x.ndim, what)
+    axis = one_axis(axis, x.ndim, what)
     if not isinstance(indices_or_sections, int | np.integer):
         try:
             bounds = [int(bound) for bound in indices_or_sections]
@@ -155,7 +155,7 @@ def chunk(x: Any, chunks: int, axis: int = 0) -> tuple[Tensor, ...]:
     Raises ArgumentError for less than one chunk, AxisError for an axis out of range.
     """
     x = tensor_of(x)
-    (axis,) = axes_of((axis,), x.ndim, "chunk")
+    axis = one_axis(axis, x.ndim, "chunk")
     if not isinstance(chunks, int | np.integer) or chunks < 1:
         raise ArgumentError(f"chunk: the number of chunks is an integer of at least 1, not {chunks!r}")
     size = x.shape[axis]
@@ -171,7 +171,7 @@ def unbind(x: Any, axis: int = 0) -> tuple[Tensor, ...]:
     Raises AxisError for an axis out of range.
     """
     x = tensor_of(x)
-    (axis,) = axes_of((axis,), x.ndim, "unbind")
+    axis = one_axis(axis, x.ndim, "unbind")
     before = [slice(None)] * axis
     return tuple([GetItem((*before, place))(x) for place in range(x.shape[axis])])
 

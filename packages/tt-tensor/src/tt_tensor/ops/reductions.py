@@ -70,6 +70,15 @@ def axes_of(axis: Any, ndim: int, what: str) -> tuple[int, ...]:
     return tuple(found)
 
 
+def one_axis(axis: Any, ndim: int, what: str) -> int:
+    """`axis` counted from the front. Raises DTypeError for several, AxisError out of range."""
+    if axis.__class__ is int and -ndim <= axis < ndim:
+        return axis % ndim
+    if isinstance(axis, tuple | list) or axis is None:
+        raise DTypeError(f"{what}: it runs along one axis, an integer, not {axis!r}")
+    return axes_of(axis, ndim, what)[0]
+
+
 def raw(x: Any) -> Any:
     """The array under a Tensor, an array as it is: for what is a constant of a rule (a mask, an index)."""
     return getattr(x, "array", x)

@@ -16,7 +16,7 @@ from tt_tensor.errors import AxisError, ShapeError
 from tt_tensor.function import Function
 from tt_tensor.ops.axes import AxisMethods
 from tt_tensor.ops.casting import CastMethods, tensor_of
-from tt_tensor.ops.reductions import axes_of
+from tt_tensor.ops.reductions import axes_of, one_axis
 
 if TYPE_CHECKING:
     from tt_tensor.tensor import Tensor
@@ -135,7 +135,10 @@ def expand_dims(x: Any, axis: Any) -> Tensor:
 
 def unsqueeze(x: Any, axis: int) -> Tensor:
     """x with a new axis of size 1 at the place `axis`: a view. PyTorch's word for `expand_dims`."""
-    return expand_dims(x, axis)
+    x = tensor_of(x)
+    shape = x.array.shape
+    place = one_axis(axis, len(shape) + 1, "unsqueeze")
+    return Reshape((*shape[:place], 1, *shape[place:]))(x)
 
 
 def flatten(x: Any, start_axis: int = 0, end_axis: int = -1) -> Tensor:
@@ -146,9 +149,11 @@ def flatten(x: Any, start_axis: int = 0, end_axis: int = -1) -> Tensor:
     Raises AxisError for an axis out of range, or an end before the start.
     """
     x = tensor_of(x)
-    shape = x.shape or (1,)
-    (start,) = axes_of((start_axis,), len(shape), "flatten")
-    (end,) = axes_of((end_axis,), len(shape), "flatten")
+    if start_axis == 0 and end_axis == -1:
+        return Reshape((x.array.size,))(x)
+    shape = x.array.shape or (1,)
+    start = one_axis(start_axis, len(shape), "flatten")
+    end = one_axis(end_axis, len(shape), "flatten")
     if end < start:
         raise AxisError(
             f"flatten: axis {end_axis} comes before axis {start_axis} in shape {shape}; swap them"
@@ -167,7 +172,7 @@ def unflatten(x: Any, axis: int, sizes: tuple[int, ...]) -> Tensor:
     Raises AxisError for an axis out of range, ShapeError if the sizes do not multiply to the axis's size.
     """
     x = tensor_of(x)
-    (axis,) = axes_of((axis,), x.ndim, "unflatten")
+    axis = one_axis(axis, x.ndim, "unflatten")
     sizes, size = tuple(sizes), x.shape[axis]
     known = math.prod(one for one in sizes if one != -1)
     if sizes.count(-1) == 1 and known and size % known == 0:

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tt_tensor.errors import DTypeError
 from tt_tensor.function import Function
 from tt_tensor.kernels import softmax as kernels
 from tt_tensor.kernels import table
 from tt_tensor.kernels.elementwise import unary
 from tt_tensor.kernels.reductions import reduce
-from tt_tensor.ops.reductions import Axes, OverAxes, axes_of, raw, wide
+from tt_tensor.ops.reductions import Axes, OverAxes, one_axis, raw, wide
 
 if TYPE_CHECKING:
     from tt_tensor.tensor import Tensor
@@ -105,13 +104,6 @@ class LogSumExp(OverAxes, Function):
         if infinite.any():
             total = np.where(self.top == -math.inf, 1.0, total)
         return self.aligned(grad) * (weights / total)
-
-
-def one_axis(axis: Any, ndim: int, what: str) -> int:
-    """`axis` counted from the front. Raises DTypeError for several, AxisError out of range."""
-    if isinstance(axis, tuple | list) or axis is None:
-        raise DTypeError(f"{what}: it runs along one axis, an integer, not {axis!r}")
-    return axes_of(axis, ndim, what)[0]
 
 
 def top_of(x: Any, axes: tuple[int, ...] | None) -> Any:

@@ -14,7 +14,7 @@ from tt_tensor.errors import ArgumentError, AxisError
 from tt_tensor.function import Function
 from tt_tensor.ops.casting import tensor_of
 from tt_tensor.ops.gathering import TakeAlongAxis
-from tt_tensor.ops.reductions import axes_of
+from tt_tensor.ops.reductions import one_axis
 
 if TYPE_CHECKING:
     from tt_tensor.tensor import Tensor
@@ -45,13 +45,15 @@ class Sort(Function):
     def forward(self, x: Any) -> Any:
         if x.ndim == 0:
             raise AxisError("sort: a tensor of shape () has no axis to sort along; reshape it to (1,)")
-        (self.along,) = axes_of((self.axis,), x.ndim, "sort")
-        order = _order(_raw(x), self.along, self.descending, self.stable)
-        self.back = np.argsort(order, self.along)
-        return np.take_along_axis(x, order, self.along)
+        self.along = one_axis(self.axis, x.ndim, "sort")
+        self.order = _order(_raw(x), self.along, self.descending, self.stable)
+        return np.take_along_axis(x, self.order, self.along)
 
     def backward(self, grad: Any) -> Any:
-        return np.take_along_axis(grad, self.back, self.along)
+        back = np.empty_like(self.order)
+        shape = [-1 if axis == self.along else 1 for axis in range(back.ndim)]
+        np.put_along_axis(back, self.order, np.arange(back.shape[self.along]).reshape(shape), self.along)
+        return np.take_along_axis(grad, back, self.along)
 
 
 class TopK(TakeAlongAxis):
@@ -66,7 +68,7 @@ class TopK(TakeAlongAxis):
     def forward(self, x: Any) -> Any:
         if x.ndim == 0:
             raise AxisError("topk: a tensor of shape () has no axis to choose along; reshape it to (1,)")
-        (axis,) = axes_of((self.axis,), x.ndim, "topk")
+        axis = one_axis(self.axis, x.ndim, "topk")
         if not isinstance(self.k, int | np.integer) or not 0 <= self.k <= x.shape[axis]:
             raise ArgumentError(
                 f"topk: k is an integer from 0 to {x.shape[axis]}, the size of axis {axis} of shape {x.shape}, "
@@ -82,21 +84,28 @@ def _first_k(x: Any, k: int, axis: int, largest: bool, in_order: bool) -> Any:
     if k == 0 or 4 * k > n or n < 64 or x.size == 0:
         order = _order(x, axis, largest, True)
         return order[(*[slice(None)] * axis, slice(k))]
-    # A partition finds the k-th in linear time; then those beyond it, and as many of its equals as are missing.
+    # A partition finds the k-th in linear time; then those at least as good, if that makes k of them.
     rows = np.moveaxis(x, axis, -1)
     kth = n - k if largest else k - 1
     edge = np.partition(rows, kth, axis=-1)[..., kth : kth + 1]
-    beyond, equal = (rows > edge) if largest else (rows < edge), rows == edge
-    if x.dtype.kind == "f":
-        nan, edge_nan = np.isnan(rows), np.isnan(edge)
-        beyond |= (nan & ~edge_nan) if largest else (edge_nan & ~nan)
-        equal |= nan & edge_nan
-    missing = k - np.count_nonzero(beyond, axis=-1, keepdims=True)
-    chosen = beyond | (equal & (np.cumsum(equal, axis=-1) <= missing))
+    chosen = (rows >= edge) if largest else (rows <= edge)
+    if (np.count_nonzero(chosen, axis=-1) != k).any():  # equal ones at the edge, or NaN
+        chosen = _chosen(rows, edge, k, largest)
     found = np.nonzero(chosen)[-1].reshape(*rows.shape[:-1], k)
     if in_order:
         found = np.take_along_axis(found, _order(np.take_along_axis(rows, found, -1), -1, largest, True), -1)
     return np.moveaxis(found, -1, axis)
+
+
+def _chosen(rows: Any, edge: Any, k: int, largest: bool) -> Any:
+    """True for what is beyond the k-th, `edge`, and for as many of its equals, from the front, as are missing."""
+    beyond, equal = (rows > edge) if largest else (rows < edge), rows == edge
+    if rows.dtype.kind == "f":
+        nan, edge_nan = np.isnan(rows), np.isnan(edge)
+        beyond |= (nan & ~edge_nan) if largest else (edge_nan & ~nan)
+        equal |= nan & edge_nan
+    missing = k - np.count_nonzero(beyond, axis=-1, keepdims=True)
+    return beyond | (equal & (np.cumsum(equal, axis=-1) <= missing))
 
 
 class TopKResult(NamedTuple):
@@ -132,7 +141,7 @@ def argsort(x: Any, axis: int | None = -1, descending: bool = False, stable: boo
         array, axis = array.reshape(-1), -1
     if array.ndim == 0:
         raise AxisError("argsort: a tensor of shape () has no axis to sort along; reshape it to (1,)")
-    (axis,) = axes_of((axis,), array.ndim, "argsort")
+    axis = one_axis(axis, array.ndim, "argsort")
     return wrap(_order(array, axis, descending, stable))
 
 
@@ -169,7 +178,7 @@ def unique(
 
     array = tensor_of(x).array
     if axis is not None:
-        (axis,) = axes_of((axis,), array.ndim, "unique")
+        axis = one_axis(axis, array.ndim, "unique")
     found = np.unique(array, return_index, return_inverse, return_counts, axis)
     return tuple([wrap(part) for part in found]) if isinstance(found, tuple) else wrap(found)
 
