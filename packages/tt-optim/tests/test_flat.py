@@ -7,6 +7,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+
 import tt_nn
 import tt_optim
 from tt_optim import layout
@@ -195,7 +196,10 @@ def test_optimizers_can_be_pickled():
 def test_two_optimizers_may_share_parameters():
     params, others = parameters((2,), (3,)), parameters((2,), (3,))
     first, second = tt_optim.SGD(params, lr=0.5), tt_optim.Adam(params[::-1])
-    third, fourth = tt_optim.SGD(others, lr=0.5), tt_optim.Adam(copied := [Tensor(p.array) for p in others[::-1]])
+    third, fourth = (
+        tt_optim.SGD(others, lr=0.5),
+        tt_optim.Adam(copied := [Tensor(p.array) for p in others[::-1]]),
+    )
     for _ in range(3):
         give(params)
         give(others)

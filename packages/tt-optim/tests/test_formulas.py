@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 import pytest
-import tt_optim
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import tt_optim
 from tt_optim import flat, layout
 from tt_optim.muon import newton_schulz
 from tt_tensor import Tensor
@@ -126,7 +127,9 @@ def test_flat_equals_naive(name, reference, options, data):
     for _ in range(4):
         for at, p in enumerate(params):
             absent = data.draw(st.booleans(), label="no gradient")
-            p.grad = None if absent else arranged(dice, p.shape, data.draw(st.sampled_from(["own", "strided"])))
+            p.grad = (
+                None if absent else arranged(dice, p.shape, data.draw(st.sampled_from(["own", "strided"])))
+            )
             if not absent:
                 steps[at] += 1
                 expected[at] = reference(expected[at], p.grad.array, memories[at], steps[at], **options)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 import tt_optim
 from tt_optim import lr_scheduler
 from tt_tensor import Tensor
@@ -118,7 +119,9 @@ def test_warmup_cosine_is_the_formula(warmup, total, low):
             elif t > total:
                 expected = low
             else:
-                expected = low + 0.5 * (1 + math.cos(math.pi * (t - warmup) / (total - warmup))) * (base - low)
+                expected = low + 0.5 * (1 + math.cos(math.pi * (t - warmup) / (total - warmup))) * (
+                    base - low
+                )
             assert lr == pytest.approx(expected, rel=1e-12, abs=1e-18)
         if t == warmup:
             assert rates(optimizer) == pytest.approx([0.1, 0.02], rel=1e-15)
@@ -225,7 +228,11 @@ S = lr_scheduler
         (lambda o: S.OneCycleLR(o, 0.1, 10, pct_start=2), ArgumentError, "pct_start"),
         (lambda o: S.OneCycleLR(o, 0.1, 10, anneal_strategy="exp"), ArgumentError, "one of 'cos', 'linear'"),
         (lambda o: S.OneCycleLR(o, 0.1, 10, div_factor=0), ArgumentError, "div_factor"),
-        (lambda o: S.OneCycleLR(optimizer_of("Adagrad"), 0.1, 10), ArgumentError, "neither momentum nor betas"),
+        (
+            lambda o: S.OneCycleLR(optimizer_of("Adagrad"), 0.1, 10),
+            ArgumentError,
+            "neither momentum nor betas",
+        ),
         (lambda o: S.LambdaLR(o, [lambda t: 1]), ArgumentError, "1 functions, but there are 2"),
         (lambda o: S.LambdaLR(o, 0.9), DTypeError, "must be a function of the step, not float"),
         (lambda o: S.ReduceLROnPlateau(o, mode="low"), ArgumentError, "mode must be one of"),
@@ -237,7 +244,11 @@ S = lr_scheduler
         (lambda o: S.SequentialLR(o, [S.StepLR(o, 1)], [3]), ArgumentError, "1 schedules need 0 milestones"),
         (lambda o: S.SequentialLR(o, [S.StepLR(o, 1)] * 3, [5, 3]), ArgumentError, "must ascend"),
         (lambda o: S.SequentialLR(o, [o], []), DTypeError, "schedule 0 is no LRScheduler"),
-        (lambda o: S.SequentialLR(o, [S.ReduceLROnPlateau(o)], []), ArgumentError, "needs a figure at each step"),
+        (
+            lambda o: S.SequentialLR(o, [S.ReduceLROnPlateau(o)], []),
+            ArgumentError,
+            "needs a figure at each step",
+        ),
         (lambda o: S.ChainedScheduler([S.StepLR(optimizer_of(), 1)], o), ArgumentError, "another optimizer"),
         (lambda o: S.ChainedScheduler([]), ArgumentError, "at least one schedule"),
         (lambda o: S.StepLR(o, 1).load_state_dict([1]), DTypeError, "takes a dict"),

@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable, Iterable
 
 import numpy as np
+
+from tt_optim.ranges import number
 from tt_tensor import Tensor, memory
 from tt_tensor.errors import ArgumentError, DTypeError, GradientError
 from tt_tensor.tensor import wrap
-
-from tt_optim.ranges import number
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm"]
 

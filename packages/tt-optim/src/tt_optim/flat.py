@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+
 from tt_tensor import Tensor
 from tt_tensor.tensor import wrap
 
@@ -87,7 +88,13 @@ class Tile:
 
 
 def tiles(
-    values: np.ndarray, grads: np.ndarray, buffers: Buffers, scratch: Scratch, start: int, stop: int, length: int
+    values: np.ndarray,
+    grads: np.ndarray,
+    buffers: Buffers,
+    scratch: Scratch,
+    start: int,
+    stop: int,
+    length: int,
 ) -> Iterator[Tile]:
     """Cut [start, stop) of the flat buffers into tiles of at most `length`."""
     for low in range(start, stop, length):
@@ -147,7 +154,9 @@ def movable(parameter: Tensor) -> bool:
 
 def overlapping(arrays: Sequence[np.ndarray]) -> set[int]:
     """The positions of arrays that may share memory with another: by the first and last byte each shows."""
-    spans = sorted((*np.lib.array_utils.byte_bounds(array), at) for at, array in enumerate(arrays) if array.size)
+    spans = sorted(
+        (*np.lib.array_utils.byte_bounds(array), at) for at, array in enumerate(arrays) if array.size
+    )
     found: set[int] = set()
     reach, last = -1, -1
     for low, high, at in spans:

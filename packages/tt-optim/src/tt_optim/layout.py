@@ -6,11 +6,11 @@ from operator import is_
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tt_tensor import Tensor
-from tt_tensor.errors import DTypeError, InPlaceError, ShapeError
 
 from tt_optim.flat import movable, overlapping
 from tt_optim.segments import START, Clock, Packed, Segment, Single
+from tt_tensor import Tensor
+from tt_tensor.errors import DTypeError, InPlaceError, ShapeError
 
 if TYPE_CHECKING:
     from tt_optim.optimizer import Optimizer
@@ -75,7 +75,9 @@ class Layout:
                     "broadcast view, or an array that somebody protected), so a step cannot write it; clone() it"
                 )
 
-    def pack(self, optimizer: Optimizer, members: list[int], adopted: list[bool], dtype: np.dtype[Any]) -> None:
+    def pack(
+        self, optimizer: Optimizer, members: list[int], adopted: list[bool], dtype: np.dtype[Any]
+    ) -> None:
         segment = Packed(optimizer, members, [self.params[at].array for at in members], adopted, dtype)
         for at, piece, moved in zip(members, segment.pieces, adopted, strict=True):
             if moved:
@@ -87,7 +89,9 @@ class Layout:
         params, arrays = group["params"], self.arrays
         try:
             # One pass: the gradients, of those whose array is still the one that was laid out.
-            grads: list[Any] = [p.grad.array for p, array in zip(params, arrays, strict=False) if p.array is array]
+            grads: list[Any] = [
+                p.grad.array for p, array in zip(params, arrays, strict=False) if p.array is array
+            ]
             complete = True
         except AttributeError:
             complete = False
@@ -115,7 +119,9 @@ class Layout:
         """Lay out anew; each parameter keeps its state."""
         optimizer.check_params(group["params"])
         known = {id(p): (self.clock_of(at), self.state_of(at)) for at, p in enumerate(self.params)}
-        shapes = {id(p): (array.shape, array.dtype) for p, array in zip(self.params, self.arrays, strict=True)}
+        shapes = {
+            id(p): (array.shape, array.dtype) for p, array in zip(self.params, self.arrays, strict=True)
+        }
         for at, p in enumerate(group["params"]):
             shape, dtype = shapes.get(id(p), (p.shape, p.dtype))
             if p.shape != shape:

@@ -47,7 +47,9 @@ class Lion(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay, "maximize": maximize})
+        super().__init__(
+            params, {"lr": lr, "betas": betas, "weight_decay": weight_decay, "maximize": maximize}
+        )
 
     def update(self, tile: Tile, group: Group, clock: Clock) -> None:
         values, grad, (other, work) = tile.values, tile.grads, tile.scratch

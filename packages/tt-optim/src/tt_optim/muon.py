@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from tt_tensor import Tensor
-from tt_tensor.errors import ArgumentError, ShapeError
 
 from tt_optim.flat import Tile
 from tt_optim.optimizer import Optimizer
 from tt_optim.param_groups import Group, Params
 from tt_optim.ranges import CHOICE, COUNT, FLAG, FRACTION, NONNEGATIVE, NUMBER, POSITIVE
 from tt_optim.segments import Clock
+from tt_tensor import Tensor
+from tt_tensor.errors import ArgumentError, ShapeError
 
 __all__ = ["Muon", "newton_schulz"]
 

@@ -19,9 +19,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-from tt_tensor import Tensor, memory
-from tt_tensor.errors import ArgumentError, DTypeError
-from tt_tensor.tensor import wrap
 
 from tt_optim import state
 from tt_optim.flat import TILE, Scratch, Tile
@@ -29,6 +26,9 @@ from tt_optim.layout import Layout
 from tt_optim.param_groups import Group, Params, check_params, groups_of, parameters_of
 from tt_optim.ranges import FLAG, Range
 from tt_optim.segments import Clock
+from tt_tensor import Tensor, memory
+from tt_tensor.errors import ArgumentError, DTypeError
+from tt_tensor.tensor import wrap
 
 __all__ = ["Optimizer"]
 
@@ -210,6 +210,8 @@ class Optimizer:
             count = sum(p.size for p in group["params"])
             lines.append(f"  group {index}: {len(group['params'])} tensors, {count:,} numbers")
             lines += [
-                f"    {name}: {group[name]}" for name in sorted(group) if name not in ("params", "param_names")
+                f"    {name}: {group[name]}"
+                for name in sorted(group)
+                if name not in ("params", "param_names")
             ]
         return "\n".join([*lines, ")"])

@@ -24,15 +24,21 @@ def refuse(who: str, params: Any) -> None:
     if isinstance(params, set | frozenset):
         raise DTypeError(f"{who}: a set of parameters has another order in each run; pass a list")
     if isinstance(params, Mapping):
-        raise DTypeError(f"{who}: got a mapping; pass its values(), its items(), or a list with this group in it")
+        raise DTypeError(
+            f"{who}: got a mapping; pass its values(), its items(), or a list with this group in it"
+        )
     if isinstance(params, str | bytes) or not isinstance(params, Iterable):
-        raise DTypeError(f"{who}: params must be an iterable of Tensors or of groups, not {type(params).__name__}")
+        raise DTypeError(
+            f"{who}: params must be an iterable of Tensors or of groups, not {type(params).__name__}"
+        )
 
 
 def groups_of(who: str, params: Any) -> list[Group]:
     """The groups that `params` writes down. Raises DTypeError for a wrong kind, ArgumentError for none at all."""
     if isinstance(params, Tensor):
-        raise DTypeError(f"{who}: params must be an iterable of Tensors or of groups, not one Tensor; pass [tensor]")
+        raise DTypeError(
+            f"{who}: params must be an iterable of Tensors or of groups, not one Tensor; pass [tensor]"
+        )
     refuse(who, params)
     found = list(params)
     if not found:
@@ -51,7 +57,9 @@ def parameters_of(who: str, group: Group) -> tuple[list[Tensor], list[str] | Non
     Raises ArgumentError where "params" is missing or only some are named, DTypeError for a wrong kind.
     """
     if "params" not in group:
-        raise ArgumentError(f'{who}: a parameter group needs "params"; this one has {sorted(map(str, group))}')
+        raise ArgumentError(
+            f'{who}: a parameter group needs "params"; this one has {sorted(map(str, group))}'
+        )
     params = group["params"]
     if isinstance(params, Tensor):
         return [params], None
@@ -63,7 +71,9 @@ def parameters_of(who: str, group: Group) -> tuple[list[Tensor], list[str] | Non
             entry = entry[1]
         found.append(entry)
     if names and len(names) != len(found):
-        raise ArgumentError(f"{who}: name all parameters of a group, or none; {len(names)} of {len(found)} are named")
+        raise ArgumentError(
+            f"{who}: name all parameters of a group, or none; {len(names)} of {len(found)} are named"
+        )
     return found, names or None
 
 
@@ -83,5 +93,7 @@ def check_params(who: str, params: list[Any], others: Iterable[Tensor]) -> None:
                 "optimize the leaf it was made from, or detach() it"
             )
         if id(p) in seen:
-            raise ArgumentError(f"{who}: parameter {at} of shape {p.shape} appears twice; a step would move it twice")
+            raise ArgumentError(
+                f"{who}: parameter {at} of shape {p.shape} appears twice; a step would move it twice"
+            )
         seen.add(id(p))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
 from tt_tensor.errors import ArgumentError, DTypeError
 
 __all__ = [

@@ -14,9 +14,9 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tt_tensor import memory
 
 from tt_optim.flat import Buffers, Tile, carve, tiles
+from tt_tensor import memory
 
 if TYPE_CHECKING:
     from tt_optim.optimizer import Optimizer

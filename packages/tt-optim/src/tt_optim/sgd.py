@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from tt_tensor.errors import ArgumentError
 
 from tt_optim.flat import Tile
 from tt_optim.optimizer import Optimizer
 from tt_optim.param_groups import Group, Params
 from tt_optim.ranges import FLAG, NONNEGATIVE, NUMBER
 from tt_optim.segments import Clock
+from tt_tensor.errors import ArgumentError
 
 __all__ = ["SGD"]
 

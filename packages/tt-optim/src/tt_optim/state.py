@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tt_tensor import Tensor
-from tt_tensor.errors import ArgumentError, DTypeError, ShapeError, TTError
-from tt_tensor.tensor import as_array, wrap
 
 from tt_optim.layout import Layout, working
 from tt_optim.ranges import number
 from tt_optim.segments import START, Clock
+from tt_tensor import Tensor
+from tt_tensor.errors import ArgumentError, DTypeError, ShapeError, TTError
+from tt_tensor.tensor import as_array, wrap
 
 if TYPE_CHECKING:
     from tt_optim.optimizer import Optimizer
@@ -62,7 +62,10 @@ def entry(optimizer: Optimizer, layout: Layout, at: int) -> dict[str, Tensor]:
     arrays = layout.state_of(at)
     if optimizer.keeps_from_start and not arrays:
         shape = layout.params[at].shape
-        arrays = {name: np.full(shape, value, layout.params[at].dtype) for name, value in optimizer.initial_state.items()}
+        arrays = {
+            name: np.full(shape, value, layout.params[at].dtype)
+            for name, value in optimizer.initial_state.items()
+        }
     found.update((name, wrap(array)) for name, array in arrays.items())
     return found
 
@@ -94,7 +97,9 @@ def restore(optimizer: Optimizer, layouts: list[Layout], state_dict: Mapping[str
     if not isinstance(saved, list | tuple) or not isinstance(state, Mapping):
         raise ArgumentError(f'{who}: "param_groups" must be a list and "state" a mapping')
     if len(saved) != len(layouts):
-        raise ArgumentError(f"{who}: {len(saved)} parameter groups were saved, but this optimizer has {len(layouts)}")
+        raise ArgumentError(
+            f"{who}: {len(saved)} parameter groups were saved, but this optimizer has {len(layouts)}"
+        )
     groups, members, known = [], [], set()
     for index, (old, layout) in enumerate(zip(saved, layouts, strict=True)):
         group = read_group(optimizer, f"{who}: group {index}", old, optimizer.param_groups[index])
@@ -148,7 +153,9 @@ def read_member(optimizer: Optimizer, where: str, group: dict[str, Any], p: Tens
         raise ArgumentError(f"{where}: its state must be a dict of arrays, not {type(old).__name__}")
     allowed = (*optimizer.clock_names, *optimizer.state_names)
     if unexpected := [name for name in old if name not in allowed]:
-        raise ArgumentError(f"{where}: unexpected state {unexpected}; {type(optimizer).__name__} keeps {list(allowed)}")
+        raise ArgumentError(
+            f"{where}: unexpected state {unexpected}; {type(optimizer).__name__} keeps {list(allowed)}"
+        )
     needed = (*optimizer.clock_names, *optimizer.required_state(group))
     if missing := [name for name in needed if old.get(name) is None]:
         raise ArgumentError(f"{where}: its state lacks {missing}")

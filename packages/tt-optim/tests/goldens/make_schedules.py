@@ -42,12 +42,18 @@ CASES: list[tuple[str, list[Any]]] = [
     ("SGD", ["LambdaLR", {"lr_lambda": ["power", "root"]}]),
     ("SGD", ["OneCycleLR", {"max_lr": 0.5, "total_steps": 60}]),
     ("Adam", ["OneCycleLR", {"max_lr": [0.5, 0.1], "epochs": 6, "steps_per_epoch": 10, "three_phase": True}]),
-    ("Adam", ["OneCycleLR", {"max_lr": 0.5, "total_steps": 61, "anneal_strategy": "linear", "pct_start": 0.1}]),
+    (
+        "Adam",
+        ["OneCycleLR", {"max_lr": 0.5, "total_steps": 61, "anneal_strategy": "linear", "pct_start": 0.1}],
+    ),
     (
         "RMSprop",
         ["OneCycleLR", {"max_lr": 1.0, "total_steps": 80, "base_momentum": [0.5, 0.6], "max_momentum": 0.9}],
     ),
-    ("Adagrad", ["OneCycleLR", {"max_lr": 1.0, "total_steps": 60, "cycle_momentum": False, "div_factor": 10.0}]),
+    (
+        "Adagrad",
+        ["OneCycleLR", {"max_lr": 1.0, "total_steps": 60, "cycle_momentum": False, "div_factor": 10.0}],
+    ),
     (
         "SGD",
         [
@@ -123,7 +129,9 @@ def make(optimizer: torch.optim.Optimizer, schedule: list[Any]) -> Any:
 def optimizer_of(name: str) -> torch.optim.Optimizer:
     first, second = torch.zeros(1, requires_grad=True), torch.zeros(1, requires_grad=True)
     options = {"momentum": 0.9} if name in ("SGD", "RMSprop") else {}
-    return getattr(torch.optim, name)([{"params": [first]}, {"params": [second], "lr": 0.02}], lr=0.1, **options)
+    return getattr(torch.optim, name)(
+        [{"params": [first]}, {"params": [second], "lr": 0.02}], lr=0.1, **options
+    )
 
 
 def momenta(optimizer: torch.optim.Optimizer) -> list[float]:

@@ -93,7 +93,9 @@ def run(name: str, options: dict[str, Any]) -> tuple[np.ndarray, list[np.ndarray
             found = optimizer.state_dict()["state"]
             entries = [(at, key, found[at][key]) for at in sorted(found) for key in sorted(found[at])]
             index.append([[at, key, list(tensor.shape)] for at, key, tensor in entries])
-            states.append(np.concatenate([np.zeros(0), *(t.double().numpy().reshape(-1) for *_, t in entries)]))
+            states.append(
+                np.concatenate([np.zeros(0), *(t.double().numpy().reshape(-1) for *_, t in entries)])
+            )
     return np.stack(kept), states, index
 
 
@@ -105,7 +107,9 @@ def main() -> None:
         kept, states, index = run(name, options)
         arrays[f"values{number}"] = kept
         arrays.update({f"state{number}_{step}": state for step, state in zip(STATES, states, strict=True)})
-        described.append({"name": name, "options": options, "state": dict(zip(map(str, STATES), index, strict=True))})
+        described.append(
+            {"name": name, "options": options, "state": dict(zip(map(str, STATES), index, strict=True))}
+        )
     for kind, shapes in SHAPES.items():
         arrays.update({f"{kind}{at}": value for at, value in enumerate(start(shapes))})
     table = {"torch": torch.__version__, "steps": STEPS, "kept": KEPT, "shapes": SHAPES, "cases": described}

@@ -2,7 +2,14 @@
 
 from tt_optim.lr_scheduler.combined import ChainedScheduler, SequentialLR
 from tt_optim.lr_scheduler.cosine import CosineAnnealingLR, CosineAnnealingWarmRestarts, WarmupCosineLR
-from tt_optim.lr_scheduler.decays import ConstantLR, ExponentialLR, LinearLR, MultiStepLR, PolynomialLR, StepLR
+from tt_optim.lr_scheduler.decays import (
+    ConstantLR,
+    ExponentialLR,
+    LinearLR,
+    MultiStepLR,
+    PolynomialLR,
+    StepLR,
+)
 from tt_optim.lr_scheduler.lambdas import LambdaLR
 from tt_optim.lr_scheduler.one_cycle import OneCycleLR
 from tt_optim.lr_scheduler.plateau import ReduceLROnPlateau

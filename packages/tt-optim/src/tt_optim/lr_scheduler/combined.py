@@ -6,12 +6,11 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tt_tensor.errors import ArgumentError, DTypeError
-
 from tt_optim.lr_scheduler.plateau import ReduceLROnPlateau
 from tt_optim.lr_scheduler.scheduler import LRScheduler, optimizer_of
 from tt_optim.optimizer import Optimizer
 from tt_optim.ranges import COUNT
+from tt_tensor.errors import ArgumentError, DTypeError
 
 __all__ = ["ChainedScheduler", "SequentialLR"]
 
@@ -29,7 +28,9 @@ class _Combined(LRScheduler):
             if not isinstance(part, LRScheduler):
                 raise DTypeError(f"{who}: schedule {index} is no LRScheduler but {type(part).__name__}")
             if isinstance(part, ReduceLROnPlateau):
-                raise ArgumentError(f"{who}: schedule {index} is a ReduceLROnPlateau, which needs a figure at each step")
+                raise ArgumentError(
+                    f"{who}: schedule {index} is a ReduceLROnPlateau, which needs a figure at each step"
+                )
             if part.optimizer is not optimizer:
                 raise ArgumentError(f"{who}: schedule {index} belongs to another optimizer")
         self._schedulers = list(schedulers)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 
-from tt_tensor.errors import ArgumentError
-
 from tt_optim.lr_scheduler.scheduler import LRScheduler
 from tt_optim.optimizer import Optimizer
 from tt_optim.ranges import COUNT, NONNEGATIVE, NUMBER
+from tt_tensor.errors import ArgumentError
 
 __all__ = ["CosineAnnealingLR", "CosineAnnealingWarmRestarts", "WarmupCosineLR"]
 
@@ -66,7 +65,8 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         self.T_0 = COUNT(1)("CosineAnnealingWarmRestarts: T_0", T_0)
         self.T_mult = COUNT(1)("CosineAnnealingWarmRestarts: T_mult", T_mult)
         self.eta_min = NUMBER("CosineAnnealingWarmRestarts: eta_min", eta_min)
-        self.T_i, self.T_cur = self.T_0, 0
+        self.T_i = self.T_0
+        self.T_cur: float = 0
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
@@ -107,7 +107,8 @@ class WarmupCosineLR(LRScheduler):
     """A line up, then a cosine down, then level: the usual schedule for GPTs.
 
         t < warmup_steps:   base · (t + 1) / (warmup_steps + 1)
-        t ≤ total_steps:    min_lr + (base − min_lr) · (1 + cos(π·(t − warmup_steps) / (total_steps − warmup_steps))) / 2
+        t ≤ total_steps:    min_lr + (base − min_lr) · (1 + cos(π·s)) / 2,
+                            s = (t − warmup_steps) / (total_steps − warmup_steps)
         t > total_steps:    min_lr
 
     Args:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable
 
-from tt_tensor.errors import ArgumentError
-
 from tt_optim.lr_scheduler.scheduler import LRScheduler
 from tt_optim.optimizer import Optimizer
 from tt_optim.ranges import COUNT, NONNEGATIVE, NUMBER, UNIT, number
+from tt_tensor.errors import ArgumentError
 
 __all__ = ["ConstantLR", "ExponentialLR", "LinearLR", "MultiStepLR", "PolynomialLR", "StepLR"]
 
@@ -23,7 +22,9 @@ class StepLR(LRScheduler):
         gamma: what it is then multiplied by.
     """
 
-    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
+    def __init__(
+        self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1
+    ) -> None:
         self.step_size = COUNT(1)("StepLR: step_size", step_size)
         self.gamma = NUMBER("StepLR: gamma", gamma)
         super().__init__(optimizer, last_epoch)
@@ -98,7 +99,9 @@ class ConstantLR(LRScheduler):
     ) -> None:
         self.factor = UNIT("ConstantLR: factor", factor)
         if self.factor == 0:
-            raise ArgumentError("ConstantLR: factor must be greater than 0: it is divided out again at the end")
+            raise ArgumentError(
+                "ConstantLR: factor must be greater than 0: it is divided out again at the end"
+            )
         self.total_iters = COUNT(0)("ConstantLR: total_iters", total_iters)
         super().__init__(optimizer, last_epoch)
 
@@ -149,7 +152,10 @@ class LinearLR(LRScheduler):
 
     def closed_form(self) -> list[float]:
         share = min(self.last_epoch, self.total_iters) / self.total_iters
-        return [base * (self.start_factor + (self.end_factor - self.start_factor) * share) for base in self.base_lrs]
+        return [
+            base * (self.start_factor + (self.end_factor - self.start_factor) * share)
+            for base in self.base_lrs
+        ]
 
 
 class PolynomialLR(LRScheduler):

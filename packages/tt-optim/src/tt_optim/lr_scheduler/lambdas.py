@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tt_tensor.errors import ArgumentError, DTypeError
-
 from tt_optim.lr_scheduler.scheduler import LRScheduler, optimizer_of
 from tt_optim.optimizer import Optimizer
+from tt_tensor.errors import ArgumentError, DTypeError
 
 __all__ = ["LambdaLR"]
 
@@ -32,19 +31,28 @@ class LambdaLR(LRScheduler):
         count = len(optimizer_of(self, optimizer).param_groups)
         functions = list(lr_lambda) if isinstance(lr_lambda, list | tuple) else [lr_lambda] * count
         if len(functions) != count:
-            raise ArgumentError(f"LambdaLR: {len(functions)} functions, but there are {count} parameter groups")
+            raise ArgumentError(
+                f"LambdaLR: {len(functions)} functions, but there are {count} parameter groups"
+            )
         for function in functions:
             if not callable(function):
-                raise DTypeError(f"LambdaLR: lr_lambda must be a function of the step, not {type(function).__name__}")
+                raise DTypeError(
+                    f"LambdaLR: lr_lambda must be a function of the step, not {type(function).__name__}"
+                )
         self.lr_lambdas: list[Any] = functions
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
-        return [base * function(self.last_epoch) for base, function in zip(self.base_lrs, self.lr_lambdas, strict=True)]
+        return [
+            base * function(self.last_epoch)
+            for base, function in zip(self.base_lrs, self.lr_lambdas, strict=True)
+        ]
 
     def state_dict(self) -> dict[str, Any]:
         state = super().state_dict()
-        state["lr_lambdas"] = [dict(getattr(function, "__dict__", {})) or None for function in self.lr_lambdas]
+        state["lr_lambdas"] = [
+            dict(getattr(function, "__dict__", {})) or None for function in self.lr_lambdas
+        ]
         return state
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:

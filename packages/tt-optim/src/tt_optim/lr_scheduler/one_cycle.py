@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from tt_tensor.errors import ArgumentError
-
 from tt_optim.lr_scheduler.scheduler import LRScheduler, of_each_group, optimizer_of
 from tt_optim.optimizer import Optimizer
 from tt_optim.ranges import CHOICE, COUNT, FLAG, POSITIVE, UNIT
+from tt_tensor.errors import ArgumentError
 
 __all__ = ["OneCycleLR"]
 
@@ -74,7 +73,9 @@ class OneCycleLR(LRScheduler):
         else:
             self.phases = (up, (last, "max_lr", "min_lr", "base_momentum", "max_momentum"))
 
-        tops = [POSITIVE("OneCycleLR: max_lr", top) for top in of_each_group(self, optimizer, "max_lr", max_lr)]
+        tops = [
+            POSITIVE("OneCycleLR: max_lr", top) for top in of_each_group(self, optimizer, "max_lr", max_lr)
+        ]
         low = POSITIVE("OneCycleLR: div_factor", div_factor)
         final = POSITIVE("OneCycleLR: final_div_factor", final_div_factor)
         self.cycle_momentum = FLAG("OneCycleLR: cycle_momentum", cycle_momentum)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from tt_tensor.errors import ArgumentError
-
 from tt_optim.lr_scheduler.scheduler import LRScheduler, of_each_group, optimizer_of
 from tt_optim.optimizer import Optimizer
 from tt_optim.ranges import CHOICE, COUNT, NONNEGATIVE, number
+from tt_tensor.errors import ArgumentError
 
 __all__ = ["ReduceLROnPlateau"]
 
@@ -49,12 +48,16 @@ class ReduceLROnPlateau(LRScheduler):
         self.mode = CHOICE("min", "max")(f"{who}: mode", mode)
         self.factor = NONNEGATIVE(f"{who}: factor", factor)
         if self.factor >= 1:
-            raise ArgumentError(f"{who}: factor must be below 1, not {factor!r}: it is to reduce the learning rate")
+            raise ArgumentError(
+                f"{who}: factor must be below 1, not {factor!r}: it is to reduce the learning rate"
+            )
         self.patience = COUNT(0)(f"{who}: patience", patience)
         self.threshold = NONNEGATIVE(f"{who}: threshold", threshold)
         self.threshold_mode = CHOICE("rel", "abs")(f"{who}: threshold_mode", threshold_mode)
         self.cooldown = COUNT(0)(f"{who}: cooldown", cooldown)
-        self.min_lrs = [NONNEGATIVE(f"{who}: min_lr", low) for low in of_each_group(self, optimizer, "min_lr", min_lr)]
+        self.min_lrs = [
+            NONNEGATIVE(f"{who}: min_lr", low) for low in of_each_group(self, optimizer, "min_lr", min_lr)
+        ]
         self.eps = NONNEGATIVE(f"{who}: eps", eps)
         self.best = math.inf if mode == "min" else -math.inf
         self.num_bad_epochs = 0

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tt_tensor.errors import ArgumentError, DTypeError
-
 from tt_optim.optimizer import Optimizer
 from tt_optim.ranges import COUNT, number
+from tt_tensor.errors import ArgumentError, DTypeError
 
 __all__ = ["LRScheduler", "of_each_group", "optimizer_of"]
 
@@ -124,7 +123,9 @@ class LRScheduler:
         missing = sorted(set(own) - set(state_dict))
         unexpected = sorted(set(map(str, state_dict)) - set(own))
         if missing or unexpected:
-            raise ArgumentError(f"{who}: missing {missing}, unexpected {unexpected}; was another schedule saved?")
+            raise ArgumentError(
+                f"{who}: missing {missing}, unexpected {unexpected}; was another schedule saved?"
+            )
         for name, value in own.items():
             if isinstance(value, list) and (
                 not isinstance(state_dict[name], list) or len(state_dict[name]) != len(value)
