@@ -80,7 +80,7 @@ CALLS = {
     "where": lambda x: np.where(x > 1, x, 0),
     "clip": lambda x: np.clip(x, 0.7, 1.2),
     "clip a_max": lambda x: np.clip(x, a_min=None, a_max=1.2),
-    "clip min": lambda x: np.clip(x, min=0.7),
+    "clip a_min": lambda x: np.clip(x, 0.7, None),
     "dot": lambda x: np.dot(x, x.T),
     "outer": lambda x: np.outer(x, x),
     "tensordot": lambda x: np.tensordot(x, x, axes=((0, 1), (0, 1))),

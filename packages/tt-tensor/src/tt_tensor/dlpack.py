@@ -32,7 +32,7 @@ def from_dlpack(x: Any, *, copy: bool | None = None) -> Tensor:
 
     Args:
         copy: True makes a copy; None and False share the memory. Memory that its library protects (JAX's, say)
-            is read-only here too: pass True to write.
+            is read-only here too: pass True to write. (With NumPy 2.0, so is everything else.)
 
     Raises DTypeError for an object without DLPack or a dtype that a Tensor does not hold, DLPackError (a
     BufferError) for data on another device, or where the other library refuses (a PyTorch tensor that requires a

@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -55,10 +56,14 @@ def mark_written(array: np.ndarray) -> None:
         entry = _writes.get(key)
         if entry is None:
             # The entry goes when the memory goes; until then no other array can have its id.
-            reference = weakref.ref(owner, lambda _, key=key: _writes.pop(key, None))
+            reference = weakref.ref(owner, partial(_forget, key))
             _writes[key] = (reference, 1, clock)
         else:
             _writes[key] = (entry[0], entry[1] + 1, clock)
+
+
+def _forget(key: int, _: Any) -> None:
+    _writes.pop(key, None)
 
 
 def version(array: np.ndarray) -> int:

@@ -142,7 +142,7 @@ class Tensor(
         """True if the elements lie in memory in row-major ("C") or column-major ("F") order, without gaps."""
         if order not in ("C", "F"):
             raise ArgumentError(f"is_contiguous: order must be 'C' or 'F', not {order!r}")
-        return bool(self.array.flags[f"{order}_CONTIGUOUS"])
+        return self.array.flags.c_contiguous if order == "C" else self.array.flags.f_contiguous
 
     def is_view(self) -> bool:
         """True if the memory belongs to another array."""

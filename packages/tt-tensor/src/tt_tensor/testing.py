@@ -195,12 +195,12 @@ def check_rule(
         rule = sum(found) if found else np.zeros_like(x)
         moved = copies[id(x)]
         wanted = np.zeros(x.shape)
-        for index in np.ndindex(x.shape):
-            moved[index] = x[index] + eps
+        for place in np.ndindex(x.shape):
+            moved[place] = x[place] + eps
             above = value()
-            moved[index] = x[index] - eps
-            wanted[index] = (above - value()) / (2 * eps)
-            moved[index] = x[index]
+            moved[place] = x[place] - eps
+            wanted[place] = (above - value()) / (2 * eps)
+            moved[place] = x[place]
         off = np.abs(rule - wanted) - (atol + rtol * np.abs(wanted))
         if not np.all(off <= 0):  # a NaN is not <= 0 either
             worst = np.unravel_index(np.argmax(np.where(np.isnan(off), np.inf, off)), x.shape)
@@ -260,7 +260,9 @@ def check_on_tensors(make: Callable[[], Function], *inputs: Any, rtol: float = 1
                 x.requires_grad = True
         if function.composite is not None:
             composed = make().composite(*tensors)  # type: ignore[misc]
-            if not isinstance(composed, Tensor) or not np.allclose(composed, output, 1e-9, 1e-12, equal_nan=True):
+            if not isinstance(composed, Tensor) or not np.allclose(
+                composed, output, 1e-9, 1e-12, equal_nan=True
+            ):
                 raise RuleError(f"{name}: its composite gives {composed!r}, forward {output!r}")
             return
         grad = np.random.default_rng(0).normal(size=output.shape).astype(output.dtype)
@@ -273,7 +275,9 @@ def check_on_tensors(make: Callable[[], Function], *inputs: Any, rtol: float = 1
             if (g is None) != (w is None):
                 raise RuleError(f"{name}: input {index}: {g!r} for Tensors, {w!r} for arrays")
             if g is not None and not isinstance(g, Tensor):
-                raise RuleError(f"{name}: given Tensors, the gradient of input {index} is a {type(g).__name__}")
+                raise RuleError(
+                    f"{name}: given Tensors, the gradient of input {index} is a {type(g).__name__}"
+                )
             if g is not None and not np.allclose(g.array, w, rtol, 1e-14, equal_nan=True):
                 raise RuleError(f"{name}: input {index}: {g!r} for Tensors, {w!r} for arrays")
     finally:
