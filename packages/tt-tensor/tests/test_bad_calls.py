@@ -121,7 +121,12 @@ CALLS = {
     "reshape 6 to 4": (t(2, 3), lambda x: x.reshape(2, 2), ShapeError, "Reshape of"),
     "reshape with two unknowns": (t(2, 3), lambda x: x.reshape(-1, -1), ShapeError, "Reshape of"),
     "a view that must copy": (t(2, 3), lambda x: x.T.view(6), ShapeError, "view: the elements"),
-    "transpose too few axes": (t(2, 3, 4), lambda x: x.permute(0, 1), AxisError, "does not name each of the 3 axes"),
+    "transpose too few axes": (
+        t(2, 3, 4),
+        lambda x: x.permute(0, 1),
+        AxisError,
+        "does not name each of the 3 axes",
+    ),
     "squeeze an axis of 3": (t(2, 3), lambda x: x.squeeze(1), ShapeError, "size 3; only size 1"),
     "broadcast 3 to 2": (t(3), lambda x: x.broadcast_to((2, 2)), ShapeError, "BroadcastTo"),
     "concatenate unfit shapes": ([t(2, 3), t(2, 4)], tt.concatenate, ShapeError, "Concatenate of"),

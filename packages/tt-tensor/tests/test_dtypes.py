@@ -10,7 +10,7 @@ from tt_tensor import dtypes
 from tt_tensor.errors import DTypeError
 
 DTYPES = [
-    name for name in dtypes.__all__ if isinstance(getattr(tt, name), np.dtype) and name != "default_dtype"
+    name for name in dtypes.__all__ if isinstance(getattr(dtypes, name), np.dtype) and name != "default_dtype"
 ]
 
 
