@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import tt_tensor as tt
 from tt_tensor import kernels
 from tt_tensor.errors import ArgumentError, AxisError, DTypeError, ShapeError
+from tt_tensor.ops.einsum import Einsum
 from tt_tensor.testing import check_on_tensors, check_rule
 
 
@@ -41,8 +42,8 @@ def test_values_are_numpys(case):
 @given(sums())
 def test_rules(case):
     subscripts, arrays = case
-    check_rule(lambda: tt.Einsum(subscripts), *arrays)
-    check_on_tensors(lambda: tt.Einsum(subscripts), *arrays, rtol=1e-9)
+    check_rule(lambda: Einsum(subscripts), *arrays)
+    check_on_tensors(lambda: Einsum(subscripts), *arrays, rtol=1e-9)
 
 
 @pytest.mark.parametrize(

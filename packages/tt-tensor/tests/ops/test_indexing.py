@@ -15,6 +15,7 @@ from tt_tensor.errors import (
     InPlaceError,
     ShapeError,
 )
+from tt_tensor.ops.indexing import GetItem, SetItem
 
 SHAPES = hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
 FILLED = hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=4)
@@ -92,7 +93,7 @@ def test_any_mixture_reads_as_numpy(case):
 @given(indexed())
 def test_any_mixture_sends_each_gradient_back_to_where_it_was_read(case):
     x, index = case
-    function = tt.GetItem(index)
+    function = GetItem(index)
     y = function(tt.from_numpy(x))
     grad = np.arange(1, 1 + y.size, dtype=np.float32).reshape(y.shape)
     (dx,) = function.gradients(grad)
@@ -218,7 +219,7 @@ def test_gradients_of_a_write(tape):
 
 def test_of_repeated_writes_the_last_one_gets_the_gradient():
     x, value = tt.zeros(3), tt.tensor([1.0, 2.0, 3.0, 4.0])
-    function = tt.SetItem([0, 2, 0, 2])
+    function = SetItem([0, 2, 0, 2])
     function.in_place(x, value)
     assert x.tolist() == [3, 0, 4]
     dx, dvalue = function.gradients(np.array([10, 20, 30], np.float32))
@@ -273,7 +274,7 @@ def test_a_write_is_recorded_as_in_place(tape):
     x = tt.zeros(3)
     tape.gradients(lambda x: x.__setitem__(0, 1.0) or x, [x], np.ones(3, np.float32))
     ((function, (target, value), output),) = tape.steps
-    assert type(function) is tt.SetItem
+    assert type(function) is SetItem
     assert target is output is x
     assert value == 1.0
 
@@ -281,7 +282,7 @@ def test_a_write_is_recorded_as_in_place(tape):
 def test_what_was_read_may_be_overwritten_afterwards():
     x = tt.ones(4, 3)
     ids = tt.tensor([0, 0, 2])
-    function = tt.GetItem(ids)
+    function = GetItem(ids)
     function(x)
     x[...] = 7.0
     assert function.gradients(np.ones((3, 3), np.float32))[0].sum() == 9
@@ -362,7 +363,7 @@ def test_nonzero_is_numpys_and_argwhere_the_matrix():
 def test_rows_of_a_table_add_up_quickly_and_exactly():
     rng = np.random.default_rng(0)
     table, ids = tt.zeros(50, 8), rng.integers(-50, 50, (40, 10))
-    function = tt.GetItem(ids)
+    function = GetItem(ids)
     grad = rng.normal(size=function(table).shape).astype(np.float32)
     wanted = np.zeros((50, 8))
     np.add.at(wanted, ids, grad)

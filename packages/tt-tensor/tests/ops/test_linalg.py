@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 import tt_tensor as tt
 from tt_tensor.errors import ArgumentError, AxisError, DTypeError, ShapeError
+from tt_tensor.ops.linalg import MatMul
 
 
 def of(*shape, dtype="float64", seed=0):
@@ -32,7 +33,7 @@ def test_dtypes_promote():
     assert (tt.ones(2, 2) @ tt.ones(2, 2, dtype="float64")).dtype == np.float64
     assert (tt.ones(2, 2) @ tt.Tensor([[1, 2], [3, 4]], dtype="int16")).dtype == np.float32
     assert (tt.ones(2, 2, dtype="float16") @ tt.ones(2, 2, dtype="float16")).dtype == np.float16
-    function = tt.MatMul()
+    function = MatMul()
     function(tt.ones(2, 2), tt.ones(2, 2, dtype="float64"))
     assert [g.dtype for g in function.gradients(np.ones((2, 2)))] == [np.float32, np.float64]
 
@@ -54,7 +55,7 @@ def test_in_place():
 
 
 def test_only_wanted_gradients_are_computed():
-    function = tt.MatMul()
+    function = MatMul()
     function(tt.ones(2, 3), tt.ones(3, 4))
     function.needs = (False, True)
     dx, dy = function.gradients(np.ones((2, 4), np.float32))
@@ -65,7 +66,7 @@ def test_only_wanted_gradients_are_computed():
 def test_the_weight_of_a_batch_gets_one_product():
     """(batch, rows, in) @ (in, out): no gradient of shape (batch, in, out) on the way."""
     x, w, grad = of(64, 8, 32), of(32, 32, seed=1), of(64, 8, 32, seed=2)
-    function = tt.MatMul()
+    function = MatMul()
     function(tt.from_numpy(x), tt.from_numpy(w))
     raw = function.backward(grad)
     assert raw[1].shape == (32, 32)

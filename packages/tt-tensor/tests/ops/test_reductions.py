@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 import tt_tensor as tt
 from tt_tensor.errors import ArgumentError, AxisError, DTypeError, ShapeError
+from tt_tensor.ops.reductions import Max, Mean, Min, Sum
 
 SHAPES = st.lists(st.integers(0, 3), max_size=4).map(tuple)
 SAME = {"sum": np.sum, "prod": np.prod, "max": np.max, "min": np.min, "any": np.any, "all": np.all}
@@ -72,7 +73,7 @@ def test_mean(case, keepdims):
 @given(arrays_and_axes(st.lists(st.integers(1, 4), min_size=1, max_size=3).map(tuple)))
 def test_the_gradient_of_a_sum_is_one_everywhere(case):
     x, axis = case
-    for function, each in ((tt.Sum(axis), 1.0), (tt.Mean(axis), None)):
+    for function, each in ((Sum(axis), 1.0), (Mean(axis), None)):
         y = function(tt.from_numpy(x))
         (dx,) = function.gradients(np.ones(y.shape))
         np.testing.assert_allclose(dx, np.full(x.shape, each or y.size / x.size), strict=True)
@@ -80,7 +81,7 @@ def test_the_gradient_of_a_sum_is_one_everywhere(case):
 
 @pytest.mark.parametrize("size", [1000, 100_000])
 def test_a_gradient_is_not_the_memory_it_was_made_from(size):
-    function = tt.Sum(0)
+    function = Sum(0)
     function(tt.zeros(size // 10, 10))
     grad = np.arange(10, dtype=np.float32)
     (dx,) = function.gradients(grad)
@@ -108,7 +109,7 @@ def test_dtype_says_what_to_sum_in():
 
 
 def test_the_gradient_of_a_wider_sum_comes_back_narrow():
-    function = tt.Sum(dtype="float64")
+    function = Sum(dtype="float64")
     y = function(tt.ones(3))
     (dx,) = function.gradients(np.ones((), y.dtype))
     assert dx.dtype == np.float32
@@ -140,13 +141,13 @@ TIES = np.array([[3.0, 1.0, 3.0], [2.0, 2.0, 2.0]])
 @pytest.mark.parametrize(
     ("make", "dx"),
     [
-        (lambda: tt.Max(1), [[1, 0, 0], [1, 0, 0]]),
-        (lambda: tt.Max(-1, True), [[1, 0, 0], [1, 0, 0]]),
-        (lambda: tt.Min(1), [[0, 1, 0], [1, 0, 0]]),
-        (lambda: tt.Max((1,)), [[0.5, 0, 0.5], [1 / 3] * 3]),
-        (lambda: tt.Min((0, 1)), [[0, 1, 0], [0, 0, 0]]),
-        (lambda: tt.Max(), [[0.5, 0, 0.5], [0, 0, 0]]),
-        (lambda: tt.Max(()), [[1, 1, 1], [1, 1, 1]]),
+        (lambda: Max(1), [[1, 0, 0], [1, 0, 0]]),
+        (lambda: Max(-1, True), [[1, 0, 0], [1, 0, 0]]),
+        (lambda: Min(1), [[0, 1, 0], [1, 0, 0]]),
+        (lambda: Max((1,)), [[0.5, 0, 0.5], [1 / 3] * 3]),
+        (lambda: Min((0, 1)), [[0, 1, 0], [0, 0, 0]]),
+        (lambda: Max(), [[0.5, 0, 0.5], [0, 0, 0]]),
+        (lambda: Max(()), [[1, 1, 1], [1, 1, 1]]),
     ],
 )
 def test_ties(make, dx):
@@ -158,7 +159,7 @@ def test_ties(make, dx):
 def test_the_winner_is_the_one_that_argmax_names():
     x = np.random.default_rng(0).integers(0, 3, (5, 6, 4)).astype(np.float64)
     for axis in range(3):
-        for function, index in ((tt.Max(axis), tt.argmax(x, axis)), (tt.Min(axis), tt.argmin(x, axis))):
+        for function, index in ((Max(axis), tt.argmax(x, axis)), (Min(axis), tt.argmin(x, axis))):
             y = function(tt.from_numpy(x))
             (dx,) = function.gradients(np.ones(y.shape))
             np.testing.assert_array_equal(np.argmax(dx, axis), index.numpy())
@@ -167,7 +168,7 @@ def test_the_winner_is_the_one_that_argmax_names():
 
 def test_nan_is_the_largest_and_the_smallest_and_takes_the_gradient():
     x = tt.Tensor([[1.0, np.nan, 3.0]])
-    for make in (tt.Max, tt.Min):
+    for make in (Max, Min):
         for axis in (None, 1):
             function = make(axis)
             y = function(x)

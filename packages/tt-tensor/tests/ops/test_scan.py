@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 import tt_tensor as tt
 from tt_tensor.errors import AxisError, DTypeError
+from tt_tensor.ops.scan import Cumsum
 
 
 @given(
@@ -28,7 +29,7 @@ def test_a_single_number():
 
 def test_dtype():
     assert tt.ones(3).cumsum(dtype="float64").dtype == np.float64
-    function = tt.Cumsum(0, "float64")
+    function = Cumsum(0, "float64")
     function(tt.ones(3))
     (dx,) = function.gradients(np.array([1.0, 10.0, 100.0]))
     np.testing.assert_array_equal(dx, np.array([111, 110, 100], np.float32), strict=True)

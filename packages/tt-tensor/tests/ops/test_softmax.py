@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 
 import tt_tensor as tt
 from tt_tensor.errors import AxisError, DTypeError
+from tt_tensor.ops.softmax import LogSoftmax, LogSumExp, Softmax
 from tt_tensor.testing import check_rule
 
 INF = np.inf
-FUNCTIONS = [tt.Softmax, tt.LogSoftmax, lambda: tt.LogSumExp(-1)]
+FUNCTIONS = [Softmax, LogSoftmax, lambda: LogSumExp(-1)]
 DTYPES = ["float16", "float32", "float64"]
 
 
@@ -30,7 +31,7 @@ def test_a_masked_row(dtype):
 def test_a_masked_row_over_two_axes():
     x = np.full((2, 3, 2), -INF)
     x[1, 2, 0] = 5.0
-    function = tt.LogSumExp((1, 2), keepdims=True)
+    function = LogSumExp((1, 2), keepdims=True)
     y = function(x := tt.from_numpy(x))
     np.testing.assert_array_equal(y.numpy(), [[[-INF]], [[5.0]]])
     (dx,) = function.gradients(np.ones((2, 1, 1)))
@@ -46,14 +47,14 @@ def test_large_logits(dtype):
         tt.log_softmax(x).numpy(), [[-np.log(2), -2e4 - np.log(2), -np.log(2)], [-np.log(3)] * 3], rtol
     )
     np.testing.assert_allclose(tt.logsumexp(x, 1).numpy(), [1e4 + np.log(2), -1e4 + np.log(3)], rtol)
-    function = tt.LogSumExp(1)
+    function = LogSumExp(1)
     function(x)
     np.testing.assert_allclose(function.gradients(np.ones(2, dtype))[0], [[0.5, 0, 0.5], [1 / 3] * 3], rtol)
 
 
 def test_infinite_logits():
     x = tt.Tensor([[INF, 1.0, INF], [0.0, 0.0, -INF], [np.nan, 0.0, 0.0]])
-    function = tt.LogSumExp(1)
+    function = LogSumExp(1)
     np.testing.assert_array_equal(function(x).numpy(), np.array([INF, np.log(2), np.nan], np.float32))
     (dx,) = function.gradients(np.ones(3, np.float32))
     np.testing.assert_array_equal(dx, [[0.5, 0, 0.5], [0.5, 0.5, 0], [np.nan] * 3])
@@ -71,7 +72,7 @@ def test_laws(shape, data):
     np.testing.assert_allclose(tt.softmax(x + 123.0, axis).numpy(), y, 1e-10)  # shift invariance
     np.testing.assert_allclose(tt.log_softmax(x, axis).numpy(), np.log(y), 1e-9, 1e-12)
     np.testing.assert_allclose(tt.logsumexp(x, axis).numpy(), np.log(np.exp(x).sum(axis)), 1e-9, 1e-12)
-    function = tt.Softmax(axis)
+    function = Softmax(axis)
     function(tt.from_numpy(x))
     (dx,) = function.gradients(np.random.default_rng(0).normal(size=shape))
     np.testing.assert_allclose(dx.sum(axis), 0, atol=1e-12)  # probabilities sum to 1 wherever x goes
@@ -113,7 +114,7 @@ def test_rules_beside_a_masked_row():
 
     class Masked(tt.Function):
         def forward(self, x):
-            self.inner = tt.Softmax(1)
+            self.inner = Softmax(1)
             return self.inner(tt.from_numpy(x + mask)).numpy()
 
         def backward(self, grad):
@@ -135,7 +136,7 @@ def test_second_derivatives_of_logsumexp(tape):
     np.testing.assert_allclose(hessian, np.diag(p) - np.outer(p, p), 1e-9, 1e-12)
 
 
-@pytest.mark.parametrize("make", [tt.Softmax, tt.LogSoftmax])
+@pytest.mark.parametrize("make", [Softmax, LogSoftmax])
 def test_second_derivatives_of_softmax(make, tape):
     """The derivative of the rule, against central differences of the rule."""
     x = np.array([0.3, -1.0, 2.0])
