@@ -10,6 +10,7 @@ from tt_tensor import errors
 BASES = {
     "TTError": (Exception,),
     "ShapeError": (ValueError,),
+    "ScalarError": (ValueError, TypeError),
     "AxisError": (ValueError, IndexError),
     "IndexingError": (IndexError,),
     "DTypeError": (TypeError,),

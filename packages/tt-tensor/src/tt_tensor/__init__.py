@@ -180,6 +180,7 @@ from tt_tensor.errors import (
     InPlaceError,
     IndexingError,
     MissingWheelError,
+    ScalarError,
     ShapeError,
     TTError,
 )
@@ -198,6 +199,7 @@ __all__ = [
     "InPlaceError",
     "IndexingError",
     "MissingWheelError",
+    "ScalarError",
     "ShapeError",
     "TTError",
     "Tensor",

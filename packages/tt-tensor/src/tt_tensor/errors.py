@@ -15,6 +15,7 @@ __all__ = [
     "InPlaceError",
     "IndexingError",
     "MissingWheelError",
+    "ScalarError",
     "ShapeError",
     "TTError",
 ]
@@ -26,6 +27,10 @@ class TTError(Exception):
 
 class ShapeError(TTError, ValueError):
     """Shapes do not fit each other or the operation."""
+
+
+class ScalarError(ShapeError, TypeError):
+    """A tensor of shape () where rows are wanted; a TypeError, as for any object that cannot be iterated."""
 
 
 class AxisError(ShapeError, IndexError):

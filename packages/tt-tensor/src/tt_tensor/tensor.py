@@ -22,6 +22,7 @@ from tt_tensor.errors import (
     GradientError,
     InPlaceError,
     MissingWheelError,
+    ScalarError,
     ShapeError,
 )
 from tt_tensor.ops.arithmetic import ArithmeticMethods
@@ -222,12 +223,12 @@ class Tensor(
 
     def __len__(self) -> int:
         if self.array.ndim == 0:
-            raise ShapeError("len: a tensor of shape () has no length; item() gives its value")
+            raise ScalarError("len: a tensor of shape () has no length; item() gives its value")
         return len(self.array)
 
     def __iter__(self) -> Iterator[Tensor]:
         if self.array.ndim == 0:
-            raise ShapeError("iteration: a tensor of shape () has no rows; item() gives its value")
+            raise ScalarError("iteration: a tensor of shape () has no rows; item() gives its value")
         return (self[row] for row in range(len(self.array)))
 
     def __contains__(self, value: Any) -> bool:
