@@ -18,6 +18,9 @@ from tt_tensor.errors import ArgumentError, ShapeError
 
 __all__ = ["Muon", "newton_schulz"]
 
+SMALL = 1 << 12
+"""Up to this many numbers in a matrix, accuracy costs nothing to speak of."""
+
 
 def _coefficients(name: str, value: Any) -> tuple[float, ...]:
     if not isinstance(value, tuple | list) or len(value) != 3:
@@ -141,18 +144,20 @@ def newton_schulz(
     The rounding is PyTorch's, which runs the iteration in bfloat16: with it the trajectories are equal.
     """
     a, b, c = coefficients
-    x = bfloat16(matrix.T if matrix.shape[0] > matrix.shape[1] else matrix)
-    norm = bfloat16(np.sqrt(np.sum(np.square(x, dtype=np.float64))))
-    x = bfloat16(x / np.maximum(norm, bfloat16(np.asarray(eps))))
+    # Small matrices are summed in float64: then a rounding does not turn on the order in which a machine adds.
+    dtype = np.dtype(np.float64 if matrix.size <= SMALL else np.float32)
+    x = bfloat16(matrix.T if matrix.shape[0] > matrix.shape[1] else matrix, dtype)
+    norm = bfloat16(np.sqrt(np.sum(np.square(x, dtype=np.float64))), dtype)
+    x = bfloat16(x / np.maximum(norm, bfloat16(np.asarray(eps), dtype)), dtype)
     for _ in range(steps):
-        gram = bfloat16(x @ x.T)
-        update = bfloat16(c * (gram @ gram) + b * gram)
-        x = bfloat16(update @ x + a * x)
-    return x.T if matrix.shape[0] > matrix.shape[1] else x
+        gram = bfloat16(x @ x.T, dtype)
+        update = bfloat16(c * (gram @ gram) + b * gram, dtype)
+        x = bfloat16(update @ x + a * x, dtype)
+    return (x.T if matrix.shape[0] > matrix.shape[1] else x).astype(np.float32)
 
 
-def bfloat16(x: np.ndarray) -> np.ndarray:
-    """x as float32, rounded to the 8 significant bits of bfloat16 (to nearest, ties to even)."""
+def bfloat16(x: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+    """x, rounded to the 8 significant bits of bfloat16 (to nearest, ties to even), held in `dtype`."""
     bits = np.array(x, np.float32, order="C").view(np.uint32)
     rounded = (bits + (0x7FFF + ((bits >> 16) & 1))) & np.uint32(0xFFFF0000)
-    return rounded.view(np.float32)
+    return rounded.view(np.float32).astype(dtype, copy=False)
