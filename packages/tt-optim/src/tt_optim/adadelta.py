@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tt_optim.averages import fade_square
 from tt_optim.flat import Tile
 from tt_optim.optimizer import Optimizer
 from tt_optim.param_groups import Group, Params
@@ -59,17 +60,11 @@ class Adadelta(Optimizer):
             grad = self.gradient(tile, group)
         rho, eps = float(group["rho"]), float(group["eps"])
         square, steps = tile.state["square_avg"], tile.state["acc_delta"]
-        square *= rho
-        np.multiply(grad, grad, work)
-        work *= 1 - rho
-        square += work
+        fade_square(square, grad, rho, work)
         np.sqrt(np.add(square, eps, work), work)
         np.sqrt(np.add(steps, eps, delta), delta)
         delta /= work
         delta *= grad
-        steps *= rho
-        np.multiply(delta, delta, work)
-        work *= 1 - rho
-        steps += work
+        fade_square(steps, delta, rho, work)
         delta *= float(group["lr"])
         np.subtract(tile.values, delta, tile.values)

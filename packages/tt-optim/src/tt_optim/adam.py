@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from tt_optim.averages import moments
 from tt_optim.flat import Tile
 from tt_optim.optimizer import Optimizer
 from tt_optim.param_groups import Group, Params
@@ -80,32 +81,16 @@ class Adam(Optimizer):
         return self.state_names if group["amsgrad"] else self.state_names[:2]
 
     def update(self, tile: Tile, group: Group, clock: Clock) -> None:
-        values, grad, (_, work) = tile.values, tile.grads, tile.scratch
-        lr, (beta1, beta2) = float(group["lr"]), group["betas"]
-        if group["decoupled_weight_decay"]:
-            if group["maximize"]:
-                grad = np.negative(grad, tile.scratch[0])
-            if group["weight_decay"]:
-                values *= 1 - lr * float(group["weight_decay"])
-        elif group["maximize"] or group["weight_decay"]:
-            grad = self.gradient(tile, group)
-
-        mean, square = tile.state["exp_avg"], tile.state["exp_avg_sq"]
-        np.subtract(grad, mean, work)
-        work *= 1 - beta1
-        mean += work
-        square *= beta2
-        np.multiply(grad, grad, work)
-        work *= 1 - beta2
-        square += work
+        _, mean, square = moments(self, tile, group)
         if group["amsgrad"]:
             largest = tile.state["max_exp_avg_sq"]
             square = np.maximum(largest, square, out=largest)
 
         # lr·m̂ / (√v̂ + eps) with c = √(1 − β₂ᵗ) taken out of the division: one pass less.
+        lr, (beta1, beta2), work = float(group["lr"]), group["betas"], tile.scratch[1]
         c = math.sqrt(1 - beta2 ** clock[0])
         np.sqrt(square, work)
         work += float(group["eps"]) * c
         np.divide(mean, work, work)
         work *= lr * c / (1 - beta1 ** clock[0])
-        values -= work
+        np.subtract(tile.values, work, tile.values)

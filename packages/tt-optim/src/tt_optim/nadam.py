@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tt_optim.averages import moments
 from tt_optim.flat import Tile
 from tt_optim.optimizer import Optimizer
 from tt_optim.param_groups import Group, Params
@@ -79,25 +80,9 @@ class NAdam(Optimizer):
         return step, float(np.float32(clock[1]) * np.float32(momentum(step, group)))
 
     def update(self, tile: Tile, group: Group, clock: Clock) -> None:
-        values, grad, (_, work, other) = tile.values, tile.grads, tile.scratch
-        lr, (beta1, beta2), (step, product) = float(group["lr"]), group["betas"], clock
-        if group["decoupled_weight_decay"]:
-            if group["maximize"]:
-                grad = np.negative(grad, tile.scratch[0])
-            if group["weight_decay"]:
-                values *= 1 - lr * float(group["weight_decay"])
-        elif group["maximize"] or group["weight_decay"]:
-            grad = self.gradient(tile, group)
-
-        mean, square = tile.state["exp_avg"], tile.state["exp_avg_sq"]
-        np.subtract(grad, mean, work)
-        work *= 1 - beta1
-        mean += work
-        square *= beta2
-        np.multiply(grad, grad, work)
-        work *= 1 - beta2
-        square += work
-
+        grad, mean, square = moments(self, tile, group)
+        (_, work, other), (step, product) = tile.scratch, clock
+        lr, (_, beta2) = float(group["lr"]), group["betas"]
         now, ahead = momentum(step, group), momentum(step + 1, group)
         np.multiply(mean, lr * ahead / (1 - product * ahead), other)
         np.multiply(grad, lr * (1 - now) / (1 - product), work)
@@ -106,7 +91,7 @@ class NAdam(Optimizer):
         np.sqrt(work, work)
         work += float(group["eps"])
         other /= work
-        values -= other
+        np.subtract(tile.values, other, tile.values)
 
 
 def momentum(step: int, group: Group) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from tt_optim.averages import fade_mean, fade_square
 from tt_optim.flat import Tile
 from tt_optim.optimizer import Optimizer
 from tt_optim.param_groups import Group, Params
@@ -82,15 +83,10 @@ class RMSprop(Optimizer):
         if group["maximize"] or group["weight_decay"]:
             grad = self.gradient(tile, group)
         alpha, square = float(group["alpha"]), tile.state["square_avg"]
-        square *= alpha
-        np.multiply(grad, grad, work)
-        work *= 1 - alpha
-        square += work
+        fade_square(square, grad, alpha, work)
         if group["centered"]:
             mean = tile.state["grad_avg"]
-            np.subtract(grad, mean, work)
-            work *= 1 - alpha
-            mean += work
+            fade_mean(mean, grad, alpha, work)
             np.multiply(mean, mean, work)
             np.subtract(square, work, work)
             # Rounding must not take a variance below 0.
