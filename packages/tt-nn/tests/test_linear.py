@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from tt_tensor import Tensor, kernels, manual_seed
 from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 
-from tt_nn import Identity, Linear, linear
+from tt_nn import Identity, Linear
+from tt_nn.functional import linear
 
 
 @given(

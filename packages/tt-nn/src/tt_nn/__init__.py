@@ -1,21 +1,80 @@
-"""tt_nn: modules, layers, losses and initialisation on tt_tensor, with gradients called by hand."""
+"""tt_nn: modules, layers, losses and initialisation on tt_tensor, with gradients called by hand.
 
-# ruff: noqa: F403  (the lead makes this list explicit once all families stand)
-from tt_nn.parameter import Parameter
-from tt_nn.module import Module
-from tt_nn.containers import *
-from tt_nn.linear import *
+    import tt_nn as nn
+    model = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1))
+    loss_fn = nn.BCEWithLogitsLoss()
+    loss = loss_fn(model(x), y)
+    model.backward(loss_fn.backward())
+
+The same as plain functions stands in `tt_nn.functional`, ways to begin in `tt_nn.init`.
+"""
+
+from tt_nn import functional, init
+from tt_nn.activations import ELU, Hardswish, LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
+from tt_nn.containers import ModuleDict, ModuleList, Sequential
+from tt_nn.dropout import Dropout
+from tt_nn.errors import StateDictError, WeightsError
+from tt_nn.flatten import Flatten, Unflatten
+from tt_nn.linear import Identity, Linear
 from tt_nn.loss import Loss
-from tt_nn.errors import *
+from tt_nn.losses.binary import BCELoss, BCEWithLogitsLoss
+from tt_nn.losses.categorical import CrossEntropyLoss, NLLLoss
+from tt_nn.losses.divergence import KLDivLoss
+from tt_nn.losses.regression import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
+from tt_nn.module import Module, RemovableHandle
+from tt_nn.normalization import LayerNorm, RMSNorm
+from tt_nn.parameter import Parameter
+from tt_nn.smooth import GELU, SiLU, Softplus
+from tt_nn.state import IncompatibleKeys
+from tt_nn.summary import LayerRow, Summary, summary
+from tt_nn.weights import load, load_metadata, save
 
 __version__ = "0.1.0"
-from tt_nn.weights import *
-from tt_nn.summary import *
-from tt_nn.losses import *
-from tt_nn.activations import *
-from tt_nn.smooth import *
-from tt_nn.dropout import *
-from tt_nn.flatten import *
-from tt_nn.normalization import *
-from tt_nn import functional
-from tt_nn import init
+
+__all__ = [
+    "ELU",
+    "GELU",
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "CrossEntropyLoss",
+    "Dropout",
+    "Flatten",
+    "Hardswish",
+    "HuberLoss",
+    "Identity",
+    "IncompatibleKeys",
+    "KLDivLoss",
+    "L1Loss",
+    "LayerNorm",
+    "LayerRow",
+    "LeakyReLU",
+    "Linear",
+    "LogSoftmax",
+    "Loss",
+    "MSELoss",
+    "Module",
+    "ModuleDict",
+    "ModuleList",
+    "NLLLoss",
+    "Parameter",
+    "RMSNorm",
+    "ReLU",
+    "RemovableHandle",
+    "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "SmoothL1Loss",
+    "Softmax",
+    "Softplus",
+    "StateDictError",
+    "Summary",
+    "Tanh",
+    "Unflatten",
+    "WeightsError",
+    "functional",
+    "init",
+    "load",
+    "load_metadata",
+    "save",
+    "summary",
+]
