@@ -51,10 +51,13 @@ class Function:
     """
 
     # Slots for what every application has; a rule's own attributes go into __dict__, made when first needed.
-    __slots__ = ("__dict__", "__weakref__", "inputs", "stamp")
+    __slots__ = ("__dict__", "__weakref__", "inputs", "output_shape", "stamp")
 
     inputs: tuple[Any, ...]
     """What it was applied to, as the caller gave it."""
+
+    output_shape: tuple[int, ...]
+    """The shape of what came out: a gradient must have it."""
 
     stamp: int
     """The write clock when it was applied; see tt_tensor.memory."""
@@ -102,8 +105,11 @@ class Function:
             if isinstance(error, TTError):
                 raise
             raise explain(self, inputs, error) from error
+        if output.__class__ is not ndarray:
+            output = np.asarray(output)
+        self.output_shape = output.shape
         result = new(Tensor)
-        result.array = output if output.__class__ is ndarray else np.asarray(output)
+        result.array = output
         if recorder.active is not None:
             recorder.active.record(self, inputs, result)
         return result
@@ -127,6 +133,7 @@ class Function:
             if isinstance(error, TTError):
                 raise
             raise explain(self, self.inputs, error) from error
+        self.output_shape = output.shape
         name = type(self).__name__
         if output.shape != target.array.shape:
             raise ShapeError(
@@ -172,15 +179,12 @@ class Function:
         Raises InPlaceError if a saved value was overwritten since, ShapeError where `grad` does not fit.
         """
         self.check_saved()
-        try:
-            grads = self.backward(grad)
-        except (ValueError, IndexError, TypeError) as error:
-            if isinstance(error, TTError):
-                raise
+        # A rule might broadcast a gradient of another shape, and `unbroadcast` would then sum it up in silence.
+        if grad.shape != self.output_shape:
             raise ShapeError(
-                f"the rule of {self!r}, given a gradient of shape {np.shape(grad)}: {error}; "
-                "a gradient has the shape of the output"
-            ) from error
+                f"{self!r}: a gradient has the shape of the output, {self.output_shape}, but this one has {grad.shape}"
+            )
+        grads = self.backward(grad)
         if grads.__class__ is not tuple:
             grads = (grads,)
         if len(grads) != len(self.inputs):
@@ -207,8 +211,7 @@ class Function:
                     g = unbroadcast(g, x.shape)
                 except ValueError as error:
                     raise ShapeError(
-                        f"the rule of {self!r} gives a gradient of shape {g.shape} for an input of shape {x.shape}; "
-                        f"is the gradient it was given, {np.shape(grad)}, of the shape of the output?"
+                        f"the rule of {self!r} gives a gradient of shape {g.shape} for an input of shape {x.shape}"
                     ) from error
             found.append(g if g.dtype == x.dtype else g.astype(x.dtype))
         return tuple(found)

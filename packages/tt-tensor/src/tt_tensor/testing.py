@@ -268,7 +268,7 @@ def check_on_tensors(make: Callable[[], Function], *inputs: Any, rtol: float = 1
         grad = np.random.default_rng(0).normal(size=output.shape).astype(output.dtype)
         wanted = function.gradients(grad)
         second = make()
-        second.inputs, second.stamp = tuple(tensors), function.stamp
+        second.inputs, second.stamp, second.output_shape = tuple(tensors), function.stamp, output.shape
         second.forward(*tensors)
         cotangent = from_numpy(grad.copy()).requires_grad_(output.dtype.kind == "f")
         for index, (g, w) in enumerate(zip(second.gradients(cotangent), wanted, strict=True)):

@@ -237,6 +237,7 @@ class SetItem(Function):
             value = as_array(value, "setitem")
         array = target.array
         self.shape, self.value_ndim = array.shape, getattr(value, "ndim", 0)
+        self.output_shape = array.shape
         if not array.flags.writeable:
             raise InPlaceError(
                 f"setitem: this tensor of shape {array.shape} shows read-only memory (a broadcast view, or an "
