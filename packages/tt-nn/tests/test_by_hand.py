@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from tt_tensor import Function, Tensor
-from tt_tensor.errors import InPlaceError, ShapeError
 
 from tt_nn import Identity, Linear, Module, Parameter, Sequential
+from tt_tensor import Function, Tensor
+from tt_tensor.errors import InPlaceError, ShapeError
 
 
 def test_sequential_walks_back_and_leaves_the_gradients():

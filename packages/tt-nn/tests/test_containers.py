@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from tt_tensor import Tensor
-from tt_tensor.errors import ArgumentError, DTypeError, IndexingError
 
 from tt_nn import Identity, Linear, ModuleDict, ModuleList, Sequential
+from tt_tensor import Tensor
+from tt_tensor.errors import ArgumentError, DTypeError, IndexingError
 
 
 def test_sequential_applies_in_order():
@@ -23,7 +23,7 @@ def test_sequential_of_names():
     net.append(Identity())
     assert [name for name, _ in net.named_children()] == ["hidden", "out", "2"]
     del net[0]
-    assert [name for name, _ in net.named_children()][0] == "out" and net.out is net[0]
+    assert next(net.named_children())[0] == "out" and net.out is net[0]
     with pytest.raises(AttributeError, match="no attribute 'hidden'"):
         net.hidden  # noqa: B018
 

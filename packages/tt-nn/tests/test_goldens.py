@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tt_tensor import Tensor
 
 import tt_nn
+from tt_tensor import Tensor
 
 HERE = Path(__file__).parent / "goldens"
 DTYPES = {"f32": np.float32, "f64": np.float64}
@@ -18,7 +18,9 @@ DTYPES = {"f32": np.float32, "f64": np.float64}
 
 def specs(name, kind):
     return [
-        pytest.param(index, spec, id=f"{index} {spec[kind]} {json.dumps({k: v for k, v in spec.items() if k != kind})}")
+        pytest.param(
+            index, spec, id=f"{index} {spec[kind]} {json.dumps({k: v for k, v in spec.items() if k != kind})}"
+        )
         for index, spec in enumerate(json.loads((HERE / f"{name}.json").read_text()))
     ]
 
@@ -62,7 +64,10 @@ def test_loss(index, spec, name):
         arrays = {key: Tensor(LOSSES[f"{index}/a/{key}"], dtype) for key in spec.get("arrays", {})}
         loss_fn = getattr(tt_nn, spec["loss"])(reduction=reduction, **spec.get("kwargs", {}), **arrays)
         key = f"{index}/{name}/{reduction}"
-        x, t = Tensor(LOSSES[f"{index}/x"], dtype), Tensor(target, dtype if target.dtype.kind == "f" else None)
+        x, t = (
+            Tensor(LOSSES[f"{index}/x"], dtype),
+            Tensor(target, dtype if target.dtype.kind == "f" else None),
+        )
         check(loss_fn(x, t), LOSSES[f"{key}/y"], dtype)
         grad = LOSSES[f"{index}/{reduction}/g"].astype(dtype)
         check(loss_fn.backward(grad), LOSSES[f"{key}/dx"], dtype)

@@ -4,15 +4,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tt_tensor import Tensor, kernels, manual_seed
-from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 
 from tt_nn import Identity, Linear
 from tt_nn.functional import linear
+from tt_tensor import Tensor, kernels, manual_seed
+from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 
 
 @given(
-    st.lists(st.integers(0, 3), max_size=3), st.integers(1, 4), st.integers(1, 4), st.booleans(), st.integers(0, 99)
+    st.lists(st.integers(0, 3), max_size=3),
+    st.integers(1, 4),
+    st.integers(1, 4),
+    st.booleans(),
+    st.integers(0, 99),
 )
 def test_values(lead, n_in, n_out, bias, seed):
     rng = np.random.default_rng(seed)

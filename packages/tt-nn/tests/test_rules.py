@@ -19,7 +19,9 @@ for path in sorted((Path(__file__).parent / "rules").glob("*.py")):
     CASES.update(module.CASES)
 
 EACH = [
-    pytest.param(case, id=f"{function.__name__} {case}") for function, cases in CASES.items() for case in cases
+    pytest.param(case, id=f"{function.__name__} {case}")
+    for function, cases in CASES.items()
+    for case in cases
 ]
 
 

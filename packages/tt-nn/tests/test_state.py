@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from tt_tensor import Tensor
 
 from tt_nn import Linear, Module, Sequential, StateDictError
+from tt_tensor import Tensor
 
 
 def net():

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from tt_tensor.errors import ArgumentError
 
 from tt_nn import Identity, Linear, Sequential, summary
+from tt_tensor.errors import ArgumentError
 
 
 def net():

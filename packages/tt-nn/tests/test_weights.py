@@ -2,14 +2,15 @@
 
 import errno
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import safetensors.numpy
-from tt_tensor import Tensor
 
 from tt_nn import Linear, Module, Parameter, Sequential, WeightsError, load, load_metadata, save
+from tt_tensor import Tensor
 
 HERE = Path(__file__).parent
 
@@ -127,13 +128,40 @@ def test_a_full_disk_leaves_the_old_file_whole(tmp_path, monkeypatch):
     def full(*args, **kwargs):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    for where in ("tt_nn.weights.os.fsync", "tt_nn.weights.os.replace", "safetensors.numpy.save_file"):
+    for where in ("tt_nn.weights.os.fsync", "tt_nn.weights.os.replace"):
         with monkeypatch.context() as patch:
             patch.setattr(where, full)
             with pytest.raises(OSError, match="No space"):
                 save({"x": np.ones(3)}, path)
         assert [item.name for item in tmp_path.iterdir()] == ["w"]
         assert load(path)["x"].tolist() == [0, 0, 0]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a limit on the size of files is POSIX's")
+def test_a_file_that_may_not_grow_leaves_the_old_one_whole(tmp_path):
+    import resource
+    import signal
+
+    path = tmp_path / "w"
+    save({"x": np.zeros(3)}, path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+        with pytest.raises(OSError, match="too large"):
+            save({"x": np.ones(100_000)}, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert [item.name for item in tmp_path.iterdir()] == ["w"]
+    assert load(path)["x"].tolist() == [0, 0, 0]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
+def test_others_may_read_it_as_any_new_file(tmp_path):
+    (tmp_path / "plain").touch()
+    save({"x": np.zeros(3)}, tmp_path / "w")
+    assert (tmp_path / "w").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
 def test_a_parameter_and_a_module_in_a_module(tmp_path):

@@ -22,10 +22,11 @@ def send_back(function: Function, grad: Any) -> Tensor | None:
 
     Raises ShapeError if `grad` does not fit the output, InPlaceError if a saved value was overwritten since.
     """
+    array: Any = grad
     if isinstance(grad, Tensor):
         array = grad.array
-    else:
-        array = grad if isinstance(grad, np.floating) else as_array(grad, "backward")
+    elif not isinstance(grad, np.floating):
+        array = as_array(grad, "backward")
     grads = function.gradients(array)
     inputs = function.inputs
     for index in range(1, len(inputs)):

@@ -100,7 +100,8 @@ def summary(model: Module, *inputs: Any, input_size: tuple[int, ...] | None = No
         _run(model, tensors, shapes, kept)
         for key in given:
             kept.pop(key, None)
-    rows, counted = [], set()
+    rows: list[LayerRow] = []
+    counted: set[int] = set()
     for name, module in model.named_modules():
         own = [p for _, p in module._own_parameters() if id(p) not in counted]
         counted.update(id(p) for p in own)

@@ -47,7 +47,7 @@ def save(
     both cases nothing is left behind.
     """
     from safetensors import SafetensorError
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save as serialize
 
     state = weights.state_dict() if isinstance(weights, Module) else weights
     if not isinstance(state, Mapping):
@@ -61,13 +61,16 @@ def save(
         header[TIED] = json.dumps(tied, sort_keys=True)
     header[DIGEST] = _digest(arrays)
     target = Path(path)
+    try:
+        contents = serialize(arrays, metadata=header)
+    except SafetensorError as error:
+        raise WeightsError(f"save: the format cannot hold these weights: {error}") from error
     aside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
-        try:
-            save_file(arrays, aside, metadata=header)
-        except SafetensorError as error:
-            raise OSError(f"save: {target} could not be written: {error}") from error
-        with open(aside, "rb+") as file:
+        # Written here and not by the library, whose files only their owner can read.
+        with open(aside, "xb") as file:
+            file.write(contents)
+            file.flush()
             os.fsync(file.fileno())
         os.replace(aside, target)
         _sync_folder(target.parent)
@@ -161,7 +164,7 @@ def _digest(arrays: Mapping[str, Any]) -> str:
     for name in sorted(arrays):
         array = arrays[name]
         digest.update(json.dumps([name, array.dtype.str, array.shape]).encode())
-        digest.update(memoryview(np.ascontiguousarray(array)).cast("B") if array.size else b"")
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data if array.size else b"")
     return digest.hexdigest()
 
 
