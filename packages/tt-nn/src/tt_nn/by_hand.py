@@ -15,6 +15,8 @@ from tt_nn.parameter import Parameter
 
 __all__ = ["accumulate", "send_back"]
 
+ndarray = np.ndarray
+
 
 def send_back(function: Function, grad: Any) -> Tensor | None:
     """Send `grad` back through `function`: add to `.grad` of the Parameters among its inputs, return the gradient
@@ -29,22 +31,26 @@ def send_back(function: Function, grad: Any) -> Tensor | None:
         array = as_array(grad, "backward")
     grads = function.gradients(array)
     inputs = function.inputs
-    for index in range(1, len(inputs)):
-        parameter = inputs[index]
-        if isinstance(parameter, Parameter) and parameter._requires_grad and grads[index] is not None:
-            accumulate(parameter, grads[index], array)
+    if len(inputs) > 1:
+        # What may not become a parameter's own: the gradient that came in, the one that goes out, one taken before.
+        taken = {id(array), id(grads[0])}
+        for parameter, g in zip(inputs[1:], grads[1:], strict=True):
+            if g is not None and isinstance(parameter, Parameter) and parameter._requires_grad:
+                if parameter._grad is None and g.base is None and id(g) not in taken:
+                    parameter._grad = wrap(g)
+                    taken.add(id(g))
+                else:
+                    accumulate(parameter, g)
     first = grads[0]
     if first is not None:
-        return wrap(first if first.__class__ is np.ndarray else np.asarray(first))
+        return wrap(first if first.__class__ is ndarray else np.asarray(first))
     return None if inputs[0].dtype.kind != "f" else wrap(np.zeros(inputs[0].shape, inputs[0].dtype))
 
 
-def accumulate(parameter: Tensor, grad: Any, upstream: Any = None) -> None:
-    """parameter.grad += grad, in memory of its own: a rule may hand on the gradient that it was given."""
-    if parameter._grad is not None:
-        parameter._grad.array += grad
-        memory.mark_written(parameter._grad.array)
-    elif grad is upstream or grad.__class__ is not np.ndarray or grad.base is not None:
+def accumulate(parameter: Tensor, grad: Any) -> None:
+    """parameter.grad += grad, in memory of its own."""
+    if parameter._grad is None:
         parameter._grad = wrap(np.array(grad))
     else:
-        parameter._grad = wrap(grad)
+        parameter._grad.array += grad
+        memory.mark_written(parameter._grad.array)

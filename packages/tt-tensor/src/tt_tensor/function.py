@@ -192,15 +192,16 @@ class Function:
                 f"{type(self).__name__}.backward gave {len(grads)} gradients for {len(self.inputs)} inputs; "
                 "return a tuple with one for each, None where there is none"
             )
-        for x, g in zip(self.inputs, grads, strict=True):
-            if g is not None:
-                if not isinstance(x, Tensor):
-                    break
-                array = x.array
-                if g.shape != array.shape or g.dtype is not array.dtype or array.dtype.kind != "f":
-                    break
-        else:
-            return grads  # the usual case: every gradient is as its input is
+        try:
+            for x, g in zip(self.inputs, grads):  # noqa: B905  (their lengths are equal by now)
+                if g is not None:
+                    array = x.array
+                    if g.dtype is not array.dtype or g.shape != array.shape or g.dtype.kind != "f":
+                        break
+            else:
+                return grads  # the usual case: every gradient is as its input is
+        except AttributeError:
+            pass  # an input that is no Tensor
         found: list[Any] = []
         for x, g in zip(self.inputs, grads, strict=True):
             if g is None or not hasattr(x, "requires_grad") or x.dtype.kind != "f":
