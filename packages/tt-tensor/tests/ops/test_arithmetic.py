@@ -289,6 +289,28 @@ def test_aliases_and_methods():
     same(x.sub(y, alpha=0.5), np.array([6, -8.5], np.float32))
 
 
+@pytest.mark.parametrize("call", [lambda x: x * 2.0, lambda x: 2 * x, lambda x: x / 0.5, lambda x: x * 2 / 1])
+def test_what_a_number_multiplies_may_be_written_before_backward(call, tape):
+    def run(x):
+        y = call(x)
+        x.detach().zero_()
+        return y
+
+    _, (dx,) = tape.gradients(run, [Tensor([1.0, 3.0])], np.float32([1, 10]))
+    same(tt.as_tensor(dx), np.float32([2, 20]))
+
+
+@pytest.mark.parametrize("call", [lambda x: x * x, lambda x: 1 / x, lambda x: x * np.float32(2)])
+def test_what_a_rule_needs_may_not(call, tape):
+    def run(x):
+        y = call(x)
+        x.detach().zero_()
+        return y
+
+    with pytest.raises(InPlaceError, match="saved value"):
+        tape.gradients(run, [Tensor([1.0, 3.0])], np.float32([1, 10]))
+
+
 @pytest.mark.parametrize("call", [lambda x: -x, lambda x: x - x, tt.positive])
 def test_bool_has_no_sign(call):
     with pytest.raises(DTypeError):

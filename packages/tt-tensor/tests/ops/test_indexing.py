@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import tt_tensor as tt
 from tt_tensor import memory
 from tt_tensor.errors import (
+    ArgumentError,
     AxisError,
     DTypeError,
     IndexingError,
@@ -316,6 +317,9 @@ def test_take_along_axis_is_numpys(shape, data):
     same(tt.take_along_axis(t, flat, None), np.take_along_axis(x, flat, None))
     same(t.take(ids, axis), np.take(x, ids, axis))
     same(t.take(flat), np.take(x, flat))
+    one = t.take(0, axis)
+    same(one, np.take(x, 0, axis))
+    assert not one.shares_memory(t)
     same(np.take(t, ids, axis=axis), np.take(x, ids, axis))
 
 
@@ -405,6 +409,9 @@ WRONG = [
     ("set step 0", lambda: X.__setitem__(slice(None, None, 0), 1.0), IndexingError, "step"),
     ("set text", lambda: X.__setitem__(0, "a"), DTypeError, "setitem"),
     ("set NaN", lambda: tt.zeros(2, dtype="int64").__setitem__(0, np.nan), DTypeError, "NaN"),
+    ("set -1", lambda: tt.zeros(2, dtype="uint8").__setitem__(0, -1), ArgumentError, "uint8.*-1"),
+    ("set inf", lambda: tt.zeros(2, dtype="int64").__setitem__(0, np.inf), ArgumentError, "int64.*infinity"),
+    ("set both", lambda: tt.zeros(1).__setitem__([[0], [1]], tt.zeros(4, 0)), IndexingError, "index 1 is"),
     ("gather range", lambda: X.gather(1, [[3]]), IndexingError, "index 3 is out of bounds"),
     ("gather ranks", lambda: X.gather(1, [0]), ShapeError, r"\(1,\) does not fit into shape \(2, 3\)"),
     ("gather size", lambda: X.gather(1, [[0]] * 3), ShapeError, r"\(3, 1\) does not fit"),

@@ -72,23 +72,30 @@ class Mul(Function):
     """z = x · y, element by element: dx = grad · y, dy = grad · x."""
 
     def forward(self, x: Any, y: Any) -> Any:
-        self.x, self.y = x, y
+        # A number has no gradient, so what it multiplies is not kept, and may be written after.
+        self.x = None if y.__class__ is float or y.__class__ is int else x
+        self.y = None if x.__class__ is float or x.__class__ is int else y
         return x * y if table.plain else binary(np.multiply, x, y)
 
     def backward(self, grad: Any) -> Any:
-        return (grad * self.y if self.wants(0) else None, grad * self.x if self.wants(1) else None)
+        return (
+            grad * self.y if self.y is not None and self.wants(0) else None,
+            grad * self.x if self.x is not None and self.wants(1) else None,
+        )
 
 
 class Div(Function):
     """z = x / y: dx = grad / y, dy = -grad · x / y²."""
 
     def forward(self, x: Any, y: Any) -> Any:
-        self.x, self.y = x, y
+        # A number has no gradient, so what it divides is not kept, and may be written after.
+        self.x = None if y.__class__ is float or y.__class__ is int else x
+        self.y = y
         return x / y if table.plain else binary(np.true_divide, x, y)
 
     def backward(self, grad: Any) -> Any:
         dx = grad / self.y
-        return dx, -dx * (self.x / self.y) if self.wants(1) else None
+        return dx, -dx * (self.x / self.y) if self.x is not None and self.wants(1) else None
 
 
 class Neg(Function):

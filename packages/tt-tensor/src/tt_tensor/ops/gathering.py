@@ -180,15 +180,17 @@ def scatter_add(x: Any, index: Any, src: Any, axis: Any = 0) -> Tensor:
 
 
 def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
-    """The slices of x at `indices` (of any shape) along `axis`; axis None: the elements of x flattened.
+    """The slices of x at `indices` (of any shape) along `axis`, a copy; axis None: the elements of x flattened.
 
     (…, n, …) with indices of shape (i, j) becomes (…, i, j, …). Raises IndexingError for one out of range.
     """
     x = tensor_of(x)
     index = _integers(indices, "take")
     if axis is None:
-        return GetItem(index)(x.reshape(-1))
+        x, axis = x.reshape(-1), 0
     axis = one_axis(axis, x.ndim, "take")
+    if index.ndim == 0:  # which would index to a view
+        return take(x, index.reshape(1), axis).squeeze(axis)
     return GetItem(index if axis == 0 else (*[slice(None)] * axis, index))(x)
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tt_tensor import memory, recorder
-from tt_tensor.errors import DTypeError, IndexingError, InPlaceError, ShapeError, TTError
+from tt_tensor.errors import ArgumentError, DTypeError, IndexingError, InPlaceError, ShapeError, TTError
 from tt_tensor.function import Function
 
 if TYPE_CHECKING:
@@ -256,11 +256,13 @@ def assign(array: Any, index: Any, value: Any) -> None:
         array[index] = value
     except IndexError as error:
         raise IndexingError(f"setitem into shape {array.shape}: {error}") from error
+    except OverflowError as error:  # a Python integer that the dtype cannot hold, inf into integers
+        raise ArgumentError(f"setitem into {array.dtype}: {error}") from error
     except (ValueError, TypeError) as error:
         try:
             selected = array[index].shape
-        except ValueError:  # a slice with step 0
-            raise IndexingError(f"setitem into shape {array.shape}: {error}") from error
+        except (ValueError, IndexError) as wrong:  # a slice with step 0; NumPy looks at the shapes first
+            raise IndexingError(f"setitem into shape {array.shape}: {wrong}") from wrong
         raise _unfit(array, selected, value, error) from error
 
 
@@ -288,7 +290,8 @@ class IndexingMethods:
     def __setitem__(self, key: Any, value: Any) -> None:
         """x[key] = value: the value is broadcast to the selection and cast to x's dtype, as in NumPy.
 
-        Raises IndexingError for what does not index, ShapeError for a value that does not fit, InPlaceError for
-        read-only memory, and where a recorder forbids the write.
+        Raises IndexingError for what does not index, ShapeError for a value that does not fit, ArgumentError for a
+        number that x's integers cannot hold, InPlaceError for read-only memory, and where a recorder forbids the
+        write.
         """
         SetItem(key).in_place(self, value)  # type: ignore[arg-type]
