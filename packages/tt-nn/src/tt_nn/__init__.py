@@ -10,11 +10,12 @@ The same as plain functions stands in `tt_nn.functional`, ways to begin in `tt_n
 """
 
 from tt_nn import functional, init
-from tt_nn.activations import ELU, Hardswish, LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
+from tt_nn.activations import ELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
 from tt_nn.containers import ModuleDict, ModuleList, Sequential
 from tt_nn.dropout import Dropout
 from tt_nn.errors import StateDictError, WeightsError
 from tt_nn.flatten import Flatten, Unflatten
+from tt_nn.hard import Hardsigmoid, Hardswish, ReLU6
 from tt_nn.linear import Identity, Linear
 from tt_nn.loss import Loss
 from tt_nn.losses.binary import BCELoss, BCEWithLogitsLoss
@@ -24,7 +25,7 @@ from tt_nn.losses.regression import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
 from tt_nn.module import Module, RemovableHandle
 from tt_nn.normalization import LayerNorm, RMSNorm
 from tt_nn.parameter import Parameter
-from tt_nn.smooth import GELU, SiLU, Softplus
+from tt_nn.smooth import GELU, LogSigmoid, Mish, SiLU, Softplus
 from tt_nn.state import IncompatibleKeys
 from tt_nn.summary import LayerRow, Summary, summary
 from tt_nn.weights import load, load_metadata, save
@@ -39,6 +40,7 @@ __all__ = [
     "CrossEntropyLoss",
     "Dropout",
     "Flatten",
+    "Hardsigmoid",
     "Hardswish",
     "HuberLoss",
     "Identity",
@@ -49,9 +51,11 @@ __all__ = [
     "LayerRow",
     "LeakyReLU",
     "Linear",
+    "LogSigmoid",
     "LogSoftmax",
     "Loss",
     "MSELoss",
+    "Mish",
     "Module",
     "ModuleDict",
     "ModuleList",
@@ -59,6 +63,7 @@ __all__ = [
     "Parameter",
     "RMSNorm",
     "ReLU",
+    "ReLU6",
     "RemovableHandle",
     "Sequential",
     "SiLU",

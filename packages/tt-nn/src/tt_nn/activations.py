@@ -1,30 +1,33 @@
 """Activations: what makes a stack of linear layers more than one linear layer.
 
-Each is a formula on one number, its derivative, and a layer without parameters. Tanh, sigmoid and the softmaxes are
-tt_tensor's own Functions.
+Each is a formula on one number, its derivative, and a layer without parameters. The smooth ones stand in smooth.py,
+those made of straight pieces for small machines in hard.py; tanh, sigmoid and the softmaxes are tt_tensor's own
+Functions.
 """
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
-from tt_tensor import Function, Tensor
-from tt_tensor.errors import ArgumentError
+from tt_tensor import Function, Tensor, as_tensor
+from tt_tensor.errors import ArgumentError, DTypeError
+from tt_tensor.kernels import table
 from tt_tensor.kernels.elementwise import binary
+from tt_tensor.ops.plain import raw
 from tt_tensor.ops.pointwise import Sigmoid as SigmoidFunction
 from tt_tensor.ops.pointwise import Tanh as TanhFunction
-from tt_tensor.ops.reductions import raw
 from tt_tensor.ops.softmax import LogSoftmax as LogSoftmaxFunction
 from tt_tensor.ops.softmax import Softmax as SoftmaxFunction
+from tt_tensor.ops.special import choose
 
+from tt_nn.blocks import check_shape, kept, positive_part, working
 from tt_nn.module import Module
 
 __all__ = [
     "ELU",
     "ELUFunction",
-    "Hardswish",
-    "HardswishFunction",
     "LeakyReLU",
     "LeakyReLUFunction",
     "LogSoftmax",
@@ -34,9 +37,9 @@ __all__ = [
     "Softmax",
     "Tanh",
     "elu",
-    "hardswish",
     "leaky_relu",
     "log_softmax",
+    "number",
     "relu",
     "sigmoid",
     "softmax",
@@ -48,11 +51,20 @@ class ReLUFunction(Function):
     """max(x, 0): dx = grad where x > 0, else 0; 0 at the kink."""
 
     def forward(self, x: Any) -> Any:
-        self.y = binary(np.maximum, x, 0)
+        if x.dtype.kind == "b":
+            raise DTypeError("relu: the input is bool; use x.astype('float32') first")
+        self.y = positive_part(x) if table.plain else binary(np.maximum, x, 0)
         return self.y
 
     def backward(self, grad: Any) -> Any:
-        return grad * (raw(self.y) > 0)
+        check_shape(grad, self.y.shape, "relu")
+        # Not `y > 0`: where y is NaN the gradient must not look healthy.
+        return kept(~(self.y <= 0), grad)
+
+    @staticmethod
+    def composite(x: Any) -> Tensor:
+        """The same by a choice, for higher orders."""
+        return np.where(raw(x) > 0, x, 0)  # type: ignore[return-value]
 
 
 class LeakyReLUFunction(Function):
@@ -62,11 +74,25 @@ class LeakyReLUFunction(Function):
         self.slope = slope
 
     def forward(self, x: Any) -> Any:
-        self.factor = np.where(raw(x) > 0, 1.0, self.slope).astype(x.dtype)
-        return x * self.factor
+        wide = working(x, "leaky_relu")
+        self.positive = wide > 0
+        y = choose(self.positive, wide, self.scaled(wide))
+        return y if wide is x else y.astype(x.dtype)
 
     def backward(self, grad: Any) -> Any:
-        return grad * self.factor
+        check_shape(grad, self.positive.shape, "leaky_relu")
+        return choose(self.positive, grad, self.scaled(grad))
+
+    def scaled(self, x: Any) -> Any:
+        """slope · x."""
+        if self.slope:
+            return binary(np.multiply, x, self.slope)
+        with np.errstate(invalid="ignore"):  # 0 · inf, which is not chosen where x is inf
+            return x * self.slope
+
+    def composite(self, x: Any) -> Tensor:
+        """The same by a choice, for higher orders."""
+        return np.where(raw(x) > 0, x, x * self.slope)  # type: ignore[return-value]
 
 
 class ELUFunction(Function):
@@ -76,84 +102,113 @@ class ELUFunction(Function):
         self.alpha = alpha
 
     def forward(self, x: Any) -> Any:
-        self.x = x
-        return np.where(raw(x) > 0, x, self.alpha * np.expm1(np.minimum(x, 0)))
+        self.x = wide = working(x, "elu")
+        y = np.asarray(binary(np.minimum, wide, 0))
+        y = np.expm1(y, out=y)
+        if self.alpha != 1:
+            y *= self.alpha
+        y += positive_part(wide)
+        return y if wide is x else y.astype(x.dtype)
 
     def backward(self, grad: Any) -> Any:
-        return grad * np.where(raw(self.x) > 0, 1, self.alpha * np.exp(np.minimum(self.x, 0)))
-
-
-class HardswishFunction(Function):
-    """x · clip(x + 3, 0, 6) / 6: dx = grad · (x / 3 + ½) inside ±3, grad above, 0 below."""
-
-    def forward(self, x: Any) -> Any:
-        self.x = x
-        return x * (np.clip(x + 3, 0, 6) * (1 / 6))
-
-    def backward(self, grad: Any) -> Any:
-        x = raw(self.x)
-        slope = np.where(x >= 3, 1, np.where(x <= -3, 0, self.x * (1 / 3) + 0.5))
+        x = self.x
+        check_shape(grad, x.shape, "elu")
+        slope = np.asarray(np.minimum(x, 0))
+        np.exp(slope, out=slope)
+        if self.alpha != 1:
+            slope = choose(x > 0, np.ones((), x.dtype), slope * self.alpha)
         return grad * slope
+
+    def composite(self, x: Any) -> Tensor:
+        """The same by a choice, for higher orders."""
+        positive = raw(x) > 0
+        below = np.where(positive, 0, x)
+        return np.where(positive, x, np.expm1(below) * self.alpha)  # type: ignore[return-value]
 
 
 def relu(input: Any) -> Tensor:
-    """max(x, 0), element by element. Source: Nair & Hinton, "Rectified Linear Units", 2010."""
+    """max(x, 0), element by element; integers stay integers.
+
+    Raises DTypeError for bool. Source: Nair & Hinton, "Rectified Linear Units Improve Restricted Boltzmann
+    Machines", 2010.
+    """
     return ReLUFunction()(input)
 
 
 def leaky_relu(input: Any, negative_slope: float = 0.01) -> Tensor:
-    """x where x > 0, else negative_slope · x. Source: Maas, Hannun & Ng, 2013."""
-    return LeakyReLUFunction(_number("leaky_relu", "negative_slope", negative_slope))(input)
+    """x where x > 0, else negative_slope · x, element by element.
+
+    Raises DTypeError for integers, ArgumentError for a slope that is no number. Source: Maas, Hannun & Ng,
+    "Rectifier Nonlinearities Improve Neural Network Acoustic Models", 2013.
+    """
+    return LeakyReLUFunction(number("leaky_relu", "negative_slope", negative_slope))(input)
 
 
 def elu(input: Any, alpha: float = 1.0) -> Tensor:
-    """x where x > 0, else alpha (eˣ - 1). Source: Clevert, Unterthiner & Hochreiter, 2015, arXiv:1511.07289."""
-    return ELUFunction(_number("elu", "alpha", alpha))(input)
+    """x where x > 0, else alpha (eˣ - 1), element by element.
 
-
-def hardswish(input: Any) -> Tensor:
-    """x · clip(x + 3, 0, 6) / 6. Source: Howard et al., "Searching for MobileNetV3", 2019, arXiv:1905.02244."""
-    return HardswishFunction()(input)
+    Raises DTypeError for integers, ArgumentError for an alpha that is no number. Source: Clevert, Unterthiner &
+    Hochreiter, 2015, arXiv:1511.07289.
+    """
+    return ELUFunction(number("elu", "alpha", alpha))(input)
 
 
 def tanh(input: Any) -> Tensor:
-    """(eˣ - e⁻ˣ) / (eˣ + e⁻ˣ), element by element."""
+    """(eˣ - e⁻ˣ) / (eˣ + e⁻ˣ), element by element; integers give floats."""
     return TanhFunction()(input)
 
 
 def sigmoid(input: Any) -> Tensor:
-    """1 / (1 + e⁻ˣ), element by element."""
+    """1 / (1 + e⁻ˣ), element by element; integers give floats."""
     return SigmoidFunction()(input)
 
 
 def softmax(input: Any, dim: int = -1) -> Tensor:
-    """exp(xᵢ) / Σ_j exp(x_j) along `dim`; a row of nothing but -inf gives zeros."""
-    return SoftmaxFunction(dim)(input)
+    """exp(xᵢ) / Σ_j exp(x_j) along the axis `dim`: a distribution. A logit of -inf gets probability 0.
+
+    A row of nothing but -inf gives zeros and passes no gradient (PyTorch gives NaN, which then spreads).
+
+    Raises DTypeError for integers, AxisError for a dim out of range. Source: Bridle, 1990.
+    """
+    return SoftmaxFunction(dim)(_floating(input, "softmax"))
 
 
 def log_softmax(input: Any, dim: int = -1) -> Tensor:
-    """xᵢ - log Σ_j exp(x_j) along `dim`."""
-    return LogSoftmaxFunction(dim)(input)
+    """xᵢ - log Σ_j exp(x_j) along the axis `dim`: the logarithm of `softmax`, without its underflow.
+
+    A row of nothing but -inf stays so and passes no gradient (PyTorch gives NaN).
+
+    Raises DTypeError for integers, AxisError for a dim out of range.
+    """
+    return LogSoftmaxFunction(dim)(_floating(input, "log_softmax"))
 
 
-def _number(where: str, name: str, value: Any) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool):
+def number(where: str, name: str, value: Any) -> float:
+    """`value` if it is a real number. Raises ArgumentError otherwise."""
+    if not isinstance(value, Real) or isinstance(value, bool):
         raise ArgumentError(f"{where}: {name} must be a number, not {value!r}")
-    return float(value)
+    return value if isinstance(value, int) else float(value)
+
+
+def _floating(x: Any, where: str) -> Tensor:
+    found = as_tensor(x)
+    if found.dtype.kind != "f":
+        raise DTypeError(f"{where}: the input is {found.dtype}; use x.astype('float32') first")
+    return found
 
 
 class ReLU(Module):
-    """max(x, 0)."""
+    """max(x, 0): see `functional.relu`."""
 
     def forward(self, x: Any) -> Tensor:
         return self.compute(ReLUFunction(), x)
 
 
 class LeakyReLU(Module):
-    """x where x > 0, else negative_slope · x."""
+    """x where x > 0, else negative_slope · x: see `functional.leaky_relu`."""
 
     def __init__(self, negative_slope: float = 0.01) -> None:
-        self.negative_slope = _number("LeakyReLU", "negative_slope", negative_slope)
+        self.negative_slope = number("LeakyReLU", "negative_slope", negative_slope)
 
     def forward(self, x: Any) -> Tensor:
         return self.compute(LeakyReLUFunction(self.negative_slope), x)
@@ -163,23 +218,16 @@ class LeakyReLU(Module):
 
 
 class ELU(Module):
-    """x where x > 0, else alpha (eˣ - 1)."""
+    """x where x > 0, else alpha (eˣ - 1): see `functional.elu`."""
 
     def __init__(self, alpha: float = 1.0) -> None:
-        self.alpha = _number("ELU", "alpha", alpha)
+        self.alpha = number("ELU", "alpha", alpha)
 
     def forward(self, x: Any) -> Tensor:
         return self.compute(ELUFunction(self.alpha), x)
 
     def extra_repr(self) -> str:
         return f"alpha={self.alpha}"
-
-
-class Hardswish(Module):
-    """x · clip(x + 3, 0, 6) / 6."""
-
-    def forward(self, x: Any) -> Tensor:
-        return self.compute(HardswishFunction(), x)
 
 
 class Tanh(Module):
@@ -197,26 +245,26 @@ class Sigmoid(Module):
 
 
 class Softmax(Module):
-    """exp(xᵢ) / Σ_j exp(x_j) along `dim`."""
+    """exp(xᵢ) / Σ_j exp(x_j) along the axis `dim`, the last by default: see `functional.softmax`."""
 
     def __init__(self, dim: int = -1) -> None:
         self.dim = dim
 
     def forward(self, x: Any) -> Tensor:
-        return self.compute(SoftmaxFunction(self.dim), x)
+        return self.compute(SoftmaxFunction(self.dim), _floating(x, "Softmax"))
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"
 
 
 class LogSoftmax(Module):
-    """xᵢ - log Σ_j exp(x_j) along `dim`."""
+    """xᵢ - log Σ_j exp(x_j) along the axis `dim`, the last by default: see `functional.log_softmax`."""
 
     def __init__(self, dim: int = -1) -> None:
         self.dim = dim
 
     def forward(self, x: Any) -> Tensor:
-        return self.compute(LogSoftmaxFunction(self.dim), x)
+        return self.compute(LogSoftmaxFunction(self.dim), _floating(x, "LogSoftmax"))
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"

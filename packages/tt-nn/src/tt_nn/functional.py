@@ -1,14 +1,15 @@
 """The layers and losses as plain functions: `import tt_nn.functional as F`, as in PyTorch."""
 
-from tt_nn.activations import elu, hardswish, leaky_relu, log_softmax, relu, sigmoid, softmax, tanh
+from tt_nn.activations import elu, leaky_relu, log_softmax, relu, sigmoid, softmax, tanh
 from tt_nn.dropout import dropout
+from tt_nn.hard import hardsigmoid, hardswish, relu6
 from tt_nn.linear import linear
 from tt_nn.losses.binary import binary_cross_entropy, binary_cross_entropy_with_logits
 from tt_nn.losses.categorical import cross_entropy, nll_loss
 from tt_nn.losses.divergence import kl_div
 from tt_nn.losses.regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from tt_nn.normalization import layer_norm, rms_norm
-from tt_nn.smooth import gelu, silu, softplus
+from tt_nn.smooth import gelu, logsigmoid, mish, silu, softplus
 
 __all__ = [
     "binary_cross_entropy",
@@ -17,6 +18,7 @@ __all__ = [
     "dropout",
     "elu",
     "gelu",
+    "hardsigmoid",
     "hardswish",
     "huber_loss",
     "kl_div",
@@ -25,9 +27,12 @@ __all__ = [
     "leaky_relu",
     "linear",
     "log_softmax",
+    "logsigmoid",
+    "mish",
     "mse_loss",
     "nll_loss",
     "relu",
+    "relu6",
     "rms_norm",
     "sigmoid",
     "silu",

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
 from tt_tensor import Function, Tensor, kernels
 from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
+from tt_tensor.kernels.reductions import reduce
 
+from tt_nn.activations import number
+from tt_nn.blocks import BLOCK, across, check_shape, working
 from tt_nn.module import Module
 from tt_nn.parameter import Parameter
 
@@ -22,20 +26,29 @@ def layer_norm_loops(x: Any, eps: float) -> tuple[Any, Any]:
         n = max(len(values), 1)
         mean = sum(values) / n
         variance = sum((value - mean) ** 2 for value in values) / n
-        scale[row] = 1 / math.sqrt(variance + eps)
+        scale[row] = inverse_root(variance + eps)
         for i, value in enumerate(values):
             y[row, i] = (value - mean) * float(scale[row, 0])
     return y, scale
 
 
 def layer_norm_numpy(x: Any, eps: float) -> tuple[Any, Any]:
-    """The same for all rows at once; the mean goes first, so that a large one costs no digits of the variance."""
-    share = 1 / max(x.shape[1], 1)
-    y = x - np.add.reduce(x, 1, keepdims=True) * share
-    # Once more on what is left: the first mean of a large offset is rounded.
-    y -= np.add.reduce(y, 1, keepdims=True) * share
-    scale = 1 / np.sqrt(np.add.reduce(y * y, 1, keepdims=True) * share + eps)
-    y *= scale
+    """The same for many rows at once; the mean goes first, so that a large one costs no digits of the variance."""
+    rows, n = x.shape
+    share, ones = 1 / max(n, 1), np.ones(n, x.dtype)
+    y, scale = np.empty(x.shape, x.dtype), np.empty((rows, 1), x.dtype)
+    tolerance = float(4 * np.finfo(x.dtype).eps) ** 2
+    for part in _blocks_of_rows(x):
+        some, out = x[part], y[part]
+        np.subtract(some, _products(some, ones) * share, out)
+        # A mean is rounded, as its sum is; against a large offset that may show in what is left.
+        rest = _products(out, ones) * share
+        variance = _products(out, out) * share
+        if (rest * rest > tolerance * (variance + eps)).any():
+            out -= rest
+            variance = _products(out, out) * share
+        r = np.divide(1, np.sqrt(variance + eps), scale[part])
+        out *= r
     return y, scale
 
 
@@ -43,16 +56,45 @@ def rms_norm_loops(x: Any, eps: float) -> tuple[Any, Any]:
     """Row by row: r = 1 / √(Σ xᵢ² / n + eps), x̂ᵢ = xᵢ r. Gives x̂ and r."""
     y, scale = np.empty_like(x), np.empty((len(x), 1), x.dtype)
     for row, values in enumerate(x.tolist()):
-        scale[row] = 1 / math.sqrt(sum(value * value for value in values) / max(len(values), 1) + eps)
+        scale[row] = inverse_root(sum(value * value for value in values) / max(len(values), 1) + eps)
         for i, value in enumerate(values):
             y[row, i] = value * float(scale[row, 0])
     return y, scale
 
 
 def rms_norm_numpy(x: Any, eps: float) -> tuple[Any, Any]:
-    """The same for all rows at once."""
-    scale = 1 / np.sqrt(np.add.reduce(x * x, 1, keepdims=True) * (1 / max(x.shape[1], 1)) + eps)
-    return x * scale, scale
+    """The same for many rows at once."""
+    rows, n = x.shape
+    y, scale = np.empty(x.shape, x.dtype), np.empty((rows, 1), x.dtype)
+    for part in _blocks_of_rows(x):
+        some = x[part]
+        r = np.divide(1, np.sqrt(_products(some, some) * (1 / max(n, 1)) + eps), scale[part])
+        np.multiply(some, r, y[part])
+    return y, scale
+
+
+def inverse_root(value: float) -> float:
+    """1 / √value; infinite for 0, NaN below."""
+    if value == 0:
+        return math.inf
+    return 1 / math.sqrt(value) if value > 0 else math.nan
+
+
+def _blocks_of_rows(x: Any) -> list[slice]:
+    """Slices of as many rows as a cache holds."""
+    step = max(1, BLOCK // max(x.shape[1] * x.itemsize, 1))
+    return [slice(start, start + step) for start in range(0, len(x), step)]
+
+
+def _products(x: Any, y: Any) -> Any:
+    """Σ xᵢ yᵢ of every row, (rows, 1).
+
+    BLAS multiplies and adds in one pass without a temporary, in a few dozen running sums; for long rows, where
+    such a sum loses digits, NumPy adds in pairs.
+    """
+    if x.shape[1] > 1 << 14:
+        return np.add.reduce(x * y, 1, keepdims=True)
+    return np.vecdot(x, y)[:, None]
 
 
 for _name, _loops, _numpy in (
@@ -72,48 +114,81 @@ class _Normalize(Function):
         self.shape, self.eps = shape, eps
 
     def forward(self, x: Any, weight: Any = None, bias: Any = None) -> Any:
-        what, k = self.kernel, len(self.shape)
-        if x.ndim < k or x.shape[x.ndim - k :] != self.shape:
-            raise ShapeError(f"{what}: an input of shape {x.shape} does not end in the normalized shape {self.shape}")
-        if x.dtype.kind != "f":
-            raise DTypeError(f"{what}: the input is {x.dtype}; use x.astype('float32') first")
-        for name, part in (("weight", weight), ("bias", bias)):
-            if part is not None and part.shape != self.shape:
-                raise ShapeError(f"{what}: {name} has shape {part.shape}, the normalized shape is {self.shape}")
-        self.n = math.prod(self.shape)
-        rows = x.reshape(math.prod(x.shape[: x.ndim - k]), self.n)
-        if x.__class__ is np.ndarray:
-            y, self.scale = kernels.kernel(self.kernel)(rows, self.eps)
-        else:
-            y, self.scale = self.normalized(rows)
-        self.y, self.weight = y, weight
-        y = y.reshape(x.shape)
-        if weight is not None:
-            y = y * weight
-        elif x.__class__ is np.ndarray:
-            y = y.copy()  # what is kept and what is handed out must not be the same memory
-        return y if bias is None else y + bias
+        wide = self.checked(x, weight, bias)
+        self.n, self.whole = math.prod(self.shape), x.shape
+        rows = wide.reshape(math.prod(x.shape[: x.ndim - len(self.shape)]), self.n)
+        self.y, self.scale = kernels.kernel(self.kernel)(rows, self.eps)
+        self.weight = weight
+        y = self.affine(self.y, weight, bias).reshape(x.shape)
+        if wide is not x:
+            y = y.astype(
+                np.result_type(x, *[part for part in (weight, bias) if part is not None]), copy=False
+            )
+        return y
 
     def backward(self, grad: Any) -> Any:
-        rows = grad.reshape(self.y.shape)
-        dy = rows if self.weight is None else rows * self.weight.reshape(self.n)
-        dx = self.scale * (dy - self.mean_part(dy) - self.y * self.mean(dy * self.y))
-        found = [dx.reshape(grad.shape), None, None]
-        if len(self.inputs) > 1 and self.weight is not None:
-            found[1] = np.add.reduce(rows * self.y, axis=0).reshape(self.shape)
+        check_shape(grad, self.whole, self.kernel)
+        y, weight = self.y, self.weight
+        rows = grad.reshape(y.shape)
+        share = 1 / max(self.n, 1)
+        product = rows * y
+        dw = None if weight is None else reduce(np.add, product, (0,)).reshape(self.shape)
+        if weight is None:
+            dy, along = rows.copy(), _products(product, np.ones(self.n, product.dtype))
+        else:
+            flat = weight.reshape(self.n)
+            dy, along = self.affine(rows, weight, None), _products(product, flat)
+        # product is needed no more: x̂ mean(d x̂) takes its place.
+        np.multiply(y, along * share, product)
+        self.center(dy, share)
+        dy -= product
+        dy *= self.scale
+        grads = [dy.reshape(grad.shape), dw]
         if len(self.inputs) > 2:
-            found[2] = np.add.reduce(rows, axis=0).reshape(self.shape)
-        return tuple(found[: len(self.inputs)])
+            grads.append(reduce(np.add, rows, (0,)).reshape(self.shape))
+        return tuple(grads[: len(self.inputs)])
 
-    def mean(self, rows: Any) -> Any:
-        return np.add.reduce(rows, axis=1, keepdims=True) * (1 / max(self.n, 1))
+    def affine(self, rows: Any, weight: Any, bias: Any) -> Any:
+        """rows · weight + bias, in memory of its own: what is kept and what is handed out must not be the same."""
+        if weight is not None:
+            flat = weight.reshape(self.n)
+            y = across(np.multiply, rows, flat, np.empty(rows.shape, np.result_type(rows, flat)))
+        else:
+            y = rows.copy()
+        if bias is None:
+            return y
+        flat = bias.reshape(self.n)
+        dtype = np.result_type(y, flat)
+        return across(np.add, y, flat, y if y.dtype == dtype else np.empty(y.shape, dtype))
 
-    def mean_part(self, dy: Any) -> Any:
-        """What subtracting the mean takes from the gradient."""
-        raise NotImplementedError
+    def checked(self, x: Any, weight: Any, bias: Any) -> Any:
+        """x in the dtype to compute in. Raises ShapeError where shapes do not fit, DTypeError for integers."""
+        what, k = self.kernel, len(self.shape)
+        if x.ndim < k or x.shape[x.ndim - k :] != self.shape:
+            raise ShapeError(
+                f"{what}: an input of shape {x.shape} does not end in the normalized shape {self.shape}"
+            )
+        for name, part in (("weight", weight), ("bias", bias)):
+            if part is not None and part.shape != self.shape:
+                raise ShapeError(
+                    f"{what}: {name} has shape {part.shape}, the normalized shape is {self.shape}"
+                )
+        return working(x, what)
 
-    def normalized(self, rows: Any) -> tuple[Any, Any]:
-        """x̂ and its scale by operations that can be recorded."""
+    def composite(self, x: Any, weight: Any = None, bias: Any = None) -> Tensor:
+        """The same from simpler Functions, for higher orders."""
+        rows = x.reshape(
+            -1 if x.size else math.prod(x.shape[: x.ndim - len(self.shape)]), math.prod(self.shape)
+        )
+        y = self.normalized(rows, 1 / max(math.prod(self.shape), 1)).reshape(x.shape)
+        y = y if weight is None else y * weight
+        return y if bias is None else y + bias
+
+    def center(self, dy: Any, share: float) -> None:
+        """Take from `dy` what subtracting the mean takes from a gradient."""
+
+    def normalized(self, rows: Any, share: float) -> Any:
+        """x̂ by operations that can be recorded."""
         raise NotImplementedError
 
 
@@ -125,13 +200,12 @@ class LayerNormFunction(_Normalize):
 
     kernel = "layer_norm"
 
-    def mean_part(self, dy: Any) -> Any:
-        return self.mean(dy)
+    def center(self, dy: Any, share: float) -> None:
+        dy -= _products(dy, np.ones(self.n, dy.dtype)) * share
 
-    def normalized(self, rows: Any) -> tuple[Any, Any]:
-        off = rows - self.mean(rows)
-        scale = 1 / np.sqrt(self.mean(off * off) + self.eps)
-        return off * scale, scale
+    def normalized(self, rows: Any, share: float) -> Any:
+        off = rows - np.sum(rows, axis=1, keepdims=True) * share
+        return off / np.sqrt(np.sum(off * off, axis=1, keepdims=True) * share + self.eps)
 
 
 class RMSNormFunction(_Normalize):
@@ -142,12 +216,8 @@ class RMSNormFunction(_Normalize):
 
     kernel = "rms_norm"
 
-    def mean_part(self, dy: Any) -> Any:
-        return 0
-
-    def normalized(self, rows: Any) -> tuple[Any, Any]:
-        scale = 1 / np.sqrt(self.mean(rows * rows) + self.eps)
-        return rows * scale, scale
+    def normalized(self, rows: Any, share: float) -> Any:
+        return rows / np.sqrt(np.sum(rows * rows, axis=1, keepdims=True) * share + self.eps)
 
 
 def layer_norm(
@@ -156,20 +226,24 @@ def layer_norm(
     """(x - mean) / √(variance + eps) · weight + bias over the last axes; the variance is the biased one.
 
     Args:
-        input: (…, *normalized_shape).
+        input: (…, *normalized_shape), floating.
+        normalized_shape: a size, or a tuple of sizes.
         weight, bias: of shape normalized_shape, or None.
+        eps: keeps a row of equal values from a division by 0.
 
-    Raises ShapeError where shapes do not fit. Source: Ba, Kiros & Hinton, 2016, arXiv:1607.06450.
+    Raises ShapeError where shapes do not fit, DTypeError for integers, ArgumentError for a normalized_shape or an
+    eps that is none. Source: Ba, Kiros & Hinton, 2016, arXiv:1607.06450.
     """
-    return LayerNormFunction(_shape("layer_norm", normalized_shape), eps)(input, *_given(weight, bias))
+    function = LayerNormFunction(_shape("layer_norm", normalized_shape), number("layer_norm", "eps", eps))
+    return function(input, *_given(weight, bias))
 
 
 def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Tensor:
-    """x / √(mean(x²) + eps) · weight over the last axes; eps None is the dtype's machine epsilon.
+    """x / √(mean(x²) + eps) · weight over the last axes; eps None is the machine epsilon of what it computes in.
 
-    Source: Zhang & Sennrich, 2019, arXiv:1910.07467.
+    Shapes and errors as for `layer_norm`. Source: Zhang & Sennrich, 2019, arXiv:1910.07467.
     """
-    function = RMSNormFunction(_shape("rms_norm", normalized_shape), _epsilon(eps, input))
+    function = RMSNormFunction(_shape("rms_norm", normalized_shape), _epsilon("rms_norm", eps, input))
     return function(input, *_given(weight))
 
 
@@ -180,22 +254,32 @@ def _given(*parameters: Any) -> tuple[Any, ...]:
     return tuple(found)
 
 
-def _epsilon(eps: float | None, x: Any) -> float:
+def _epsilon(what: str, eps: float | None, x: Any) -> float:
     if eps is not None:
-        return eps
-    dtype = getattr(x, "dtype", np.dtype(np.float32))
-    return float(np.finfo(dtype if dtype.kind == "f" else np.float32).eps)
+        return number(what, "eps", eps)
+    return float(np.finfo(np.float64 if getattr(x, "dtype", None) == np.float64 else np.float32).eps)
 
 
 def _shape(what: str, shape: Any) -> tuple[int, ...]:
-    sizes = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
-    if not sizes or not all(isinstance(size, int) and not isinstance(size, bool) and size >= 0 for size in sizes):
+    try:
+        sizes = tuple(
+            operator.index(size) for size in (shape if isinstance(shape, tuple | list) else (shape,))
+        )
+    except TypeError:
+        sizes = ()
+    if not sizes or min(sizes) < 0 or shape is True or shape is False:
         raise ArgumentError(f"{what}: normalized_shape is a size or a tuple of sizes, not {shape!r}")
     return sizes
 
 
 class LayerNorm(Module):
     """(x - mean) / √(variance + eps) · weight + bias over the last axes: see `functional.layer_norm`.
+
+    Args:
+        normalized_shape: the last axes of the input, as a size or a tuple of sizes.
+        eps: is added to the variance.
+        elementwise_affine: whether there is a weight, and with `bias` a bias.
+        dtype: of the parameters; float32 by default.
 
     Parameters: `weight` (ones) and `bias` (zeros) of shape normalized_shape, unless left out.
     """
@@ -209,10 +293,17 @@ class LayerNorm(Module):
         dtype: Any = None,
     ) -> None:
         self.normalized_shape = _shape("LayerNorm", normalized_shape)
-        self.eps, self.elementwise_affine = eps, elementwise_affine
+        self.eps, self.elementwise_affine = number("LayerNorm", "eps", eps), bool(elementwise_affine)
         ones, zeros = np.ones(self.normalized_shape, np.float32), np.zeros(self.normalized_shape, np.float32)
         self.weight = Parameter(ones, dtype=dtype) if elementwise_affine else None
         self.bias = Parameter(zeros, dtype=dtype) if elementwise_affine and bias else None
+
+    def reset_parameters(self) -> None:
+        """Ones into the weight, zeros into the bias."""
+        if self.weight is not None:
+            self.weight.write(1)
+        if self.bias is not None:
+            self.bias.write(0)
 
     def forward(self, x: Any) -> Tensor:
         return self.compute(
@@ -220,25 +311,44 @@ class LayerNorm(Module):
         )
 
     def extra_repr(self) -> str:
-        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+        return (
+            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}, "
+            f"bias={self.bias is not None}"
+        )
 
 
 class RMSNorm(Module):
     """x / √(mean(x²) + eps) · weight over the last axes: see `functional.rms_norm`.
 
+    Args:
+        normalized_shape: the last axes of the input, as a size or a tuple of sizes.
+        eps: is added to the mean square; None is the machine epsilon.
+        elementwise_affine: whether there is a weight.
+        dtype: of the parameter; float32 by default.
+
     Parameter: `weight` (ones) of shape normalized_shape, unless left out.
     """
 
     def __init__(
-        self, normalized_shape: Any, eps: float | None = None, elementwise_affine: bool = True, dtype: Any = None
+        self,
+        normalized_shape: Any,
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+        dtype: Any = None,
     ) -> None:
         self.normalized_shape = _shape("RMSNorm", normalized_shape)
-        self.eps, self.elementwise_affine = eps, elementwise_affine
+        self.eps = None if eps is None else number("RMSNorm", "eps", eps)
+        self.elementwise_affine = bool(elementwise_affine)
         ones = np.ones(self.normalized_shape, np.float32)
         self.weight = Parameter(ones, dtype=dtype) if elementwise_affine else None
 
+    def reset_parameters(self) -> None:
+        """Ones into the weight."""
+        if self.weight is not None:
+            self.weight.write(1)
+
     def forward(self, x: Any) -> Tensor:
-        function = RMSNormFunction(self.normalized_shape, _epsilon(self.eps, x))
+        function = RMSNormFunction(self.normalized_shape, _epsilon("RMSNorm", self.eps, x))
         return self.compute(function, x, *_given(self.weight))
 
     def extra_repr(self) -> str:

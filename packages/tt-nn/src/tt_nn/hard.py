@@ -1,0 +1,136 @@
+"""Activations of straight pieces, which small machines compute without exponentials: ReLU6, Hardsigmoid, Hardswish."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from tt_tensor import Function, Tensor
+from tt_tensor.errors import DTypeError
+from tt_tensor.kernels.elementwise import binary
+from tt_tensor.ops.plain import raw
+
+from tt_nn.blocks import check_shape, kept, working
+from tt_nn.module import Module
+
+__all__ = [
+    "Hardsigmoid",
+    "HardsigmoidFunction",
+    "Hardswish",
+    "HardswishFunction",
+    "ReLU6",
+    "ReLU6Function",
+    "hardsigmoid",
+    "hardswish",
+    "relu6",
+]
+
+
+class ReLU6Function(Function):
+    """min(max(x, 0), 6): dx = grad where 0 < x < 6, else 0."""
+
+    def forward(self, x: Any) -> Any:
+        if x.dtype.kind == "b":
+            raise DTypeError("relu6: the input is bool; use x.astype('float32') first")
+        self.inside = (x > 0) & (x < 6)
+        return binary(np.minimum, binary(np.maximum, x, 0), 6)
+
+    def backward(self, grad: Any) -> Any:
+        check_shape(grad, self.inside.shape, "relu6")
+        return kept(self.inside, grad)
+
+    @staticmethod
+    def composite(x: Any) -> Tensor:
+        """The same by choices, for higher orders."""
+        return np.where((raw(x) > 0) & (raw(x) < 6), x, np.clip(raw(x), 0, 6))  # type: ignore[return-value]
+
+
+class HardsigmoidFunction(Function):
+    """clip(x / 6 + ½, 0, 1): dx = grad / 6 inside ±3, else 0."""
+
+    def forward(self, x: Any) -> Any:
+        wide = working(x, "hardsigmoid")
+        self.inside = np.abs(wide) < 3
+        y = binary(np.minimum, binary(np.maximum, binary(np.add, wide, 3), 0), 6) * (1 / 6)
+        return y if wide is x else y.astype(x.dtype)
+
+    def backward(self, grad: Any) -> Any:
+        check_shape(grad, self.inside.shape, "hardsigmoid")
+        return kept(self.inside, grad) * (1 / 6)
+
+    @staticmethod
+    def composite(x: Any) -> Tensor:
+        """The same by choices, for higher orders."""
+        outside = np.clip(raw(x) + 3, 0, 6) * (1 / 6)
+        return np.where(np.abs(raw(x)) < 3, (x + 3) * (1 / 6), outside)  # type: ignore[return-value]
+
+
+class HardswishFunction(Function):
+    """x · clip(x + 3, 0, 6) / 6: dx = grad · (x / 3 + ½) inside ±3, grad above, 0 below."""
+
+    def forward(self, x: Any) -> Any:
+        self.x = wide = working(x, "hardswish")
+        # -inf · 0 would be no number; the lowest finite one times 0 is 0.
+        low = np.finfo(wide.dtype).min
+        share = binary(np.minimum, binary(np.maximum, binary(np.add, wide, 3), 0), 6) * (1 / 6)
+        y = binary(np.multiply, binary(np.maximum, wide, low), share)
+        return y if wide is x else y.astype(x.dtype)
+
+    def backward(self, grad: Any) -> Any:
+        x = self.x
+        check_shape(grad, x.shape, "hardswish")
+        slope = kept(np.abs(x) < 3, np.clip(x, -3, 3) * (1 / 3) + 0.5)
+        slope += x >= 3
+        return grad * slope
+
+    @staticmethod
+    def composite(x: Any) -> Tensor:
+        """The same by choices, for higher orders."""
+        inside, above = np.abs(raw(x)) < 3, raw(x) >= 3
+        middle = np.where(inside, x, 0)
+        return np.where(above, x, middle * (middle + 3) * (1 / 6))  # type: ignore[return-value]
+
+
+def relu6(input: Any) -> Tensor:
+    """min(max(x, 0), 6), element by element; integers stay integers.
+
+    Raises DTypeError for bool. Source: Krizhevsky, "Convolutional Deep Belief Networks on CIFAR-10", 2010.
+    """
+    return ReLU6Function()(input)
+
+
+def hardsigmoid(input: Any) -> Tensor:
+    """clip(x / 6 + ½, 0, 1), element by element.
+
+    Raises DTypeError for integers. Source: Courbariaux, Bengio & David, 2015, arXiv:1511.00363.
+    """
+    return HardsigmoidFunction()(input)
+
+
+def hardswish(input: Any) -> Tensor:
+    """x · clip(x + 3, 0, 6) / 6, element by element.
+
+    Raises DTypeError for integers. Source: Howard et al., "Searching for MobileNetV3", 2019, arXiv:1905.02244.
+    """
+    return HardswishFunction()(input)
+
+
+class ReLU6(Module):
+    """min(max(x, 0), 6)."""
+
+    def forward(self, x: Any) -> Tensor:
+        return self.compute(ReLU6Function(), x)
+
+
+class Hardsigmoid(Module):
+    """clip(x / 6 + ½, 0, 1)."""
+
+    def forward(self, x: Any) -> Tensor:
+        return self.compute(HardsigmoidFunction(), x)
+
+
+class Hardswish(Module):
+    """x · clip(x + 3, 0, 6) / 6."""
+
+    def forward(self, x: Any) -> Tensor:
+        return self.compute(HardswishFunction(), x)
