@@ -166,6 +166,21 @@ def test_from_numpy_shares_and_tensor_copies():
     np.testing.assert_array_equal(tt.tensor(big).numpy(), array)
 
 
+def test_as_tensor_keeps_the_gradient_of_a_tensor(notes):
+    x = tt.Tensor([1.0, 2.0], requires_grad=True)
+    assert tt.as_tensor(x, "float64").requires_grad
+    assert notes.names == ["Cast"]
+    with pytest.raises(DTypeError, match="as_tensor: 'words' is not"):
+        tt.as_tensor(x, "words")
+
+
+def test_from_numpy_refuses_foreign_byte_order():
+    foreign = np.ones(2, np.dtype(np.float32).newbyteorder("S"))
+    with pytest.raises(DTypeError, match="bytes in another order"):
+        tt.from_numpy(foreign)
+    assert tt.tensor(foreign).dtype is tt.float32
+
+
 @pytest.mark.parametrize(
     ("data", "dtype", "shape"),
     [

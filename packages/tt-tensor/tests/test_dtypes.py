@@ -33,7 +33,7 @@ def test_default_is_float32():
 )
 def test_every_spelling_of_a_dtype(dtype):
     assert dtypes.check_dtype(dtype) == np.float32
-    assert dtypes.check_dtype(dtype).isnative
+    assert dtypes.check_dtype(dtype) is tt.float32
 
 
 @pytest.mark.parametrize("python", [(bool, "bool"), (int, "int64"), (float, "float64")])

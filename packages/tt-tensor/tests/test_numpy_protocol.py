@@ -154,6 +154,7 @@ WITHOUT_GRADIENT = {
     "logical_and.reduce": lambda x: np.logical_and.reduce(x > 0, axis=1),
     "logical_or.reduce": lambda x: np.logical_or.reduce(x > 1),
     "isclose": lambda x: np.isclose(x, 1.0),
+    "rint of integers": lambda x: np.rint(x.astype(np.int64)),
     "searchsorted": lambda x: np.searchsorted(np.arange(3.0), x),
 }
 NO_RULE = {
@@ -176,6 +177,8 @@ NO_RULE = {
     "maximum.accumulate": lambda x: np.maximum.accumulate(x, axis=1),
     "add.reduceat": lambda x: np.add.reduceat(x, [0, 2], axis=1),
     "add.reduce initial": lambda x: np.add.reduce(x, initial=5.0),
+    "pad mean": lambda x: np.pad(x, 1, "mean"),
+    "pad ramp": lambda x: np.pad(x, ((1, 0), (0, 2)), mode="linear_ramp", end_values=3.0),
     "logaddexp.reduce": lambda x: np.logaddexp.reduce(x),
 }
 

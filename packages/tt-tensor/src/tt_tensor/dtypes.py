@@ -45,9 +45,11 @@ bool_ = np.dtype(np.bool_)
 
 default_dtype = float32
 
-_SUPPORTED = frozenset(
-    (bool_, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float16, float32, float64)
-)
+# Each by itself: what equals one of them (C's long long, another instance) is taken for it.
+_SUPPORTED = {
+    dtype: dtype
+    for dtype in (bool_, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float16, float32, float64)
+}
 
 
 def is_supported(dtype: np.dtype[Any]) -> bool:
@@ -71,4 +73,4 @@ def check_dtype(dtype: Any, what: str = "Tensor") -> np.dtype[Any]:
             f"{what}: dtype {found} is not supported; a Tensor holds float16, float32, float64, "
             "integers of 8 to 64 bits, or bool"
         )
-    return found
+    return _SUPPORTED[found]

@@ -30,6 +30,7 @@ from tt_tensor.errors import (
     ShapeError,
     TTError,
 )
+from tt_tensor.ops.padding import MODES
 from tt_tensor.tensor import Tensor, as_tensor, wrap
 
 __all__ = ["call_function", "call_ufunc"]
@@ -181,7 +182,8 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: di
         if _is_foreign(x, "__array_ufunc__"):
             return NotImplemented
     if method == "__call__":
-        if not kwargs and ufunc in UFUNCS:
+        # np.rint makes floats of integers, which np.round and tt_tensor.round leave alone.
+        if not kwargs and ufunc in UFUNCS and (ufunc is not np.rint or inputs[0].dtype.kind == "f"):
             return getattr(tt_tensor, UFUNCS[ufunc])(*inputs)
     else:
         answer = _method_of_a_rule(ufunc, method, inputs, kwargs)
@@ -254,6 +256,8 @@ def _bound(
             named[key] = value
         elif not _is_absent(key, value):
             return None
+    if rule.operation == "pad" and named.get("mode", "constant") not in MODES:
+        return None  # "mean", "linear_ramp" …, which have no rule
     return operands, named
 
 

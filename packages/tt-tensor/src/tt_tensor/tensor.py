@@ -466,15 +466,25 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
 
 
 def as_tensor(data: Any, dtype: Any = None) -> Tensor:
-    """A Tensor of `data` that shares its memory where dtype and kind allow; a Tensor comes back as it is."""
-    if isinstance(data, Tensor) and (dtype is None or data.dtype == np.dtype(dtype)):
-        return data
+    """A Tensor of `data` that shares its memory where dtype and kind allow; a Tensor comes back as it is.
+
+    A Tensor of another dtype is cast by `astype`, through which the gradient flows. Errors as for `Tensor`.
+    """
+    if isinstance(data, Tensor):
+        wanted = data.dtype if dtype is None else check_dtype(dtype, "as_tensor")
+        return data if data.dtype == wanted else data.astype(wanted)
     return wrap(as_array(data, "as_tensor", dtype))
 
 
 def from_numpy(array: np.ndarray[Any, np.dtype[Any]]) -> Tensor:
-    """A Tensor on the memory of a NumPy array: zero-copy. Raises DTypeError for anything else."""
+    """A Tensor on the memory of a NumPy array: zero-copy.
+
+    Raises DTypeError for anything else, for a dtype that a Tensor does not hold, and for foreign byte order.
+    """
     if not isinstance(array, np.ndarray):
         raise DTypeError(f"from_numpy: expected a NumPy array, got {type(array).__name__}; use tensor()")
-    check_dtype(array.dtype, "from_numpy")
+    if check_dtype(array.dtype, "from_numpy") != array.dtype:
+        raise DTypeError(
+            f"from_numpy: {array.dtype} has its bytes in another order than this machine; use tensor() for a copy"
+        )
     return wrap(np.asarray(array))

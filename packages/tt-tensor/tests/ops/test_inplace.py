@@ -60,6 +60,9 @@ def test_clip():
 def test_fill_zero_copy():
     check(Tensor([[1.0, 2.0]]), "fill_", (2.5,), np.float32([[2.5, 2.5]]))
     check(Tensor([1, 2]), "fill_", (7,), np.array([7, 7]))
+    check(Tensor([1, 2]), "fill_", (7.0,), np.array([7, 7]))
+    check(Tensor([1, 2]), "copy_", (True,), np.array([1, 1]))
+    check(Tensor([True, False]), "fill_", (1,), np.array([True, True]))
     check(Tensor([True, False]), "zero_", (), np.array([False, False]))
     check(Tensor([[1.0, 2.0], [3.0, 4.0]]), "copy_", ([5, 6],), np.float32([[5, 6], [5, 6]]))
     check(Tensor(np.zeros(2)), "copy_", (Tensor([0.5, 1.5]),), np.array([0.5, 1.5]))
@@ -81,6 +84,9 @@ def test_errors_leave_the_values_alone():
         (lambda: x.mul_("a"), DTypeError),
         (lambda: x.add_(None), DTypeError),
         (lambda: n.fill_(1.5), DTypeError),
+        (lambda: n.fill_(np.inf), DTypeError),
+        (lambda: n.fill_(1e300), DTypeError),
+        (lambda: Tensor([True]).fill_(2), DTypeError),
         (lambda: n.copy_([0.5, 0.5]), DTypeError),
         (lambda: n.exp_(), DTypeError),
         (lambda: n.div_(2), DTypeError),

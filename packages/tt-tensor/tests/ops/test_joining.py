@@ -136,11 +136,14 @@ def test_repeat_and_tile(shape, data):
     same(tt.tile(t, *reps), np.tile(x, reps))
 
 
-def test_tile_is_a_copy():
-    x = tt.ones(2, 3)
-    y = x.tile(1, 1)
-    y[0] = 5
-    assert x[0, 0].item() == 1
+@pytest.mark.parametrize(
+    ("shape", "reps"), [((2, 3), (1, 1)), ((2, 3), ()), ((), (2, 1)), ((1, 3), (4, 1)), ((3,), (2, 1))]
+)
+def test_tile_is_a_copy(shape, reps):
+    x = tt.ones(shape)
+    y = x.tile(reps)
+    y[...] = 5.0
+    assert (x.numpy() == 1).all()
 
 
 @given(hnp.array_shapes(min_dims=2, max_dims=4, min_side=0, max_side=4), st.integers(-5, 5))

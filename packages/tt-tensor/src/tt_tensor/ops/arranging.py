@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 from tt_tensor.function import Function
 from tt_tensor.ops.casting import tensor_of
 from tt_tensor.ops.indexing import PutAt, within_rule
-from tt_tensor.ops.reductions import axes_of, one_axis
+from tt_tensor.ops.reductions import axes_of, one_axis, raw
 
 if TYPE_CHECKING:
     from tt_tensor.tensor import Tensor
@@ -114,8 +113,8 @@ class Tile(Function):
         self.wide = tuple([size for r, s in zip(reps, shape, strict=True) for size in (r, s)])
         full = tuple([r * s for r, s in zip(reps, shape, strict=True)])
         tiled = np.broadcast_to(x.reshape(apart), self.wide).reshape(full)
-        # With nothing to repeat the reshapes copied nothing, and a broadcast view is read-only.
-        return tiled.copy() if math.prod(reps) == 1 else tiled
+        # Along axes of size 1, or with nothing to repeat, the reshapes copied nothing; a broadcast view is read-only.
+        return tiled.copy() if np.may_share_memory(raw(tiled), raw(x)) else tiled
 
     def backward(self, grad: Any) -> Any:
         axes = tuple(range(0, len(self.wide), 2))

@@ -48,7 +48,9 @@ class Overwrite(Function):
 
     def forward(self, x: Any, value: Any) -> Any:
         if value.__class__ in SCALARS:
-            value = np.asarray(value, np.result_type(x.dtype, value))
+            # 1 is True and 2.0 is 2; what would lose something (1.5 in integers) keeps its kind, and is refused.
+            same = x.dtype.kind != "f" and -(2**53) <= value <= 2**53 and x.dtype.type(value) == value
+            value = np.asarray(value, x.dtype if same else np.result_type(x.dtype, value))
         return np.broadcast_to(value, x.shape)
 
     def backward(self, grad: Any) -> Any:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Pad", "PaddingMethods", "pad"]
 
-_MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
+MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
 
 
 class Pad(Function):
@@ -26,8 +26,8 @@ class Pad(Function):
     """
 
     def __init__(self, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> None:
-        if mode not in _MODES:
-            raise ArgumentError(f"pad: mode {mode!r} is not one of {', '.join(_MODES)}")
+        if mode not in MODES:
+            raise ArgumentError(f"pad: mode {mode!r} is not one of {', '.join(MODES)}")
         self.pad_width, self.mode, self.constant_values = pad_width, mode, constant_values
 
     def forward(self, x: Any) -> Any:
