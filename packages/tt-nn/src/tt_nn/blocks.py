@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from tt_tensor.errors import DTypeError, ShapeError
 
-__all__ = ["BLOCK", "across", "check_shape", "in_blocks", "kept", "positive_part", "working"]
+__all__ = ["BLOCK", "RUN", "across", "check_shape", "in_blocks", "kept", "positive_part", "working"]
 
 BLOCK = 1 << 18
 """Bytes of one array of a block: the four or five that a formula goes over stay in a level-2 cache."""
 
 RUN = 1 << 13
+"""So many elements in one inner loop make what a loop costs small."""
+
 # An array of shape () costs a ufunc less than a Python number does.
 _ZERO = {dtype: np.zeros((), dtype) for dtype in "fd"}
 _BITS = {"f": np.int32, "d": np.int64}

@@ -12,7 +12,7 @@ from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 from tt_tensor.kernels.reductions import reduce
 
 from tt_nn.activations import number
-from tt_nn.blocks import BLOCK, across, check_shape, working
+from tt_nn.blocks import BLOCK, RUN, across, check_shape, working
 from tt_nn.module import Module
 from tt_nn.parameter import Parameter
 
@@ -35,21 +35,35 @@ def layer_norm_loops(x: Any, eps: float) -> tuple[Any, Any]:
 def layer_norm_numpy(x: Any, eps: float) -> tuple[Any, Any]:
     """The same for many rows at once; the mean goes first, so that a large one costs no digits of the variance."""
     rows, n = x.shape
-    share, ones = 1 / max(n, 1), np.ones(n, x.dtype)
+    ones = np.ones(n, x.dtype)
     y, scale = np.empty(x.shape, x.dtype), np.empty((rows, 1), x.dtype)
-    tolerance = float(4 * np.finfo(x.dtype).eps) ** 2
-    for part in _blocks_of_rows(x):
-        some, out = x[part], y[part]
-        np.subtract(some, _products(some, ones) * share, out)
-        # A mean is rounded, as its sum is; against a large offset that may show in what is left.
-        rest = _products(out, ones) * share
-        variance = _products(out, out) * share
-        if (rest * rest > tolerance * (variance + eps)).any():
-            out -= rest
-            variance = _products(out, out) * share
-        r = np.divide(1, np.sqrt(variance + eps), scale[part])
-        out *= r
+    if x.nbytes <= BLOCK:
+        _layer_norm_block(x, y, scale, ones, eps)
+    else:
+        for part in _blocks_of_rows(x):
+            _layer_norm_block(x[part], y[part], scale[part], ones, eps)
     return y, scale
+
+
+def _layer_norm_block(x: Any, y: Any, scale: Any, ones: Any, eps: float) -> None:
+    share = 1 / max(ones.size, 1)
+    np.subtract(x, _products(x, ones) * share, y)
+    # A mean is rounded, as its sum is; against a large offset that may show in what is left. A small array is
+    # centred once more without a question, which costs more than the answer.
+    rest = _products(y, ones) * share
+    if y.size > RUN:
+        variance = _products(y, y) * share
+        worst = np.maximum.reduce(rest * rest / (variance + eps), axis=None, initial=0)
+        if worst > (4 * np.finfo(x.dtype).eps) ** 2:
+            y -= rest
+            variance = _products(y, y) * share
+    else:
+        y -= rest
+        variance = _products(y, y) * share
+    variance += eps
+    np.sqrt(variance, variance)
+    np.divide(1, variance, scale)
+    y *= scale
 
 
 def rms_norm_loops(x: Any, eps: float) -> tuple[Any, Any]:
@@ -152,12 +166,18 @@ class _Normalize(Function):
         """rows · weight + bias, in memory of its own: what is kept and what is handed out must not be the same."""
         if weight is not None:
             flat = weight.reshape(self.n)
-            y = across(np.multiply, rows, flat, np.empty(rows.shape, np.result_type(rows, flat)))
+            y = (
+                rows * flat
+                if rows.size <= RUN
+                else across(np.multiply, rows, flat, np.empty(rows.shape, np.result_type(rows, flat)))
+            )
         else:
             y = rows.copy()
         if bias is None:
             return y
         flat = bias.reshape(self.n)
+        if rows.size <= RUN:
+            return y + flat
         dtype = np.result_type(y, flat)
         return across(np.add, y, flat, y if y.dtype == dtype else np.empty(y.shape, dtype))
 

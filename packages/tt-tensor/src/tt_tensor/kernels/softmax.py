@@ -47,8 +47,18 @@ def numpy(x: Any, axis: int) -> Any:
         out = wide - top
         np.exp(out, out=out)
         # A sum with exp(0) in it is 1 at least; only that of a row of -inf is 0.
-        out /= np.maximum(np.add.reduce(out, axis, None, None, True), 1.0)
+        out /= np.maximum(row_sums(out, axis), 1.0)
     return out if wide is x else out.astype(x.dtype)
+
+
+def row_sums(x: Any, axis: int) -> Any:
+    """Σ along `axis`, which stays with size 1; by BLAS along the last one, where NumPy takes three times as long.
+
+    Not for long rows: BLAS adds them up in a few dozen running sums, NumPy in pairs.
+    """
+    if axis != x.ndim - 1 or x.shape[axis] > 1 << 14:
+        return np.add.reduce(x, axis, None, None, True)
+    return np.vecdot(x, np.ones(x.shape[axis], x.dtype))[..., None]
 
 
 table.register("softmax", "loops", loops)
