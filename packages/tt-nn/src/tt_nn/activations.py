@@ -11,6 +11,9 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+
+from tt_nn.blocks import kept, positive_part, working
+from tt_nn.module import Module
 from tt_tensor import Function, Tensor, as_tensor
 from tt_tensor.errors import ArgumentError, DTypeError
 from tt_tensor.kernels import table
@@ -21,9 +24,6 @@ from tt_tensor.ops.pointwise import Tanh as TanhFunction
 from tt_tensor.ops.softmax import LogSoftmax as LogSoftmaxFunction
 from tt_tensor.ops.softmax import Softmax as SoftmaxFunction
 from tt_tensor.ops.special import choose
-
-from tt_nn.blocks import check_shape, kept, positive_part, working
-from tt_nn.module import Module
 
 __all__ = [
     "ELU",
@@ -57,7 +57,6 @@ class ReLUFunction(Function):
         return self.y
 
     def backward(self, grad: Any) -> Any:
-        check_shape(grad, self.y.shape, "relu")
         # Not `y > 0`: where y is NaN the gradient must not look healthy.
         return kept(~(self.y <= 0), grad)
 
@@ -80,7 +79,6 @@ class LeakyReLUFunction(Function):
         return y if wide is x else y.astype(x.dtype)
 
     def backward(self, grad: Any) -> Any:
-        check_shape(grad, self.positive.shape, "leaky_relu")
         return choose(self.positive, grad, self.scaled(grad))
 
     def scaled(self, x: Any) -> Any:
@@ -112,7 +110,6 @@ class ELUFunction(Function):
 
     def backward(self, grad: Any) -> Any:
         x = self.x
-        check_shape(grad, x.shape, "elu")
         slope = np.asarray(np.minimum(x, 0))
         np.exp(slope, out=slope)
         if self.alpha != 1:

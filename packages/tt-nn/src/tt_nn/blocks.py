@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from tt_tensor.errors import DTypeError, ShapeError
 
-__all__ = ["BLOCK", "RUN", "across", "check_shape", "in_blocks", "kept", "positive_part", "working"]
+from tt_tensor.errors import DTypeError
+
+__all__ = ["BLOCK", "RUN", "across", "in_blocks", "kept", "positive_part", "working"]
 
 BLOCK = 1 << 18
 """Bytes of one array of a block: the four or five that a formula goes over stay in a level-2 cache."""
@@ -28,12 +29,6 @@ def working(x: Any, what: str) -> Any:
     if x.dtype.kind != "f":
         raise DTypeError(f"{what}: the input is {x.dtype}; use x.astype('float32') first")
     return x.astype(np.float32)
-
-
-def check_shape(grad: Any, shape: tuple[int, ...], what: str) -> None:
-    """Raise ShapeError unless a gradient has the shape of the output."""
-    if grad.shape != shape:
-        raise ShapeError(f"{what}: a gradient of shape {grad.shape} for an output of shape {shape}")
 
 
 def in_blocks(body: Callable[..., None], inputs: tuple[Any, ...], made: int, scratch: int = 0) -> list[Any]:

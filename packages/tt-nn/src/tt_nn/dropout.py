@@ -6,14 +6,13 @@ import math
 from typing import Any
 
 import numpy as np
-from tt_tensor import Function, Generator, Tensor, as_tensor
-from tt_tensor.errors import ArgumentError, DTypeError
-from tt_tensor.random import default_generator
-from tt_tensor.tensor import wrap
 
 from tt_nn.activations import number
-from tt_nn.blocks import check_shape
 from tt_nn.module import Module
+from tt_tensor import Function, Generator, Tensor, as_tensor
+from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
+from tt_tensor.random import default_generator
+from tt_tensor.tensor import wrap
 
 __all__ = ["Dropout", "DropoutFunction", "draw_mask", "dropout"]
 
@@ -27,7 +26,8 @@ class DropoutFunction(Function):
     def forward(self, x: Any, mask: Any) -> Any:
         if x.dtype.kind != "f":
             raise DTypeError(f"dropout: the input is {x.dtype}; use x.astype('float32') first")
-        check_shape(mask, x.shape, "dropout")
+        if mask.shape != x.shape:
+            raise ShapeError(f"dropout: a mask of shape {mask.shape} for an input of shape {x.shape}")
         self.mask = mask
         return self.masked(x)
 

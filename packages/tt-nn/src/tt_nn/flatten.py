@@ -6,12 +6,11 @@ import math
 import operator
 from typing import Any
 
+from tt_nn.module import Module
 from tt_tensor import Tensor, as_tensor
 from tt_tensor.errors import ArgumentError, ShapeError
 from tt_tensor.ops.reductions import one_axis
 from tt_tensor.ops.shapes import Reshape
-
-from tt_nn.module import Module
 
 __all__ = ["Flatten", "Unflatten"]
 
