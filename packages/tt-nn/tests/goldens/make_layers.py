@@ -18,7 +18,11 @@ if __name__ == "__main__":
     for index, spec in enumerate(json.loads((HERE / "layers.json").read_text())):
         rng = np.random.default_rng(index)
         shape = spec.get("shape")
-        x = np.asarray(EDGES + list(rng.normal(size=16) * 2)).reshape(4, 8) if shape is None else rng.normal(size=shape)
+        x = (
+            np.asarray(EDGES + list(rng.normal(size=16) * 2)).reshape(4, 8)
+            if shape is None
+            else rng.normal(size=shape)
+        )
         for dtype, name in ((torch.float32, "f32"), (torch.float64, "f64")):
             layer = getattr(torch.nn, spec["layer"])(**spec.get("kwargs", {})).to(dtype)
             layer.train(not spec.get("eval", False))

@@ -15,15 +15,24 @@ def cases(make, parts):
         for count in range(parts + 1):
             given = [sample(last, 2 + index, 0.5, 1.5) for index in range(count)]
             found.append(
-                Case(f"{shape} over {k}, {count} parts", lambda last=last: make(last, 1e-5), (sample(shape, 1), *given))
+                Case(
+                    f"{shape} over {k}, {count} parts",
+                    lambda last=last: make(last, 1e-5),
+                    (sample(shape, 1), *given),
+                )
             )
     found.append(Case("fortran", lambda: make((4,), 1e-5), (sample((4, 3), 1).T, sample((4,), 2))))
     found.append(Case("strided", lambda: make((4,), 1e-5), (sample((3, 8), 1)[:, ::2], sample((8,), 2)[::2])))
-    found.append(Case("reversed", lambda: make((4,), 1e-5), (sample((3, 4), 1)[::-1, ::-1], sample((4,), 2)[::-1])))
+    found.append(
+        Case("reversed", lambda: make((4,), 1e-5), (sample((3, 4), 1)[::-1, ::-1], sample((4,), 2)[::-1]))
+    )
     return found
 
 
 CASES = {
-    LayerNormFunction: [*cases(LayerNormFunction, 2), Case("no weight", lambda: LayerNormFunction((4,), 1e-5), (sample((3, 4)), None, sample((4,), 1)))],
+    LayerNormFunction: [
+        *cases(LayerNormFunction, 2),
+        Case("no weight", lambda: LayerNormFunction((4,), 1e-5), (sample((3, 4)), None, sample((4,), 1))),
+    ],
     RMSNormFunction: cases(RMSNormFunction, 1),
 }
