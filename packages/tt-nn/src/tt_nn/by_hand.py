@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from tt_tensor import Function, Tensor, memory
-from tt_tensor.tensor import as_array, wrap
 
 from tt_nn.parameter import Parameter
+from tt_tensor import Function, Tensor, memory
+from tt_tensor.tensor import as_array, wrap
 
 __all__ = ["accumulate", "send_back"]
 

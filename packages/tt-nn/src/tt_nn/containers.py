@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from tt_tensor.errors import ArgumentError, DTypeError, IndexingError
-
 from tt_nn.module import Module
+from tt_tensor.errors import ArgumentError, DTypeError, IndexingError
 
 __all__ = ["ModuleDict", "ModuleList", "Sequential"]
 
 
 def _check(module: Any, where: str) -> Module:
     if not isinstance(module, Module):
-        kind = module.__name__ + " (the class; make an instance)" if isinstance(module, type) else repr(module)
+        kind = (
+            module.__name__ + " (the class; make an instance)" if isinstance(module, type) else repr(module)
+        )
         raise DTypeError(f"{where} holds modules, not {kind}")
     return module
 
@@ -147,7 +148,9 @@ class ModuleDict(Module):
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
         """Add or replace modules by name."""
         pairs = modules.items() if isinstance(modules, Mapping) else modules
-        self._dict.update({_plain_name(name, "ModuleDict"): _check(module, "ModuleDict") for name, module in pairs})
+        self._dict.update(
+            {_plain_name(name, "ModuleDict"): _check(module, "ModuleDict") for name, module in pairs}
+        )
 
     def __getitem__(self, name: str) -> Module:
         try:

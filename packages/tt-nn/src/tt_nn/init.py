@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 import numpy as np
+
 from tt_tensor import Generator, Tensor, normal, uniform
 from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 
@@ -61,7 +62,9 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generato
     return tensor.write(uniform(a, b, tensor.shape, dtype=tensor.dtype, generator=generator))
 
 
-def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
+def normal_(
+    tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
+) -> Tensor:
     """Values drawn from the normal distribution N(mean, std²)."""
     _check("normal_", tensor)
     if not std >= 0:
@@ -175,7 +178,9 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None =
     if not tensor.size:
         return tensor
     rows, columns = tensor.shape[0], tensor.size // tensor.shape[0]
-    drawn = normal(0, 1, (max(rows, columns), min(rows, columns)), dtype=np.float64, generator=generator).numpy()
+    drawn = normal(
+        0, 1, (max(rows, columns), min(rows, columns)), dtype=np.float64, generator=generator
+    ).numpy()
     q, r = np.linalg.qr(drawn)
     q = q * np.sign(np.diagonal(r))
     q = q if rows >= columns else q.T

@@ -7,12 +7,12 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from tt_tensor import Function, Tensor, matmul, random, swapaxes
-from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
-from tt_tensor.kernels.matmul import product
 
 from tt_nn.module import Module
 from tt_nn.parameter import Parameter
+from tt_tensor import Function, Tensor, matmul, random, swapaxes
+from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
+from tt_tensor.kernels.matmul import product
 
 __all__ = ["Identity", "Linear", "LinearFunction", "linear"]
 
@@ -40,7 +40,9 @@ class LinearFunction(Function):
                 "input must have in_features = weight.shape[1] elements"
             )
         if y.dtype is not weight.dtype and x.dtype.kind != "f":
-            raise DTypeError(f"linear: the input is {x.dtype}, the weight {weight.dtype}; use x.astype('float32') first")
+            raise DTypeError(
+                f"linear: the input is {x.dtype}, the weight {weight.dtype}; use x.astype('float32') first"
+            )
         if bias is not None:
             y += bias
         return y
@@ -107,7 +109,9 @@ class Linear(Module):
         return self.compute(LinearFunction(), x, self.weight, self.bias)
 
     def extra_repr(self) -> str:
-        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+        return (
+            f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+        )
 
 
 class Identity(Module):

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
-from tt_tensor import Function, Tensor, as_tensor
-from tt_tensor.dtypes import check_dtype
-from tt_tensor.errors import ArgumentError, DTypeError, GradientError, MissingWheelError
 
 from tt_nn.by_hand import send_back
 from tt_nn.parameter import Parameter
 from tt_nn.state import StateMethods
+from tt_tensor import Function, Tensor, as_tensor
+from tt_tensor.dtypes import check_dtype
+from tt_tensor.errors import ArgumentError, DTypeError, GradientError, MissingWheelError
 
 __all__ = ["Module", "RemovableHandle"]
 
@@ -88,7 +88,7 @@ class Module(StateMethods):
         """
         if not isinstance(inputs[0], Tensor):
             inputs = (as_tensor(inputs[0]), *inputs[1:])
-        output = function.__call__(*inputs)  # noqa: PLC2801 - the frame of a slot call costs 0.1 µs
+        output = function.__call__(*inputs)  # the frame of a slot call costs 0.1 µs
         # Past __setattr__: this runs in every layer of every step.
         self.__dict__["_applied"] = function if output._node is None else None
         return output
@@ -174,7 +174,9 @@ class Module(StateMethods):
         if hasattr(self, name) and name not in (self._buffers or {}):
             raise ArgumentError(f"register_buffer: {type(self).__name__} has an attribute {name!r} already")
         if tensor is not None and not isinstance(tensor, Tensor):
-            raise DTypeError(f"register_buffer: {name!r} must be a Tensor or None, not {type(tensor).__name__}")
+            raise DTypeError(
+                f"register_buffer: {name!r} must be a Tensor or None, not {type(tensor).__name__}"
+            )
         if self._buffers is None:
             object.__setattr__(self, "_buffers", {})
         self._buffers[name] = persistent  # type: ignore[index]
@@ -307,7 +309,9 @@ class Module(StateMethods):
 
     def __repr__(self) -> str:
         children = [
-            f"  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in self._parts() if isinstance(child, Module)
+            f"  ({name}): " + repr(child).replace("\n", "\n  ")
+            for name, child in self._parts()
+            if isinstance(child, Module)
         ]
         settings = self.extra_repr()
         if not children:

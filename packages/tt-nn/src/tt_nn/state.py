@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from tt_tensor import Tensor
-from tt_tensor.tensor import wrap
 
 from tt_nn.errors import StateDictError
+from tt_tensor import Tensor
+from tt_tensor.tensor import wrap
 
 if TYPE_CHECKING:
     from tt_nn.module import Module
@@ -73,7 +73,9 @@ class StateMethods:
         if any(names for _, names in faults):
             listed = "; ".join(f"{what}: {', '.join(map(str, names))}" for what, names in faults if names)
             hint = "" if wrong else " (strict=False loads what matches)"
-            raise StateDictError(f"load_state_dict into {type(self).__name__}: {listed}{hint}; nothing was loaded")
+            raise StateDictError(
+                f"load_state_dict into {type(self).__name__}: {listed}{hint}; nothing was loaded"
+            )
         for tensor, array in values:
             tensor.write(array)
         return IncompatibleKeys(missing, unexpected)

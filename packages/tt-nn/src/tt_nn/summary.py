@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from tt_tensor import Tensor, as_tensor, memory
-from tt_tensor.errors import ArgumentError
 
 from tt_nn.module import Module
+from tt_tensor import Tensor, as_tensor, memory
+from tt_tensor.errors import ArgumentError
 
 __all__ = ["LayerRow", "Summary", "summary"]
 
@@ -125,7 +125,9 @@ def summary(model: Module, *inputs: Any, input_size: tuple[int, ...] | None = No
     )
 
 
-def _run(model: Module, inputs: list[Tensor], shapes: dict[int, tuple[int, ...]], kept: dict[int, Any]) -> None:
+def _run(
+    model: Module, inputs: list[Tensor], shapes: dict[int, tuple[int, ...]], kept: dict[int, Any]
+) -> None:
     """Call the model once and note every module's output; `kept` holds the arrays that own their memory."""
 
     def note(module: Module, args: tuple[Any, ...], output: Any) -> None:

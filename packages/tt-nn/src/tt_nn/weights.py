@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tt_tensor import Tensor
-from tt_tensor.tensor import as_array, wrap
 
 from tt_nn.errors import WeightsError
 from tt_nn.module import Module
+from tt_tensor import Tensor
+from tt_tensor.tensor import as_array, wrap
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -51,7 +51,9 @@ def save(
 
     state = weights.state_dict() if isinstance(weights, Module) else weights
     if not isinstance(state, Mapping):
-        raise WeightsError(f"save: expected a Module or a mapping of names to tensors, not {type(state).__name__}")
+        raise WeightsError(
+            f"save: expected a Module or a mapping of names to tensors, not {type(state).__name__}"
+        )
     arrays, tied = _untie(state)
     header = dict(metadata or {})
     for key, value in header.items():
@@ -97,7 +99,9 @@ def load(path: str | PathLike[str]) -> dict[str, Tensor]:
             try:
                 arrays[name] = as_array(file.get_tensor(name), name)
             except (TypeError, AttributeError) as error:
-                raise WeightsError(f"load: {path}: tensor {name!r} is {kind}, which a Tensor does not hold") from error
+                raise WeightsError(
+                    f"load: {path}: tensor {name!r} is {kind}, which a Tensor does not hold"
+                ) from error
         header = file.metadata() or {}
     if DIGEST in header and header[DIGEST] != _digest(arrays):
         raise WeightsError(
