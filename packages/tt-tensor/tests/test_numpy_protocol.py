@@ -239,6 +239,8 @@ def test_split_gives_a_list_of_tensors(notes):
         (lambda t: np.compress([True] * 9, t, axis=0), IndexingError, r"np\.compress"),
         (lambda t: np.linalg.cholesky(t), np.linalg.LinAlgError, "square"),
         (lambda t: np.bitwise_count(t), DTypeError, "bitwise_count"),
+        (lambda t: np.average(t, weights=np.zeros((3, 4))), ArgumentError, r"np\.average"),
+        (lambda t: np.gcd(t.astype("uint8"), 300), ArgumentError, r"np\.gcd: .*300"),
         (lambda t: np.vstack([t, np.ones((2, 5))]), ArgumentError, r"np\.vstack"),
     ],
 )

@@ -106,7 +106,9 @@ class Function:
                 raise
             raise explain(self, inputs, error) from error
         if output.__class__ is not ndarray:
-            output = np.asarray(output)
+            # Python numbers give a Python number, which becomes what tensor() makes of it.
+            is_numpy = isinstance(output, np.generic)
+            output = np.asarray(output) if is_numpy else as_array(output, type(self).__name__)
         self.output_shape = output.shape
         result = new(Tensor)
         result.array = output

@@ -325,6 +325,8 @@ def _compute(
         raise DTypeError(f"{name}: {wrong}") from wrong
     except ValueError as wrong:
         raise error(f"{name}: {wrong}") from wrong
+    except (OverflowError, ZeroDivisionError) as wrong:  # 300 in uint8, weights that add up to 0
+        raise ArgumentError(f"{name}: {wrong}") from wrong
     for x in written:
         if isinstance(x, Tensor | np.ndarray):
             memory.mark_written(x.array if isinstance(x, Tensor) else x)

@@ -289,6 +289,16 @@ def test_aliases_and_methods():
     same(x.sub(y, alpha=0.5), np.array([6, -8.5], np.float32))
 
 
+def test_python_numbers_give_what_tensor_makes_of_their_result():
+    for found, dtype in [
+        (tt.add(1.5, 2), "float32"), (tt.add(1, 2), "int64"), (tt.mul(1.5, 2.0), "float32"),
+        (tt.div(1, 2), "float32"), (tt.pow(2, -1), "float32"),
+    ]:  # fmt: skip
+        assert found.dtype == dtype
+    with pytest.raises(DTypeError, match="Pow: dtype complex128 is not supported"):
+        tt.pow(-8, 1 / 3)
+
+
 @pytest.mark.parametrize("call", [lambda x: x * 2.0, lambda x: 2 * x, lambda x: x / 0.5, lambda x: x * 2 / 1])
 def test_what_a_number_multiplies_may_be_written_before_backward(call, tape):
     def run(x):

@@ -261,3 +261,10 @@ def test_more_wrong_arguments(name):
     for wrong in (lambda: x.argmax((0, 1)), lambda: x.argmin([0])):
         with pytest.raises(DTypeError, match="one axis"):
             wrong()
+
+
+@pytest.mark.parametrize("name", ["sum", "mean", "max", "any", "all", "count_nonzero", "argmax", "argmin"])
+@pytest.mark.parametrize("keepdims", [None, "yes", (0, 1)])
+def test_keepdims_is_true_or_false(name, keepdims):
+    with pytest.raises(ArgumentError, match=f"{name}: keepdims is True or False"):
+        getattr(tt.ones(2, 3), name)(0, keepdims=keepdims)

@@ -79,6 +79,12 @@ def one_axis(axis: Any, ndim: int, what: str) -> int:
     return axes_of(axis, ndim, what)[0]
 
 
+def check_keepdims(keepdims: Any, what: str) -> None:
+    """Raise ArgumentError for what is neither True nor False."""
+    if not isinstance(keepdims, bool):
+        raise ArgumentError(f"{what}: keepdims is True or False, not {keepdims!r}")
+
+
 def raw(x: Any) -> Any:
     """The array under a Tensor, an array as it is: for what is a constant of a rule (a mask, an index)."""
     return getattr(x, "array", x)
@@ -95,8 +101,8 @@ class OverAxes:
     """What reductions share: which axes go, how many elements that is, and how a gradient comes back."""
 
     def __init__(self, axis: Axes = None, keepdims: bool = False) -> None:
-        if keepdims is not False and keepdims is not True:
-            raise ArgumentError(f"{self.name()}: keepdims is True or False, not {keepdims!r}")
+        if keepdims is not False and keepdims is not True:  # written out: a call costs more
+            check_keepdims(keepdims, self.name())
         self.axis, self.keepdims = axis, keepdims
 
     @classmethod
@@ -324,6 +330,7 @@ def all(x: Any, axis: Axes = None, keepdims: bool = False) -> Tensor:
 def _test(ufunc: np.ufunc, what: str, x: Any, axis: Axes, keepdims: bool) -> Tensor:
     from tt_tensor.tensor import as_array, wrap
 
+    check_keepdims(keepdims, what)
     array = as_array(x, what)
     return wrap(np.asarray(reduce(ufunc, array, axes_of(axis, array.ndim, what), keepdims)))
 
@@ -332,6 +339,7 @@ def count_nonzero(x: Any, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """How many elements over `axis` are not zero; int64."""
     from tt_tensor.tensor import as_array, wrap
 
+    check_keepdims(keepdims, "count_nonzero")
     array = as_array(x, "count_nonzero")
     axes = axes_of(axis, array.ndim, "count_nonzero")
     return wrap(np.asarray(reduce(np.add, array != 0, axes, keepdims)))
@@ -356,6 +364,7 @@ def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
 def _argument(function: Any, what: str, x: Any, axis: int | None, keepdims: bool) -> Tensor:
     from tt_tensor.tensor import as_array, wrap
 
+    check_keepdims(keepdims, what)
     array = as_array(x, what)
     if axis is not None:
         if isinstance(axis, tuple | list):
@@ -365,7 +374,7 @@ def _argument(function: Any, what: str, x: Any, axis: int | None, keepdims: bool
         raise ShapeError(
             f"{what}: no elements along axis {axis} of shape {array.shape}, so there is none to choose"
         )
-    return wrap(np.asarray(function(array, axis, keepdims=bool(keepdims))))
+    return wrap(np.asarray(function(array, axis, keepdims=keepdims)))
 
 
 class ReductionMethods:
