@@ -2,58 +2,131 @@
 
 from __future__ import annotations
 
+import math
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from tt_tensor import Function, Tensor
 from tt_tensor.errors import ArgumentError, DTypeError, GradientError, ShapeError
+from tt_tensor.tensor import as_array, wrap
 
+from tt_nn.by_hand import send_back
 from tt_nn.module import Module, no_way_back
 
-__all__ = ["Loss", "Reduced", "check_reduction", "check_same"]
+__all__ = ["Loss", "Reduced", "check_positive", "check_prediction", "check_reduction", "constant", "narrowed"]
+
+# Numbers of one dtype: what the rules do with a NumPy scalar costs a tenth of what a 0-d array costs.
+_ONE = {dtype: np.dtype(dtype).type(1) for dtype in "efd"}
 
 
 def check_reduction(reduction: Any, *more: str) -> str:
     """`reduction` if it is "mean", "sum" or "none" (or one of `more`); ArgumentError otherwise."""
     allowed = ("mean", "sum", "none", *more)
-    if reduction not in allowed:
+    if not isinstance(reduction, str) or reduction not in allowed:
         raise ArgumentError(f"reduction must be one of {', '.join(map(repr, allowed))}, not {reduction!r}")
-    return str(reduction)
+    return reduction
 
 
-def check_same(name: str, prediction: Any, target: Any) -> None:
-    """Raise ShapeError unless both have one shape: broadcasting in a loss is a mistake far more often than a wish,
-    DTypeError where the prediction is of integers."""
-    if prediction.shape != target.shape:
-        raise ShapeError(
-            f"{name}: the prediction has shape {prediction.shape}, the target {target.shape}; they must be equal "
-            "(reshape the one that is off)"
+def check_positive(what: str, name: str, value: Any) -> float:
+    """`value` as a float if it is a number above 0; ArgumentError otherwise."""
+    if not isinstance(value, Real) or isinstance(value, bool) or not value > 0:
+        raise ArgumentError(f"{what}: {name} must be a number above 0, not {value!r}")
+    return float(value)
+
+
+def check_prediction(what: str, x: Any) -> None:
+    """Raise DTypeError unless the prediction is of floats."""
+    if x.dtype.kind != "f":
+        raise DTypeError(f"{what}: the prediction is {x.dtype}; a loss takes floats: astype('float32')")
+
+
+def constant(what: str, name: str, value: Any) -> Tensor | None:
+    """A copy of what a loss is to hold, a Tensor of numbers (None stays None).
+
+    Raises GradientError for one that requires a gradient: the loss would not send it any.
+    """
+    if value is None:
+        return None
+    if getattr(value, "requires_grad", False):
+        raise GradientError(
+            f"{what}: `{name}` is a constant of the loss, so nothing goes back to it, but this one requires a gradient; "
+            f"pass {name}.detach(), or write the weighted loss with tensor operations"
         )
-    if prediction.dtype.kind != "f":
-        raise DTypeError(f"{name}: the prediction is {prediction.dtype}; a loss takes floats: astype('float32')")
+    return Tensor(value)
+
+
+def narrowed(loss: Any) -> Any:
+    """float16 of what was computed in float32; what it cannot hold is inf."""
+    with np.errstate(over="ignore"):
+        return loss.astype(np.float16)
 
 
 class Reduced:
-    """Part of a Function that computes one loss an element and then their mean, their sum, or none of both."""
+    """Part of a Function that computes one loss an element and then their mean, their sum, or none of both.
+
+    float16 is computed in float32: a sum of squares would soon leave its range.
+    """
 
     reduction: str
+    half: bool = False
 
     def __init__(self, reduction: str = "mean") -> None:
         self.reduction = reduction
 
+    def look_at(self, what: str, x: Any, t: Any) -> tuple[Any, Any]:
+        """Prediction and target, checked, in the dtype to compute in. Integer targets take the prediction's dtype.
+
+        Raises ShapeError unless both have one shape: broadcasting in a loss is a mistake far more often than a
+        wish. DTypeError where the prediction is of integers.
+        """
+        try:
+            if x.shape == t.shape and x.dtype is t.dtype and x.dtype.char in "fd":
+                self.shape = x.shape
+                return x, t
+        except AttributeError:  # a Python number
+            x = as_array(x, what) if not hasattr(x, "dtype") else x
+            t = np.asarray(t, x.dtype) if not hasattr(t, "dtype") else t
+        if x.shape != t.shape:
+            raise ShapeError(
+                f"{what}: the prediction has shape {x.shape}, the target {t.shape}; they must be equal "
+                "(reshape the one that is off)"
+            )
+        check_prediction(what, x)
+        self.shape = x.shape
+        if t.dtype.kind != "f":
+            t = t.astype(x.dtype)
+        # The result is float16 only where both are.
+        self.half = x.dtype == np.float16 and t.dtype == np.float16
+        if x.dtype == np.float16:
+            x = x.astype(np.float32)
+        return x, t.astype(np.float32) if t.dtype == np.float16 else t
+
     def reduced(self, losses: Any) -> Any:
         """The losses, reduced; the mean over no elements is NaN, as in PyTorch."""
-        self.count = losses.size
-        if self.reduction == "none":
-            return losses
-        total = np.add.reduce(losses, axis=None)
-        return total if self.reduction == "sum" else total * self.share()
+        if self.reduction != "none":
+            losses = np.add.reduce(losses, axis=None)
+            if self.reduction != "sum":
+                losses = losses * self.share()
+        return narrowed(losses) if self.half else losses
 
     def share(self) -> float:
         """What one element's loss counts for in the result."""
         if self.reduction != "mean":
             return 1.0
-        return 1.0 / self.count if self.count else float("nan")
+        count = math.prod(self.shape)
+        return 1.0 / count if count else math.nan
+
+    def shared(self, grad: Any) -> Any:
+        """The gradient at one element's loss, from the one at the result; ShapeError if it is not of its shape."""
+        if grad.shape != (self.shape if self.reduction == "none" else ()):
+            raise ShapeError(
+                f"{type(self).__name__}: a gradient of shape {grad.shape} for a loss with reduction {self.reduction!r} "
+                f"of a prediction of shape {self.shape}; it must have the shape of the loss"
+            )
+        if self.half:
+            grad = grad.astype(np.float32)
+        return grad if self.reduction in ("none", "sum") else grad * self.share()
 
 
 class Loss(Module):
@@ -68,21 +141,32 @@ class Loss(Module):
 
     def compute(self, function: Function, *inputs: Any) -> Tensor:
         """Apply `function` to prediction, target, …; by hand, only the prediction's gradient is worked out."""
-        function.needs = (True,) + (False,) * (len(inputs) - 1)
-        return super().compute(function, *inputs)
+        output = super().compute(function, *inputs)
+        if output._node is None:
+            function.needs = (True,) + (False,) * (len(inputs) - 1)
+        return output
 
     def backward(self, grad: Any = None) -> Any:
         """The gradient at the prediction, by hand: ∂loss/∂prediction, times `grad` if it is given.
 
-        Raises GradientError before any forward, or where the loss is not a single number and no `grad` is given.
+        Raises GradientError before any forward, or where the loss is not a single number and no `grad` is given;
+        ShapeError for a `grad` that has not the shape of the loss.
         """
-        if self._applied is None:
+        function = self._applied
+        if function is None:
             raise no_way_back(self)
-        if grad is None:
-            if self.reduction == "none":
-                raise GradientError(
-                    "loss.backward: reduction='none' gives many losses; pass the gradient at each of them"
-                )
-            # A NumPy scalar: what the rules do with it costs a tenth of what a 0-d array costs.
-            grad = self._applied.inputs[0].dtype.type(1)
-        return super().backward(grad)
+        if grad is not None:
+            return send_back(function, grad)
+        if self.reduction == "none":
+            raise GradientError(
+                "loss.backward: reduction='none' gives many losses; pass the gradient at each of them"
+            )
+        x = function.inputs[0].array
+        one = _ONE[x.dtype.char]
+        # What function.gradients does for any input at all; here one gradient is wanted, and its shape is known.
+        function.check_saved()
+        grads = function.backward(one)
+        dx = grads[0] if grads.__class__ is tuple else grads
+        if dx.__class__ is np.ndarray and dx.dtype is x.dtype and dx.shape == x.shape:
+            return wrap(dx)
+        return send_back(function, one)

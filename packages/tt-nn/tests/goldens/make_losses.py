@@ -52,18 +52,19 @@ if __name__ == "__main__":
         found[f"{index}/x"], found[f"{index}/t"] = x, t
         found.update({f"{index}/a/{name}": values for name, values in arrays.items()})
         for dtype, name in ((torch.float32, "f32"), (torch.float64, "f64")):
+            # One row of numbers: the loss, then the gradients at prediction and target, reduction by reduction.
+            row = []
             for reduction in ("mean", "sum", "none", *(["batchmean"] if spec["loss"] == "KLDivLoss" else [])):
                 given = {key: torch.tensor(values, dtype=dtype) for key, values in arrays.items()}
-                loss_fn = getattr(torch.nn, spec["loss"])(reduction=reduction, **spec.get("kwargs", {}), **given)
+                loss_fn = getattr(torch.nn, spec["loss"])(
+                    reduction=reduction, **spec.get("kwargs", {}), **given
+                )
                 prediction = torch.tensor(x, dtype=dtype, requires_grad=True)
                 floats = t.dtype.kind == "f"
                 target = torch.tensor(t, dtype=dtype if floats else None, requires_grad=floats)
                 loss = loss_fn(prediction, target)
-                grad = np.random.default_rng(index + 1000).normal(size=tuple(loss.shape))
+                grad = np.cos(np.arange(1, loss.numel() + 1)).reshape(tuple(loss.shape))
                 loss.backward(torch.tensor(grad, dtype=dtype))
-                key = f"{index}/{name}/{reduction}"
-                found[f"{index}/{reduction}/g"] = grad
-                found[f"{key}/y"], found[f"{key}/dx"] = loss.detach().numpy(), prediction.grad.numpy()
-                if floats and target.grad is not None:
-                    found[f"{key}/dt"] = target.grad.numpy()
+                row += [loss.detach(), prediction.grad, *([target.grad] if floats else [])]
+            found[f"{index}/{name}"] = torch.cat([part.reshape(-1) for part in row]).numpy()
     np.savez_compressed(HERE / "losses.npz", **found)

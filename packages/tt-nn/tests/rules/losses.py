@@ -1,6 +1,6 @@
 import numpy as np
 
-from tt_nn.losses import binary, categorical, divergence, regression
+from tt_nn.losses import binary, categorical, divergence, regression, soft
 from tt_tensor.testing import Case, layouts, sample
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -10,7 +10,11 @@ SHAPES = [(), (1,), (5,), (0,), (3, 4), (0, 3), (2, 3, 4), (2, 1, 2, 3)]
 def pairs(make, low=-2.0, high=2.0, low2=-2.0, high2=2.0, reductions=REDUCTIONS):
     """Prediction and target of one shape, under every reduction; a mean over nothing is NaN, so not there."""
     found = [
-        Case(f"{shape} {how}", lambda how=how: make(how), (sample(shape, 1, low, high), sample(shape, 2, low2, high2)))
+        Case(
+            f"{shape} {how}",
+            lambda how=how: make(how),
+            (sample(shape, 1, low, high), sample(shape, 2, low2, high2)),
+        )
         for shape in SHAPES
         for how in reductions
         if 0 not in shape or "mean" not in how
@@ -50,21 +54,22 @@ def named(make, smoothings=(0.0,)):
     for shape, target in ROWS:
         for how in REDUCTIONS:
             for smoothing in smoothings:
-                # float32, as class weights are constants: no difference is taken of them.
-                weight = sample((shape[1 if len(shape) > 1 else 0],), 9, 0.5, 2.0).astype(np.float32)
-                for weights in ((), (weight,)):
+                weight = sample((shape[1 if len(shape) > 1 else 0],), 9, 0.5, 2.0)
+                for w in (None, weight):
                     found.append(
                         Case(
-                            f"{shape} {target.tolist()} {how} {smoothing} {'weighted' if weights else ''}",
-                            lambda how=how, smoothing=smoothing: make(-100, smoothing, how),
-                            (sample(shape, 1), target, *weights),
+                            f"{shape} {target.tolist()} {how} {smoothing} {'' if w is None else 'weighted'}",
+                            lambda how=how, smoothing=smoothing, w=w: make(-100, smoothing, how, w),
+                            (sample(shape, 1), target),
                         )
                     )
     for kind, x in layouts((4, 4), 3, -2.0, 2.0):
         found.append(Case(kind, lambda: make(-100, smoothings[-1], "mean"), (x, np.array([0, 1, 3, 2]))))
     masked = sample((3, 4), 4)
     masked[0, 1] = masked[2, 3] = -np.inf
-    found.append(Case("ignored class in range", lambda: make(2, 0.0, "mean"), (sample((4, 3)), np.array([0, 2, 1, 2]))))
+    found.append(
+        Case("ignored class in range", lambda: make(2, 0.0, "mean"), (sample((4, 3)), np.array([0, 2, 1, 2])))
+    )
     return found
 
 
@@ -74,15 +79,17 @@ def likely():
         axis = 1 if len(shape) > 1 else 0
         t = sample(shape, 2, 0.1, 1.0)
         t = t / t.sum(axis=axis, keepdims=True)
-        weight = sample((shape[axis],), 9, 0.5, 2.0).astype(np.float32)
+        weight = sample((shape[axis],), 9, 0.5, 2.0)
         for how in REDUCTIONS:
             for smoothing in (0.0, 0.2):
-                for weights in ((), (weight,)):
+                for w in (None, weight):
                     found.append(
                         Case(
-                            f"{shape} {how} {smoothing} {'weighted' if weights else ''}",
-                            lambda how=how, smoothing=smoothing: categorical.SoftCrossEntropyFunction(smoothing, how),
-                            (sample(shape, 1), t, *weights),
+                            f"{shape} {how} {smoothing} {'' if w is None else 'weighted'}",
+                            lambda how=how, smoothing=smoothing, w=w: soft.SoftCrossEntropyFunction(
+                                smoothing, how, w
+                            ),
+                            (sample(shape, 1), t),
                         )
                     )
     return found
@@ -100,10 +107,13 @@ CASES = {
     + weighted(binary.BCEWithLogitsFunction, -4.0, 4.0, sample((3,), 7, 0.5, 2.0), sample((3,), 8, 0.5, 2.0))
     + weighted(binary.BCEWithLogitsFunction, -4.0, 4.0, None, sample((3,), 8, 0.5, 2.0)),
     categorical.CrossEntropyFunction: named(categorical.CrossEntropyFunction, (0.0, 0.1)),
-    categorical.NLLFunction: named(categorical.NLLFunction),
-    categorical.SoftCrossEntropyFunction: likely(),
+    categorical.NLLFunction: named(lambda ignored, _, how, w=None: categorical.NLLFunction(ignored, how, w)),
+    soft.SoftCrossEntropyFunction: likely(),
     divergence.KLDivFunction: pairs(
-        lambda how: divergence.KLDivFunction(False, how), low2=0.05, high2=0.95, reductions=(*REDUCTIONS, "batchmean")
+        lambda how: divergence.KLDivFunction(False, how),
+        low2=0.05,
+        high2=0.95,
+        reductions=(*REDUCTIONS, "batchmean"),
     )
     + pairs(lambda how: divergence.KLDivFunction(True, how), reductions=(*REDUCTIONS, "batchmean")),
 }

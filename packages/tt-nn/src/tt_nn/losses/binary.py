@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tt_tensor import Function, Tensor, as_tensor
-from tt_tensor.errors import ArgumentError
-from tt_tensor.ops.reductions import raw
+from tt_tensor import Function, as_tensor
+from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
+from tt_tensor.ops.plain import raw
+from tt_tensor.ops.special import sigmoid
 
-from tt_nn.loss import Loss, Reduced, check_reduction, check_same
+from tt_nn.loss import Loss, Reduced, check_reduction, constant
+from tt_nn.smooth import logsigmoid
 
 if TYPE_CHECKING:
-    from tt_tensor import Tensor as TensorType
+    from tt_tensor import Tensor
 
 __all__ = [
     "BCEFunction",
@@ -23,15 +26,31 @@ __all__ = [
     "binary_cross_entropy_with_logits",
 ]
 
+LEAST = 9.999999960041972e-13
+"""1e-12 in float32, whatever the dtype: PyTorch's."""
 
-def softplus(z: Any) -> Any:
-    """log(1 + eᶻ), for any z without overflow."""
-    if z.__class__ is np.ndarray and z.size < 1024:
-        return np.logaddexp(0, z)  # one call, which counts while there are few elements
-    return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
+_ZERO = {dtype: np.zeros((), dtype) for dtype in "fd"}
 
 
-class BCEWithLogitsFunction(Reduced, Function):
+class _Weighted(Reduced):
+    """A loss of each element with a weight that broadcasts to the elements."""
+
+    def wide(self, what: str, name: str, weight: Any) -> Any:
+        """`weight` in the dtype to compute in. Raises ShapeError unless it broadcasts to the prediction."""
+        if weight is None:
+            return None
+        try:
+            fits = np.broadcast_shapes(weight.shape, self.shape) == self.shape
+        except ValueError:
+            fits = False
+        if not fits:
+            raise ShapeError(
+                f"{what}: {name} has shape {weight.shape}, which does not broadcast to {self.shape}"
+            )
+        return weight.astype(np.float32) if weight.dtype == np.float16 else weight
+
+
+class BCEWithLogitsFunction(_Weighted, Function):
     """With p = sigmoid(z): -w (q t log p + (1 - t) log(1 - p)); dz = w ((q t + 1 - t) p - q t) grad.
 
     z are the logits, t the targets, w the `weight`, q the `pos_weight` (both 1 if None). From
@@ -39,113 +58,163 @@ class BCEWithLogitsFunction(Reduced, Function):
     """
 
     def forward(self, z: Any, t: Any, weight: Any = None, pos_weight: Any = None) -> Any:
-        check_same("binary_cross_entropy_with_logits", z, t)
-        self.z, self.t, self.weight, self.q = z, t, weight, pos_weight
-        self.softplus = softplus(z)
-        if pos_weight is None:
-            self.losses = self.softplus - z * t
+        name = "binary_cross_entropy_with_logits"
+        z, t = self.look_at(name, z, t)
+        self.z, self.t = z, t
+        self.weight, self.q = self.wide(name, "weight", weight), self.wide(name, "pos_weight", pos_weight)
+        # One number says whether all are finite, and BLAS does not warn.
+        self.finite = np.vdot(raw(z), raw(z)) < math.inf
+        self.no = minus_log_no(z, self.finite)
+        if not self.finite:
+            losses = self.at_infinity()
+        elif pos_weight is None:
+            losses = self.no - z * t
         else:
-            yes = pos_weight * t
-            self.losses = (yes + (1 - t)) * self.softplus - yes * z
-        return self.reduced(self.losses if weight is None else self.losses * weight)
+            yes = self.q * t
+            losses = (yes + (1 - t)) * self.no - yes * z
+        self.losses = losses
+        return self.reduced(losses if weight is None else losses * self.weight)
+
+    def at_infinity(self) -> Any:
+        """The losses where a logit is infinite (or NaN): 0 · inf is 0, what is true and certain costs nothing."""
+        yes = self.t if self.q is None else self.q * self.t
+        with np.errstate(invalid="ignore"):
+            at_yes = yes * minus_log_no(-self.z, False)
+            at_no = (1 - self.t) * self.no
+        return np.where(np.equal(raw(yes), 0), 0, at_yes) + np.where(np.equal(raw(self.t), 1), 0, at_no)
 
     def backward(self, grad: Any) -> Any:
-        plain = grad = grad * self.share()
+        plain = grad = self.shared(grad)
         if self.weight is not None:
             grad = grad * self.weight
-        p = np.exp(self.z - self.softplus)
+        small = self.finite and self.no.__class__ is np.ndarray
+        p = np.exp(self.z - self.no) if small else sigmoid(self.z)
         if self.q is None:
             dz = (p - self.t) * grad
             dt = -self.z * grad if self.wants(1) else None
         else:
             yes = self.q * self.t
             dz = ((yes + (1 - self.t)) * p - yes) * grad
-            dt = ((self.q - 1) * self.softplus - self.q * self.z) * grad if self.wants(1) else None
+            dt = ((self.q - 1) * self.no - self.q * self.z) * grad if self.wants(1) else None
         if len(self.inputs) == 2:
             return dz, dt
         dw = self.losses * plain if self.weight is not None and self.wants(2) else None
         if len(self.inputs) == 3:
             return dz, dt, dw
-        return dz, dt, dw, self.t * (self.softplus - self.z) * grad if self.wants(3) else None
+        return dz, dt, dw, self.t * (self.no - self.z) * grad if self.wants(3) else None
 
 
-class BCEFunction(Reduced, Function):
+def minus_log_no(z: Any, finite: bool) -> Any:
+    """-log(1 - sigmoid(z)) = log(1 + eᶻ), for any z without overflow."""
+    if z.__class__ is not np.ndarray:
+        return -logsigmoid(-z) if hasattr(z, "requires_grad") else np.logaddexp(_ZERO[z.dtype.char], z)
+    if finite and z.size < 1024:
+        return np.logaddexp(_ZERO[z.dtype.char], z)  # one call, which counts while there are few elements
+    y = np.asarray(np.abs(z))
+    np.negative(y, y)
+    np.exp(y, y)
+    np.log1p(y, y)
+    y += np.maximum(z, 0)
+    return y
+
+
+class BCEFunction(_Weighted, Function):
     """-w (t log p + (1 - t) log(1 - p)), logs no lower than -100; dp = w (p - t) / (p (1 - p)) grad."""
 
     def forward(self, p: Any, t: Any, weight: Any = None) -> Any:
-        check_same("binary_cross_entropy", p, t)
-        values = raw(p)
-        inside = (values >= 0) & (values <= 1)
-        if not inside.all():
-            at = tuple(map(int, np.argwhere(~inside)[0]))
-            raise ArgumentError(
-                f"binary_cross_entropy: the prediction at {at} is {values[at]}, which is no probability; apply a "
-                "sigmoid first, or use BCEWithLogitsLoss on the logits"
-            )
-        self.p, self.t, self.weight = p, t, weight
+        name = "binary_cross_entropy"
+        p, t = self.look_at(name, p, t)
+        check_probabilities(name, "prediction", raw(p))
+        check_probabilities(name, "target", raw(t))
+        self.p, self.t, self.weight = p, t, self.wide(name, "weight", weight)
         with np.errstate(divide="ignore"):
             self.log_yes = np.maximum(np.log(p), -100)
             self.log_no = np.maximum(np.log1p(-p), -100)
         self.losses = -(t * self.log_yes + (1 - t) * self.log_no)
-        return self.reduced(self.losses if weight is None else self.losses * weight)
+        return self.reduced(self.losses if weight is None else self.losses * self.weight)
 
     def backward(self, grad: Any) -> Any:
-        plain = grad = grad * self.share()
+        plain = grad = self.shared(grad)
         if self.weight is not None:
             grad = grad * self.weight
-        # The least denominator is PyTorch's: finite where p is 0 or 1.
-        dp = (self.p - self.t) / np.maximum(self.p * (1 - self.p), 1e-12) * grad
+        # Finite where p is 0 or 1.
+        dp = (self.p - self.t) / np.maximum(self.p * (1 - self.p), LEAST) * grad
+        # Of the loss as it is, logs that stop at -100 included (PyTorch's is infinite where p is 0 or 1).
         dt = (self.log_no - self.log_yes) * grad if self.wants(1) else None
         if len(self.inputs) == 2:
             return dp, dt
         return dp, dt, self.losses * plain if self.wants(2) else None
 
 
+def check_probabilities(what: str, name: str, values: Any) -> None:
+    """Raise ArgumentError where one is outside of [0, 1], or NaN."""
+    if not values.size or (values.min() >= 0 and values.max() <= 1):
+        return
+    at = tuple(map(int, np.argwhere(~((values >= 0) & (values <= 1)))[0]))
+    advice = "; apply a sigmoid first, or use BCEWithLogitsLoss on the logits" if name == "prediction" else ""
+    raise ArgumentError(f"{what}: the {name} at {at} is {values[at]}, which is no probability{advice}")
+
+
 def binary_cross_entropy_with_logits(
     input: Any, target: Any, weight: Any = None, reduction: str = "mean", pos_weight: Any = None
-) -> TensorType:
+) -> Tensor:
     """-(q t log σ(z) + (1 - t) log(1 - σ(z))), times `weight`, for logits z and targets t of one shape.
 
     Args:
-        input: logits z, any numbers; right and finite for any of them.
-        target: t from 0 to 1.
+        input: logits z, any numbers. At ±inf, too, what is true costs 0 (PyTorch: NaN) and what is wrong inf.
+        target: t from 0 to 1 (as in PyTorch, that is not checked).
         weight: of each element's loss; broadcasts.
+        reduction: "mean" over all elements (the weights do not count), "sum", or "none".
         pos_weight: q, what the positive targets count; broadcasts (one for each class, usually).
 
-    Raises ShapeError where input and target differ in shape.
+    Raises ShapeError where input and target differ in shape, or a weight does not broadcast to it; DTypeError
+    for logits of integers; ArgumentError for another reduction.
     """
     function = BCEWithLogitsFunction(check_reduction(reduction))
     return function(input, target, *_optional(input, weight, pos_weight))
 
 
-def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction: str = "mean") -> TensorType:
+def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Tensor:
     """-(t log p + (1 - t) log(1 - p)), times `weight`, for probabilities p and targets t of one shape.
 
-    Logarithms stop at -100, as in PyTorch, so the loss of a certain mistake is finite.
+    Logarithms stop at -100, as in PyTorch, so the loss of a certain mistake is finite. Arguments as for
+    `binary_cross_entropy_with_logits`, which is the more accurate: float32 has no probability between 1 - 6e-8
+    and 1.
 
-    Raises ArgumentError where an input is outside of [0, 1], ShapeError where the shapes differ.
+    Raises ArgumentError where an input or a target is outside of [0, 1] or NaN, ShapeError and DTypeError as there.
     """
     return BCEFunction(check_reduction(reduction))(input, target, *_optional(input, weight))
 
 
 def _optional(like: Any, *weights: Any) -> tuple[Any, ...]:
     """Weights in the dtype of the prediction, up to the last that is given."""
-    dtype = getattr(like, "dtype", np.float32)
-    found = [w if w is None or getattr(w, "dtype", None) == dtype else as_tensor(w, dtype) for w in weights]
+    found = list(weights)
     while found and found[-1] is None:
         found.pop()
-    return tuple(found)
+    if not found:
+        return ()
+    dtype = getattr(like, "dtype", np.dtype(np.float32))
+    if dtype.kind != "f":
+        raise DTypeError(
+            f"binary_cross_entropy: the prediction is {dtype}; a loss takes floats: astype('float32')"
+        )
+    # astype, not as_tensor with a dtype: a weight may want its gradient.
+    tensors = [w if w is None else as_tensor(w) for w in found]
+    return tuple(w if w is None or w.dtype == dtype else w.astype(dtype) for w in tensors)
 
 
 class BCEWithLogitsLoss(Loss):
     """Binary cross entropy on logits: see `functional.binary_cross_entropy_with_logits`."""
 
+    weight: Tensor | None
+    pos_weight: Tensor | None
+
     def __init__(self, weight: Any = None, reduction: str = "mean", pos_weight: Any = None) -> None:
         super().__init__(reduction)
-        self.register_buffer("weight", None if weight is None else Tensor(weight), persistent=False)
-        self.register_buffer("pos_weight", None if pos_weight is None else Tensor(pos_weight), persistent=False)
+        self.register_buffer("weight", constant("BCEWithLogitsLoss", "weight", weight))
+        self.register_buffer("pos_weight", constant("BCEWithLogitsLoss", "pos_weight", pos_weight))
 
-    def forward(self, input: Any, target: Any) -> TensorType:
+    def forward(self, input: Any, target: Any) -> Tensor:
         if self.weight is None and self.pos_weight is None:
             return self.compute(BCEWithLogitsFunction(self.reduction), input, target)
         weights = _optional(input, self.weight, self.pos_weight)
@@ -155,9 +224,11 @@ class BCEWithLogitsLoss(Loss):
 class BCELoss(Loss):
     """Binary cross entropy on probabilities: see `functional.binary_cross_entropy`."""
 
+    weight: Tensor | None
+
     def __init__(self, weight: Any = None, reduction: str = "mean") -> None:
         super().__init__(reduction)
-        self.register_buffer("weight", None if weight is None else Tensor(weight), persistent=False)
+        self.register_buffer("weight", constant("BCELoss", "weight", weight))
 
-    def forward(self, input: Any, target: Any) -> TensorType:
+    def forward(self, input: Any, target: Any) -> Tensor:
         return self.compute(BCEFunction(self.reduction), input, target, *_optional(input, self.weight))

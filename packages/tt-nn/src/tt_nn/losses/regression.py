@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tt_tensor import Function
-from tt_tensor.errors import ArgumentError
 
-from tt_nn.loss import Loss, Reduced, check_reduction, check_same
+from tt_nn.loss import Loss, Reduced, check_positive, check_reduction
 
 if TYPE_CHECKING:
     from tt_tensor import Tensor
@@ -32,12 +31,12 @@ class MSEFunction(Reduced, Function):
     """(x - t)²: dx = 2 (x - t) grad, dt = -dx."""
 
     def forward(self, x: Any, t: Any) -> Any:
-        check_same("mse_loss", x, t)
+        x, t = self.look_at("mse_loss", x, t)
         self.off = x - t
         return self.reduced(self.off * self.off)
 
     def backward(self, grad: Any) -> Any:
-        dx = self.off * (grad * (2 * self.share()))
+        dx = self.off * (self.shared(grad) * 2)
         return dx, -dx if self.wants(1) else None
 
 
@@ -45,12 +44,12 @@ class L1Function(Reduced, Function):
     """|x - t|: dx = sign(x - t) grad, dt = -dx; 0 where they are equal."""
 
     def forward(self, x: Any, t: Any) -> Any:
-        check_same("l1_loss", x, t)
+        x, t = self.look_at("l1_loss", x, t)
         self.off = x - t
         return self.reduced(np.abs(self.off))
 
     def backward(self, grad: Any) -> Any:
-        dx = np.sign(self.off) * (grad * self.share())
+        dx = np.sign(self.off) * self.shared(grad)
         return dx, -dx if self.wants(1) else None
 
 
@@ -62,58 +61,64 @@ class HuberFunction(Reduced, Function):
         self.delta, self.scale = delta, scale
 
     def forward(self, x: Any, t: Any) -> Any:
-        check_same("huber_loss", x, t)
+        x, t = self.look_at("huber_loss" if self.scale == 1 else "smooth_l1_loss", x, t)
         self.off = x - t
         # With c = clip(d): c (d - ½ c) is ½ d² inside and δ (|d| - ½ δ) outside.
         near = np.clip(self.off, -self.delta, self.delta)
-        return self.reduced(near * (self.off - 0.5 * near) * self.scale)
+        return self.reduced((near if self.scale == 1 else near * self.scale) * (self.off - 0.5 * near))
 
     def backward(self, grad: Any) -> Any:
-        dx = np.clip(self.off, -self.delta, self.delta) * (grad * (self.scale * self.share()))
+        dx = np.clip(self.off, -self.delta, self.delta) * (self.shared(grad) * self.scale)
         return dx, -dx if self.wants(1) else None
 
 
 def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
     """mean((input - target)²); both of one shape, any.
 
-    Raises ShapeError where the shapes differ: nothing is broadcast.
+    Args:
+        input: the prediction, floats.
+        target: of the same shape; integers count as floats.
+        reduction: "mean" over all elements, "sum", or "none" for one loss an element.
+
+    Raises ShapeError where the shapes differ: nothing is broadcast. DTypeError for a prediction of integers,
+    ArgumentError for another reduction.
     """
     return MSEFunction(check_reduction(reduction))(input, target)
 
 
 def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
-    """mean(|input - target|); both of one shape, any."""
+    """mean(|input - target|); both of one shape, any. Arguments and errors as for `mse_loss`."""
     return L1Function(check_reduction(reduction))(input, target)
 
 
 def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Tensor:
     """With d = input - target: ½ d² where |d| ≤ delta, else delta (|d| - ½ delta).
 
+    Arguments and errors as for `mse_loss`; ArgumentError also for a delta that is not above 0.
     Source: Huber, "Robust Estimation of a Location Parameter", 1964.
     """
-    return HuberFunction(_above_zero("huber_loss", "delta", delta), reduction=check_reduction(reduction))(
-        input, target
-    )
+    delta = check_positive("huber_loss", "delta", delta)
+    return HuberFunction(delta, reduction=check_reduction(reduction))(input, target)
 
 
 def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """With d = input - target: ½ d² / beta where |d| < beta, else |d| - ½ beta; the Huber loss over beta.
 
-    beta = 0 is the L1 loss. Source: Girshick, "Fast R-CNN", 2015, arXiv:1504.08083.
+    beta = 0 is the L1 loss. Arguments and errors as for `mse_loss`; ArgumentError also for a negative beta.
+    Source: Girshick, "Fast R-CNN", 2015, arXiv:1504.08083.
     """
-    return _smooth_l1(beta, check_reduction(reduction))(input, target)
+    return _smooth_l1(_check_beta("smooth_l1_loss", beta), check_reduction(reduction))(input, target)
 
 
 def _smooth_l1(beta: float, reduction: str) -> Function:
-    if beta == 0:
+    # float32 has no reciprocal of anything smaller; no difference of that size is seen either.
+    if beta < 1e-37:
         return L1Function(reduction)
-    return HuberFunction(_above_zero("smooth_l1_loss", "beta", beta), 1 / beta, reduction)
+    return HuberFunction(beta, 1 / beta, reduction)
 
 
-def _above_zero(where: str, name: str, value: Any) -> float:
-    if not isinstance(value, int | float) or not value > 0:
-        raise ArgumentError(f"{where}: {name} must be a number above 0, not {value!r}")
-    return float(value)
+def _check_beta(what: str, beta: Any) -> float:
+    return 0.0 if beta.__class__ in (int, float) and beta == 0 else check_positive(what, "beta", beta)
 
 
 class MSELoss(Loss):
@@ -135,7 +140,7 @@ class HuberLoss(Loss):
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction)
-        self.delta = _above_zero("HuberLoss", "delta", delta)
+        self.delta = check_positive("HuberLoss", "delta", delta)
 
     def forward(self, input: Any, target: Any) -> Tensor:
         return self.compute(HuberFunction(self.delta, reduction=self.reduction), input, target)
@@ -146,7 +151,7 @@ class SmoothL1Loss(Loss):
 
     def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
         super().__init__(reduction)
-        self.beta = beta if beta == 0 else _above_zero("SmoothL1Loss", "beta", beta)
+        self.beta = _check_beta("SmoothL1Loss", beta)
 
     def forward(self, input: Any, target: Any) -> Tensor:
         return self.compute(_smooth_l1(self.beta, self.reduction), input, target)
