@@ -1,0 +1,87 @@
+"""Blocks: however large an array is, each element gets what it would get alone."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tt_nn import blocks
+from tt_tensor.errors import DTypeError
+
+STEP = blocks.BLOCK // 4
+
+
+@pytest.mark.parametrize("size", [0, 1, STEP - 1, STEP, STEP + 1, 2 * STEP, 2 * STEP + 17])
+def test_in_blocks(size):
+    x = np.arange(size, dtype=np.float32)
+    y = x[::-1]
+    calls = []
+
+    def body(a, b, total, product, spare):
+        calls.append(a.size)
+        spare[...] = 1
+        np.add(a, b, total)
+        np.multiply(a, spare, product)
+
+    total, product = blocks.in_blocks(body, (x, y), 2, 1)
+    np.testing.assert_array_equal(total, x + y)
+    np.testing.assert_array_equal(product, x)
+    assert sum(calls) == size and max(calls) <= STEP
+
+
+@pytest.mark.parametrize("shape", [(), (3, 4), (300, 500)])
+def test_in_blocks_keeps_the_shape_whatever_the_layout(shape):
+    x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    (y,) = blocks.in_blocks(lambda a, out: np.multiply(a, 2, out), (x.T,), 1)
+    np.testing.assert_array_equal(y, 2 * x.T)
+
+
+@given(st.integers(0, 5000), st.integers(0, 20), st.booleans())
+@settings(max_examples=60)
+def test_across(rows, n, contiguous):
+    x = np.arange(rows * n, dtype=np.float64).reshape(rows, n)
+    x = x if contiguous else np.asfortranarray(x)
+    row = np.arange(n) + 0.5
+    found = blocks.across(np.subtract, x, row, np.empty(x.shape))
+    np.testing.assert_array_equal(found, x - row)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int64])
+@pytest.mark.parametrize("size", [0, 5, 2 * blocks.RUN - 1, 2 * blocks.RUN, 5 * blocks.RUN + 3])
+def test_positive_part(dtype, size):
+    x = np.random.default_rng(0).integers(-5, 5, size).astype(dtype)
+    if np.dtype(dtype).kind == "f" and size:
+        x[size // 2] = math.nan
+        x[-1] = math.inf
+    found = blocks.positive_part(x)
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, np.maximum(x, dtype(0)))
+    np.testing.assert_array_equal(blocks.positive_part(x[::-2]), np.maximum(x[::-2], dtype(0)))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("size", [0, 7, 5000])
+def test_kept_is_zero_wherever_the_mask_is_not(dtype, size):
+    x = np.random.default_rng(0).normal(size=(size, 2)).astype(dtype)
+    x[1::5] = math.inf
+    x[2::5] = math.nan
+    mask = np.random.default_rng(1).integers(0, 2, x.shape).astype(bool)
+    found = blocks.kept(mask, x)
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found[mask], x[mask])
+    assert not found[~mask].any() and not np.signbit(found[~mask]).any()
+    np.testing.assert_array_equal(blocks.kept(mask.T, x.T), found.T)
+
+
+def test_working_dtype():
+    for dtype in (np.float32, np.float64):
+        x = np.ones(2, dtype)
+        assert blocks.working(x, "f") is x
+    assert blocks.working(np.ones(2, np.float16), "f").dtype == np.float32
+    for dtype in (np.int64, np.bool_, np.uint8):
+        with pytest.raises(
+            DTypeError, match=rf"f: the input is {np.dtype(dtype).name}; use x.astype\('float32'\)"
+        ):
+            blocks.working(np.ones(2, dtype), "f")

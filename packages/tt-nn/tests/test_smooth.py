@@ -1,0 +1,112 @@
+"""GELU, SiLU, Mish, Softplus, LogSigmoid by their definitions, digit by digit, and wrong calls."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import tt_nn as nn
+import tt_nn.functional as F
+from tt_tensor import Tensor
+from tt_tensor.errors import ArgumentError
+
+numbers = hnp.arrays(
+    np.float64, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0), elements=st.floats(-30, 30)
+)
+
+
+def normal_cdf(v):
+    return 0.5 * math.erfc(-v / math.sqrt(2))
+
+
+@given(numbers)
+def test_definitions(x):
+    flat = x.ravel().tolist()
+
+    def check(found, formula):
+        np.testing.assert_allclose(found.numpy().ravel(), [formula(v) for v in flat], rtol=1e-12, atol=2e-14)
+        assert found.shape == x.shape
+
+    check(F.gelu(x), lambda v: v * normal_cdf(v))
+    check(
+        F.gelu(x, "tanh"), lambda v: 0.5 * v * (1 + math.tanh(math.sqrt(2 / math.pi) * (v + 0.044715 * v**3)))
+    )
+    check(F.silu(x), lambda v: v / (1 + math.exp(-v)))
+    check(F.mish(x), lambda v: v * math.tanh(math.log1p(math.exp(v))))
+    check(F.softplus(x, threshold=100), lambda v: math.log1p(math.exp(v)))
+    check(F.softplus(x, 2.0, 5.0), lambda v: v if 2 * v > 5 else math.log1p(math.exp(2 * v)) / 2)
+    check(F.logsigmoid(x), lambda v: -math.log1p(math.exp(-v)))
+
+
+DENSE = np.concatenate(
+    [np.linspace(-12, 12, 200_001), np.geomspace(1e-30, 12, 2000), -np.geomspace(1e-30, 12, 2000)]
+)
+
+
+def test_gelu_in_float32_is_right_to_its_rounding():
+    x = DENSE.astype(np.float32)
+    layer = nn.GELU()
+    y = layer(Tensor(x)).numpy()
+    dx = layer.backward(np.ones_like(x)).numpy()
+    wide = x.astype(np.float64)
+    cdf = np.array([normal_cdf(v) for v in wide.tolist()])
+    # Half a unit of 1 in the last place for Φ, and so many times |x|.
+    assert np.max(np.abs(y - wide * cdf) / np.maximum(np.abs(wide), 1e-9)) < 1.5e-7
+    slope = cdf + wide * np.exp(-wide * wide / 2) / math.sqrt(2 * math.pi)
+    assert np.max(np.abs(dx - slope)) < 4e-7
+
+
+@pytest.mark.parametrize(
+    ("layer", "formula"),
+    [
+        (nn.SiLU(), lambda v: v / (1 + math.exp(-v))),
+        (nn.Mish(), lambda v: v * math.tanh(math.log1p(math.exp(v)))),
+        (nn.Softplus(), lambda v: math.log1p(math.exp(v))),
+        (nn.LogSigmoid(), lambda v: -math.log1p(math.exp(-v))),
+    ],
+    ids=repr,
+)
+def test_small_values_keep_their_digits(layer, formula):
+    # Down to 1e-30, where the formulas as they stand on paper would give 0.
+    x = np.array([-70.0, -40.0, -20.0, -3.0, -1e-6, 1e-6, 3.0, 15.0], np.float32)
+    wanted = [formula(v) for v in x.tolist()]
+    np.testing.assert_allclose(layer(Tensor(x)).numpy(), wanted, rtol=2e-6)
+
+
+def test_gelu_tanh_is_close_to_gelu():
+    x = np.linspace(-8, 8, 1001)
+    assert np.abs(F.gelu(x).numpy() - F.gelu(x, approximate="tanh").numpy()).max() < 5e-4
+
+
+def test_softplus_joins_the_line_at_its_threshold():
+    layer = nn.Softplus(beta=2.0, threshold=3.0)
+    x = np.array([1.49, 1.5, 1.51])  # βx = 2.98, 3.00, 3.02
+    y = layer(Tensor(x)).numpy()
+    assert y[2] == 1.51 and y[1] > 1.5
+    dx = layer.backward(np.ones(3)).numpy()
+    assert dx[2] == 1 and dx[1] < 1
+
+
+def test_softplus_with_a_high_threshold_does_not_overflow():
+    assert F.softplus(Tensor([500.0, -500.0]), threshold=1e3).tolist() == [500, 0]
+
+
+WRONG = [
+    (lambda: nn.GELU("exact"), "approximate must be 'none' or 'tanh', not 'exact'"),
+    (lambda: nn.GELU(True), "approximate"),
+    (lambda: F.gelu([1.0], approximate=None), "approximate"),
+    (lambda: nn.Softplus(0), "beta must not be 0"),
+    (lambda: nn.Softplus("1"), "beta must be a number"),
+    (lambda: nn.Softplus(1.0, None), "threshold must be a number"),
+    (lambda: F.softplus([1.0], beta=0.0), "beta must not be 0"),
+    (lambda: F.softplus([1.0], threshold="20"), "threshold"),
+]
+
+
+@pytest.mark.parametrize(("call", "match"), WRONG)
+def test_wrong_calls(call, match):
+    with pytest.raises(ArgumentError, match=match):
+        call()
