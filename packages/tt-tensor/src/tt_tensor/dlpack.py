@@ -30,6 +30,9 @@ _DEVICES = {2: "CUDA", 4: "OpenCL", 7: "Vulkan", 8: "Metal", 10: "ROCm", 13: "CU
 def from_dlpack(x: Any, *, copy: bool | None = None) -> Tensor:
     """A Tensor on the memory of `x`, which may be any library's tensor on the CPU: zero-copy.
 
+    The other way, `torch.from_dlpack(t)` and `jax.numpy.from_dlpack(t)` take a Tensor's memory; JAX makes a copy of
+    its own where that does not start at a multiple of 64 bytes.
+
     Args:
         copy: True makes a copy; None and False share the memory. Memory that its library protects (JAX's, say)
             is read-only here too: pass True to write. (With NumPy 2.0, so is everything else.)
