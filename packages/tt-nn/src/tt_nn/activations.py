@@ -75,18 +75,15 @@ class LeakyReLUFunction(Function):
     def forward(self, x: Any) -> Any:
         wide = working(x, "leaky_relu")
         self.positive = wide > 0
-        y = choose(self.positive, wide, self.scaled(wide))
+        if self.slope == 0:
+            y = positive_part(wide)
+        else:
+            y = binary(np.multiply, wide, self.slope)
+            y = binary(np.maximum, wide, y) if 0 < self.slope <= 1 else choose(self.positive, wide, y)
         return y if wide is x else y.astype(x.dtype)
 
     def backward(self, grad: Any) -> Any:
-        return choose(self.positive, grad, self.scaled(grad))
-
-    def scaled(self, x: Any) -> Any:
-        """slope · x."""
-        if self.slope:
-            return binary(np.multiply, x, self.slope)
-        with np.errstate(invalid="ignore"):  # 0 · inf, which is not chosen where x is inf
-            return x * self.slope
+        return choose(self.positive, grad, grad * self.slope) if self.slope else kept(self.positive, grad)
 
     def composite(self, x: Any) -> Tensor:
         """The same by a choice, for higher orders."""

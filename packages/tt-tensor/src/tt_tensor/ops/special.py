@@ -12,6 +12,10 @@ import numpy as np
 __all__ = ["choose", "erf", "sigmoid"]
 
 
+# Arrays of shape (): a ufunc takes them in half the time of a Python number.
+_ONE = {"f": np.ones((), np.float32), "d": np.ones((), np.float64)}
+
+
 def sigmoid(x: Any) -> Any:
     """1 / (1 + e⁻ˣ), with the relative accuracy of eˣ for very negative x, and without warnings.
 
@@ -32,7 +36,7 @@ def sigmoid(x: Any) -> Any:
         y = np.negative(x)
         np.exp(y, y)
     y += 1
-    return np.reciprocal(y, y)
+    return np.divide(_ONE[kind], y, y)  # half the time of np.reciprocal
 
 
 class _Rational:
