@@ -64,5 +64,5 @@ def export(array: np.ndarray[Any, Any], arguments: dict[str, Any]) -> Any:
     """`array.__dlpack__(**arguments)`, refusals as DLPackError."""
     try:
         return array.__dlpack__(**arguments)
-    except (BufferError, RuntimeError) as error:
+    except (BufferError, RuntimeError, ValueError) as error:  # ValueError: NumPy 2.5, for a stream
         raise DLPackError(f"__dlpack__ of {array.dtype} {array.shape}: {error}") from error
