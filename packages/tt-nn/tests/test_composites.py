@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tt_nn
-from tt_nn import activations, hard, normalization, smooth
+from tt_nn import activations, hard, normalization, smooth, softplus
 from tt_nn.linear import LinearFunction
 from tt_tensor import from_numpy, recorder
 from tt_tensor.testing import functions_of, sample
@@ -51,9 +51,9 @@ CASES = [
     (smooth.GELUTanhFunction, (), POINTS),
     (smooth.SiLUFunction, (), POINTS),
     (smooth.MishFunction, (), POINTS),
-    (smooth.SoftplusFunction, (), POINTS),
-    (smooth.SoftplusFunction, (-2.0, 1.0), POINTS),
-    (smooth.LogSigmoidFunction, (), POINTS),
+    (softplus.SoftplusFunction, (), POINTS),
+    (softplus.SoftplusFunction, (-2.0, 1.0), POINTS),
+    (softplus.LogSigmoidFunction, (), POINTS),
     (normalization.LayerNormFunction, ((4,), 1e-5), sample((3, 4)), sample((4,), 1), sample((4,), 2)),
     (normalization.LayerNormFunction, ((3, 4), 1e-5), sample((2, 3, 4))),
     (normalization.LayerNormFunction, ((4,), 1e-5), sample((2, 3, 4)), None, sample((4,), 2)),
@@ -85,6 +85,13 @@ def test_composites_have_the_gradients_of_the_rules(case):
 
 
 def test_every_composite_of_a_layer_is_here():
-    modules = {"tt_nn.activations", "tt_nn.hard", "tt_nn.smooth", "tt_nn.normalization", "tt_nn.linear"}
+    modules = {
+        "tt_nn.activations",
+        "tt_nn.hard",
+        "tt_nn.smooth",
+        "tt_nn.softplus",
+        "tt_nn.normalization",
+        "tt_nn.linear",
+    }
     composed = {f for f in functions_of(tt_nn) if f.composite is not None and f.__module__ in modules}
     assert composed == {case[0] for case in CASES}

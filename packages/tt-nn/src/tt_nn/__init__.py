@@ -25,7 +25,8 @@ from tt_nn.losses.regression import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
 from tt_nn.module import Module, RemovableHandle
 from tt_nn.normalization import LayerNorm, RMSNorm
 from tt_nn.parameter import Parameter
-from tt_nn.smooth import GELU, LogSigmoid, Mish, SiLU, Softplus
+from tt_nn.smooth import GELU, Mish, SiLU
+from tt_nn.softplus import LogSigmoid, Softplus
 from tt_nn.state import IncompatibleKeys
 from tt_nn.summary import LayerRow, Summary, summary
 from tt_nn.weights import load, load_metadata, save

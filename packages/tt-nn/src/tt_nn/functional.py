@@ -9,7 +9,8 @@ from tt_nn.losses.categorical import cross_entropy, nll_loss
 from tt_nn.losses.divergence import kl_div
 from tt_nn.losses.regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from tt_nn.normalization import layer_norm, rms_norm
-from tt_nn.smooth import gelu, logsigmoid, mish, silu, softplus
+from tt_nn.smooth import gelu, mish, silu
+from tt_nn.softplus import logsigmoid, softplus
 
 __all__ = [
     "binary_cross_entropy",

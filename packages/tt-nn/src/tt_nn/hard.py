@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tt_nn.blocks import kept, working
+from tt_nn.gated import Gated
 from tt_nn.module import Module
 from tt_tensor import Function, Tensor
 from tt_tensor.errors import DTypeError
@@ -63,22 +64,28 @@ class HardsigmoidFunction(Function):
         return np.where(np.abs(raw(x)) < 3, (x + 3) * (1 / 6), outside)  # type: ignore[return-value]
 
 
-class HardswishFunction(Function):
+class HardswishFunction(Gated, Function):
     """x · clip(x + 3, 0, 6) / 6: dx = grad · (x / 3 + ½) inside ±3, grad above, 0 below."""
 
-    def forward(self, x: Any) -> Any:
-        self.x = wide = working(x, "hardswish")
-        # -inf · 0 would be no number; the lowest finite one times 0 is 0.
-        low = np.finfo(wide.dtype).min
-        share = binary(np.minimum, binary(np.maximum, binary(np.add, wide, 3), 0), 6) * (1 / 6)
-        y = binary(np.multiply, binary(np.maximum, wide, low), share)
-        return y if wide is x else y.astype(x.dtype)
+    name = "hardswish"
 
-    def backward(self, grad: Any) -> Any:
-        x = self.x
-        slope = kept(np.abs(x) < 3, np.clip(x, -3, 3) * (1 / 3) + 0.5)
-        slope += x >= 3
-        return grad * slope
+    @staticmethod
+    def gate_of(x: Any) -> Any:
+        return np.clip(x + 3, 0, 6) * (1 / 6)
+
+    @staticmethod
+    def fill(x: Any, y: Any, gate: Any) -> None:
+        np.add(x, 3, gate)
+        np.clip(gate, 0, 6, out=gate)
+        np.multiply(gate, 1 / 6, gate)
+        np.multiply(x, gate, y)
+
+    @staticmethod
+    def send(x: Any, gate: Any, grad: Any, dx: Any) -> None:
+        # The gate's own slope is 1/6 inside ±3.
+        np.multiply(x, 1 / 6, dx)
+        np.add(kept(np.abs(x) < 3, dx), gate, dx)
+        np.multiply(dx, grad, dx)
 
     @staticmethod
     def composite(x: Any) -> Tensor:

@@ -1,104 +1,54 @@
-"""Smooth activations, which bend instead of breaking: GELU, SiLU, Mish, softplus and the logarithm of the sigmoid.
-
-Their values at ±inf are the limits. Formulas of many steps run block by block over memory of their own.
-"""
+"""Smooth activations, which bend instead of breaking: GELU, SiLU and Mish, each x times a gate."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from tt_nn.activations import number
-from tt_nn.blocks import in_blocks, working
+from tt_nn.gated import Gated
 from tt_nn.module import Module
+from tt_nn.softplus import composed_softplus
 from tt_tensor import Function, Tensor
 from tt_tensor import erf as erf_of
 from tt_tensor import sigmoid as sigmoid_of
 from tt_tensor.errors import ArgumentError
-from tt_tensor.kernels import table
-from tt_tensor.kernels.elementwise import binary, unary
 from tt_tensor.ops import special
-from tt_tensor.ops.plain import raw
 
 __all__ = [
     "GELU",
     "GELUFunction",
     "GELUTanhFunction",
-    "LogSigmoid",
-    "LogSigmoidFunction",
     "Mish",
     "MishFunction",
     "SiLU",
     "SiLUFunction",
-    "Softplus",
-    "SoftplusFunction",
     "gelu",
-    "logsigmoid",
     "mish",
     "silu",
-    "softplus",
 ]
 
 ROOT_HALF = math.sqrt(0.5)
 DENSITY_AT_0 = 1 / math.sqrt(2 * math.pi)
 ROOT_2_OVER_PI = math.sqrt(2 / math.pi)
 CUBIC = 0.044715
-FAR = 1e4
-"""From here on, every gate is 1 exactly, and below -FAR 0."""
 
 
-class _Gated(Function):
-    """x times a gate between 0 and 1 that x itself opens; the gate is kept for the rule."""
+class _Numbers:
+    """The constants as arrays of shape (): a ufunc takes them in half the time of a Python number."""
 
-    name: str
-    forward_scratch = backward_scratch = 0
-
-    def forward(self, x: Any) -> Any:
-        self.x = wide = working(x, self.name)
-        if table.plain:
-            y, self.gate = self.run(self.fill, (wide,), 2, self.forward_scratch)
-        else:
-            self.gate = unary(self.gate_of, wide)
-            y = binary(np.multiply, wide, self.gate)
-        return y if wide is x else y.astype(x.dtype)
-
-    def backward(self, grad: Any) -> Any:
-        return self.run(self.send, (self.x, self.gate, grad), 1, self.backward_scratch)[0]
-
-    @staticmethod
-    def run(body: Callable[..., None], inputs: tuple[Any, ...], made: int, scratch: int) -> list[Any]:
-        """`body` over the blocks. Where it met 0 · inf, once more with ±FAR in the place of all beyond."""
-        try:
-            with np.errstate(over="ignore", under="ignore", invalid="raise"):
-                return in_blocks(body, inputs, made, scratch)
-        except FloatingPointError:
-            x = inputs[0]
-            with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-                results = in_blocks(body, (np.asarray(np.clip(x, -FAR, FAR)), *inputs[1:]), made, scratch)
-                if made > 1:
-                    np.copyto(results[0], x, where=x > FAR)
-                return results
-
-    @staticmethod
-    def gate_of(x: Any) -> Any:
-        """The gate."""
-        raise NotImplementedError
-
-    @staticmethod
-    def fill(x: Any, y: Any, gate: Any, *scratch: Any) -> None:
-        """x times its gate into `y`, the gate into `gate`."""
-        raise NotImplementedError
-
-    @staticmethod
-    def send(x: Any, gate: Any, grad: Any, dx: Any, *scratch: Any) -> None:
-        """grad times the derivative into `dx`."""
-        raise NotImplementedError
+    def __init__(self, dtype: Any) -> None:
+        self.one, self.half, self.minus_half = (np.array(c, dtype) for c in (1, 0.5, -0.5))
+        self.density = np.array(DENSITY_AT_0, dtype)
+        self.line, self.cube = (np.array(c * ROOT_2_OVER_PI, dtype) for c in (1, CUBIC))
+        self.slope, self.bend = (np.array(c * ROOT_2_OVER_PI, dtype) for c in (2, 6 * CUBIC))
 
 
-class GELUFunction(_Gated):
+_NUMBERS = {"f": _Numbers(np.float32), "d": _Numbers(np.float64)}
+
+
+class GELUFunction(Gated, Function):
     """x Φ(x), Φ the normal distribution: dx = grad · (Φ(x) + x φ(x)), φ its density."""
 
     name = "gelu"
@@ -120,10 +70,11 @@ class GELUFunction(_Gated):
 
     @staticmethod
     def send(x: Any, gate: Any, grad: Any, dx: Any) -> None:
+        of = _NUMBERS[x.dtype.char]
         np.multiply(x, x, dx)
-        np.multiply(dx, -0.5, dx)
+        np.multiply(dx, of.minus_half, dx)
         np.exp(dx, dx)
-        np.multiply(dx, DENSITY_AT_0, dx)
+        np.multiply(dx, of.density, dx)
         np.multiply(dx, x, dx)
         np.add(dx, gate, dx)
         np.multiply(dx, grad, dx)
@@ -137,7 +88,6 @@ class GELUFunction(_Gated):
 # Φ(x) ≈ ½ + ½ tanh(x N(x²) / D(x²)); coefficients from the highest power down, D starting with 1.
 _TOP = [np.array(c, np.float32) for c in (4.7865712, 189.970698, 2515.84029, 20314.8485)]
 _BOTTOM = [np.array(c, np.float32) for c in (148.469917, 1993.66099, 25460.8849)]
-_HALF = np.array(0.5, np.float32)
 
 
 def _normal(x: Any, cdf: Any, u: Any, top: Any, bottom: Any) -> None:
@@ -160,11 +110,12 @@ def _normal(x: Any, cdf: Any, u: Any, top: Any, bottom: Any) -> None:
     np.divide(top, bottom, top)
     np.multiply(top, x, top)
     np.tanh(top, top)
-    np.multiply(top, _HALF, top)
-    np.add(top, _HALF, cdf)
+    half = _NUMBERS["f"].half
+    np.multiply(top, half, top)
+    np.add(top, half, cdf)
 
 
-class GELUTanhFunction(_Gated):
+class GELUTanhFunction(Gated, Function):
     """x s with s = ½ (1 + tanh(√(2/π) (x + 0.044715 x³))).
 
     dx = grad · s (1 + 2 x (1 - s) √(2/π) (1 + 3 · 0.044715 x²)).
@@ -179,24 +130,26 @@ class GELUTanhFunction(_Gated):
 
     @staticmethod
     def fill(x: Any, y: Any, gate: Any) -> None:
+        of = _NUMBERS[x.dtype.char]
         np.multiply(x, x, gate)
-        np.multiply(gate, ROOT_2_OVER_PI * CUBIC, gate)
-        np.add(gate, ROOT_2_OVER_PI, gate)
+        np.multiply(gate, of.cube, gate)
+        np.add(gate, of.line, gate)
         np.multiply(gate, x, gate)
         np.tanh(gate, gate)
-        np.multiply(gate, 0.5, gate)
-        np.add(gate, 0.5, gate)
+        np.multiply(gate, of.half, gate)
+        np.add(gate, of.half, gate)
         np.multiply(x, gate, y)
 
     @staticmethod
     def send(x: Any, gate: Any, grad: Any, dx: Any, shut: Any) -> None:
+        of = _NUMBERS[x.dtype.char]
         np.multiply(x, x, dx)
-        np.multiply(dx, 6 * CUBIC * ROOT_2_OVER_PI, dx)
-        np.add(dx, 2 * ROOT_2_OVER_PI, dx)
+        np.multiply(dx, of.bend, dx)
+        np.add(dx, of.slope, dx)
         np.multiply(dx, x, dx)
-        np.subtract(1, gate, shut)
+        np.subtract(of.one, gate, shut)
         np.multiply(dx, shut, dx)
-        np.add(dx, 1, dx)
+        np.add(dx, of.one, dx)
         np.multiply(dx, gate, dx)
         np.multiply(dx, grad, dx)
 
@@ -207,7 +160,7 @@ class GELUTanhFunction(_Gated):
         return x * (0.5 * (np.tanh(inner) + 1))
 
 
-class SiLUFunction(_Gated):
+class SiLUFunction(Gated, Function):
     """x s with s = σ(x): dx = grad · s (1 + x (1 - s))."""
 
     name = "silu"
@@ -218,17 +171,19 @@ class SiLUFunction(_Gated):
 
     @staticmethod
     def fill(x: Any, y: Any, gate: Any) -> None:
+        of = _NUMBERS[x.dtype.char]
         np.negative(x, gate)
         np.exp(gate, gate)
-        np.add(gate, 1, gate)
-        np.divide(1, gate, gate)
+        np.add(gate, of.one, gate)
+        np.divide(of.one, gate, gate)
         np.multiply(x, gate, y)
 
     @staticmethod
     def send(x: Any, gate: Any, grad: Any, dx: Any) -> None:
-        np.subtract(1, gate, dx)
+        of = _NUMBERS[x.dtype.char]
+        np.subtract(of.one, gate, dx)
         np.multiply(dx, x, dx)
-        np.add(dx, 1, dx)
+        np.add(dx, of.one, dx)
         np.multiply(dx, gate, dx)
         np.multiply(dx, grad, dx)
 
@@ -238,7 +193,7 @@ class SiLUFunction(_Gated):
         return x * sigmoid_of(x)
 
 
-class MishFunction(_Gated):
+class MishFunction(Gated, Function):
     """x t with t = tanh(log(1 + eˣ)): dx = grad · (t + x (1 - t²) σ(x)).
 
     With n = eˣ (eˣ + 2): t = n / (n + 2), and x σ(x) (1 - t²) = x · 4 eˣ (eˣ + 1) / (n + 2)².
@@ -284,69 +239,7 @@ class MishFunction(_Gated):
     @staticmethod
     def composite(x: Any) -> Tensor:
         """The same from simpler Functions, for higher orders."""
-        return x * np.tanh(_softplus_of(x))
-
-
-class SoftplusFunction(Function):
-    """log(1 + e^(βx)) / β, and x itself where βx > threshold: dx = grad · σ(βx), or grad."""
-
-    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
-        self.beta, self.threshold = beta, threshold
-
-    def forward(self, x: Any) -> Any:
-        wide = working(x, "softplus")
-        self.scaled = scaled = wide if self.beta == 1 else wide * self.beta
-        y = unary(_softplus, scaled)
-        if self.beta != 1:
-            y = y * (1 / self.beta)
-        self.linear = scaled > self.threshold
-        if self.linear.any():
-            y = np.where(self.linear, wide, y)
-        return y if wide is x else y.astype(x.dtype)
-
-    def backward(self, grad: Any) -> Any:
-        slope = special.sigmoid(self.scaled)
-        return grad * (np.where(self.linear, np.ones((), slope.dtype), slope) if self.linear.any() else slope)
-
-    def composite(self, x: Any) -> Tensor:
-        """The same from simpler Functions, for higher orders."""
-        scaled = x * self.beta
-        return np.where(raw(scaled) > self.threshold, x, _softplus_of(scaled) * (1 / self.beta))  # type: ignore[return-value]
-
-
-class LogSigmoidFunction(Function):
-    """log σ(x) = -log(1 + e⁻ˣ): dx = grad · σ(-x)."""
-
-    def forward(self, x: Any) -> Any:
-        wide = working(x, "logsigmoid")
-        self.minus = unary(np.negative, wide)
-        y = unary(np.negative, unary(_softplus, self.minus))
-        return y if wide is x else y.astype(x.dtype)
-
-    def backward(self, grad: Any) -> Any:
-        return grad * special.sigmoid(self.minus)
-
-    @staticmethod
-    def composite(x: Any) -> Tensor:
-        """The same from simpler Functions, for higher orders."""
-        return -_softplus_of(-x)
-
-
-def _softplus(x: Any) -> Any:
-    """log(1 + eˣ) as max(x, 0) + log(1 + e^(-|x|)), which neither overflows nor loses the small values."""
-    y = np.asarray(np.abs(x))
-    np.negative(y, y)
-    with np.errstate(under="ignore"):
-        np.exp(y, y)
-    np.log1p(y, y)
-    y += np.maximum(x, 0)
-    return y
-
-
-def _softplus_of(x: Any) -> Any:
-    """The same on Tensors; the choice is made on both sides of the kink alike, so its gradient at 0 is ½."""
-    positive = raw(x) > 0
-    return np.where(positive, x, 0) + np.log1p(np.exp(np.where(positive, -x, x)))
+        return x * np.tanh(composed_softplus(x))
 
 
 def gelu(input: Any, approximate: str = "none") -> Tensor:
@@ -376,30 +269,10 @@ def mish(input: Any) -> Tensor:
     return MishFunction()(input)
 
 
-def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
-    """log(1 + e^(beta x)) / beta; x itself where beta x > threshold, as there they are equal in float32.
-
-    Raises DTypeError for integers, ArgumentError for a beta or a threshold that is no number, and for beta 0.
-    Source: Dugas et al., "Incorporating Second-Order Functional Knowledge for Better Option Pricing", 2000.
-    """
-    return SoftplusFunction(_beta("softplus", beta), number("softplus", "threshold", threshold))(input)
-
-
-def logsigmoid(input: Any) -> Tensor:
-    """log(1 / (1 + e⁻ˣ)), element by element, right also where the sigmoid is 0. Raises DTypeError for integers."""
-    return LogSigmoidFunction()(input)
-
-
 def _gelu(approximate: str) -> Function:
     if approximate not in ("none", "tanh"):
         raise ArgumentError(f"gelu: approximate must be 'none' or 'tanh', not {approximate!r}")
     return GELUFunction() if approximate == "none" else GELUTanhFunction()
-
-
-def _beta(where: str, beta: Any) -> float:
-    if not number(where, "beta", beta):
-        raise ArgumentError(f"{where}: beta must not be 0: the result is divided by it")
-    return number(where, "beta", beta)
 
 
 class GELU(Module):
@@ -428,23 +301,3 @@ class Mish(Module):
 
     def forward(self, x: Any) -> Tensor:
         return self.compute(MishFunction(), x)
-
-
-class Softplus(Module):
-    """log(1 + e^(beta x)) / beta: see `functional.softplus`."""
-
-    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
-        self.beta, self.threshold = _beta("Softplus", beta), number("Softplus", "threshold", threshold)
-
-    def forward(self, x: Any) -> Tensor:
-        return self.compute(SoftplusFunction(self.beta, self.threshold), x)
-
-    def extra_repr(self) -> str:
-        return f"beta={self.beta}, threshold={self.threshold}"
-
-
-class LogSigmoid(Module):
-    """log(1 / (1 + e⁻ˣ))."""
-
-    def forward(self, x: Any) -> Tensor:
-        return self.compute(LogSigmoidFunction(), x)
