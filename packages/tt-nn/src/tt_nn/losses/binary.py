@@ -6,13 +6,13 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from tt_nn.loss import Loss, Reduced, check_reduction, constant
+from tt_nn.softplus import composed_softplus
 from tt_tensor import Function, as_tensor
 from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 from tt_tensor.ops.plain import raw
 from tt_tensor.ops.special import sigmoid
-
-from tt_nn.loss import Loss, Reduced, check_reduction, constant
-from tt_nn.smooth import logsigmoid
 
 if TYPE_CHECKING:
     from tt_tensor import Tensor
@@ -37,8 +37,6 @@ class _Weighted(Reduced):
 
     def wide(self, what: str, name: str, weight: Any) -> Any:
         """`weight` in the dtype to compute in. Raises ShapeError unless it broadcasts to the prediction."""
-        if weight is None:
-            return None
         try:
             fits = np.broadcast_shapes(weight.shape, self.shape) == self.shape
         except ValueError:
@@ -61,9 +59,11 @@ class BCEWithLogitsFunction(_Weighted, Function):
         name = "binary_cross_entropy_with_logits"
         z, t = self.look_at(name, z, t)
         self.z, self.t = z, t
-        self.weight, self.q = self.wide(name, "weight", weight), self.wide(name, "pos_weight", pos_weight)
-        # One number says whether all are finite, and BLAS does not warn.
-        self.finite = np.vdot(raw(z), raw(z)) < math.inf
+        self.weight = weight if weight is None else self.wide(name, "weight", weight)
+        self.q = pos_weight if pos_weight is None else self.wide(name, "pos_weight", pos_weight)
+        # One number says whether all are finite, and this product does not warn.
+        values = raw(z)
+        self.finite = np.vdot(values, values) < math.inf
         self.no = minus_log_no(z, self.finite)
         if not self.finite:
             losses = self.at_infinity()
@@ -87,8 +87,15 @@ class BCEWithLogitsFunction(_Weighted, Function):
         plain = grad = self.shared(grad)
         if self.weight is not None:
             grad = grad * self.weight
-        small = self.finite and self.no.__class__ is np.ndarray
-        p = np.exp(self.z - self.no) if small else sigmoid(self.z)
+        if self.finite and self.no.__class__ is np.ndarray:
+            p = self.z - self.no
+            np.exp(p, p)
+            if len(self.inputs) == 2 and not self.wants(1):
+                p -= self.t
+                p *= grad
+                return p, None
+        else:
+            p = sigmoid(self.z)
         if self.q is None:
             dz = (p - self.t) * grad
             dt = -self.z * grad if self.wants(1) else None
@@ -107,7 +114,9 @@ class BCEWithLogitsFunction(_Weighted, Function):
 def minus_log_no(z: Any, finite: bool) -> Any:
     """-log(1 - sigmoid(z)) = log(1 + eᶻ), for any z without overflow."""
     if z.__class__ is not np.ndarray:
-        return -logsigmoid(-z) if hasattr(z, "requires_grad") else np.logaddexp(_ZERO[z.dtype.char], z)
+        if not hasattr(z, "requires_grad"):
+            return np.logaddexp(_ZERO[z.dtype.char], z)
+        return composed_softplus(z)
     if finite and z.size < 1024:
         return np.logaddexp(_ZERO[z.dtype.char], z)  # one call, which counts while there are few elements
     y = np.asarray(np.abs(z))
@@ -126,7 +135,8 @@ class BCEFunction(_Weighted, Function):
         p, t = self.look_at(name, p, t)
         check_probabilities(name, "prediction", raw(p))
         check_probabilities(name, "target", raw(t))
-        self.p, self.t, self.weight = p, t, self.wide(name, "weight", weight)
+        self.p, self.t = p, t
+        self.weight = weight if weight is None else self.wide(name, "weight", weight)
         with np.errstate(divide="ignore"):
             self.log_yes = np.maximum(np.log(p), -100)
             self.log_no = np.maximum(np.log1p(-p), -100)

@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tt_tensor import Function, as_tensor, log_softmax
-from tt_tensor.errors import ArgumentError, DTypeError, GradientError
-from tt_tensor.ops.plain import raw
 
 from tt_nn.loss import Loss, check_reduction, constant
 from tt_nn.losses.rows import ClassRows, column, exponentials, row_sums
 from tt_nn.losses.soft import SoftCrossEntropyFunction
+from tt_tensor import Function, as_tensor, log_softmax
+from tt_tensor.errors import ArgumentError
+from tt_tensor.ops.plain import raw
 
 if TYPE_CHECKING:
     from tt_tensor import Tensor
@@ -132,12 +132,14 @@ class CrossEntropyFunction(ClassRows, Function):
             if masked.any():
                 self.lost = True
                 total[masked] = 1
-            losses = np.log(total) - (x.reshape(-1)[at] - top.reshape(at.shape))
+            with np.errstate(invalid="ignore"):  # inf - inf: a logit of +inf gives NaN
+                losses = np.log(total) - (x.reshape(-1)[at] - top.reshape(at.shape))
             inverse = 1 / total
             inverse[masked] = 0
         if not self.label_smoothing:
             return e, inverse, losses, None
-        log_p = x - column(np.log(total)) if top is None else x - top - column(np.log(total))
+        with np.errstate(invalid="ignore"):
+            log_p = x - column(np.log(total)) if top is None else x - top - column(np.log(total))
         return e, inverse, losses, self.spread(log_p)
 
     def spread(self, log_p: Any) -> Any:

@@ -6,11 +6,11 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from tt_nn.loss import Loss, Reduced, check_reduction
 from tt_tensor import Function
 from tt_tensor.errors import ArgumentError
 from tt_tensor.ops.plain import raw
-
-from tt_nn.loss import Loss, Reduced, check_reduction
 
 if TYPE_CHECKING:
     from tt_tensor import Tensor

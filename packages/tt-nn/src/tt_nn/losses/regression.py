@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tt_tensor import Function
 
 from tt_nn.loss import Loss, Reduced, check_positive, check_reduction
+from tt_tensor import Function
 
 if TYPE_CHECKING:
     from tt_tensor import Tensor

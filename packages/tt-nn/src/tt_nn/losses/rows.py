@@ -11,14 +11,14 @@ import math
 from typing import Any
 
 import numpy as np
-from tt_tensor.errors import ArgumentError, DTypeError, IndexingError, ShapeError
-from tt_tensor.kernels.softmax import LOWEST
 
-from tt_nn.loss import check_prediction, narrowed
+from tt_nn.loss import check_prediction, narrowed, ones, total
+from tt_tensor.errors import DTypeError, IndexingError, ShapeError
+from tt_tensor.kernels.softmax import LOWEST
 
 __all__ = ["ClassRows", "Rows", "column", "exponentials", "row_sums"]
 
-SAFE = 30.0
+SAFE = 36.0
 """exp of logits up to here, and sums of such, neither overflow nor underflow, nor lose a digit to a shift."""
 
 
@@ -73,7 +73,7 @@ class Rows:
         if self.reduction == "none":
             losses = losses.reshape(self.rows)
         else:
-            losses = np.add.reduce(losses, axis=None)
+            losses = total(losses)
             if self.reduction == "mean":
                 share = self.share()
                 losses = losses * share if share else np.where(True, 0.0, losses)  # 0 even if they are inf
@@ -88,11 +88,6 @@ class Rows:
 
     def shared(self, grad: Any) -> Any:
         """The gradient at the rows' losses, from the one at the result."""
-        if grad.shape != (self.rows if self.reduction == "none" else ()):
-            raise ShapeError(
-                f"{type(self).__name__}: a gradient of shape {grad.shape} for a loss with reduction {self.reduction!r} "
-                f"of rows of shape {self.rows}; it must have the shape of the loss"
-            )
         if self.half:
             grad = grad.astype(np.float32)
         if self.reduction == "none":
@@ -111,7 +106,7 @@ class ClassRows(Rows):
         self.ignore_index = ignore_index
 
     def look_at_both(self, what: str, x: Any, target: Any) -> None:
-        """Check and note: `index`, where in a row, `at`, where in all rows; the rows' weights, and which are ignored."""
+        """Check both; note `index`, where in a row, `at`, where in all rows; the rows' weights, and the ignored."""
         self.look_at(what, x)
         if target.shape != self.rows:
             raise ShapeError(
@@ -138,10 +133,10 @@ class ClassRows(Rows):
         if self.reduction != "mean":
             return 1.0
         if self.row_weight is not None:
-            total = float(np.add.reduce(self.row_weight, axis=None, dtype=np.float64))
+            weights = float(np.add.reduce(self.row_weight, axis=None, dtype=np.float64))
         else:
-            total = self.index.size - (0 if self.ignored is None else int(np.count_nonzero(self.ignored)))
-        return 1.0 / total if total else 0.0 if self.index.size else math.nan
+            weights = self.index.size - (0 if self.ignored is None else int(np.count_nonzero(self.ignored)))
+        return 1.0 / weights if weights else 0.0 if self.index.size else math.nan
 
     def weighted(self, losses: Any) -> Any:
         """Losses of the rows times their weights, in place. What counts 0 is 0, also where the loss is inf or NaN."""
@@ -195,18 +190,11 @@ def _starts(n: int, size: int) -> Any:
     return found
 
 
-@functools.lru_cache(maxsize=64)
-def _ones(size: int, dtype: str) -> Any:
-    found = np.ones(size, dtype)
-    found.flags.writeable = False
-    return found
-
-
 def row_sums(x: Any) -> Any:
     """Σ over the classes of x (N, C) or (N, C, B)."""
     # Many short rows: a product with ones does not pay for the start of each. Long ones are summed pairwise.
     if x.ndim == 2 and x.shape[1] <= 512:
-        return x.dot(_ones(x.shape[1], x.dtype.char))
+        return x.dot(ones(x.shape[1], x.dtype.char))
     return np.add.reduce(x, axis=1)
 
 
@@ -218,7 +206,10 @@ def exponentials(x: Any, out: Any = None) -> tuple[Any, Any, Any]:
     """
     if not x.size:
         return x.copy(), np.ones(x.shape[:1] + x.shape[2:], x.dtype), None
-    if np.maximum.reduce(x, axis=None) < SAFE and np.minimum.reduce(x, axis=None) > -SAFE:
+    # The sum of the squares costs a quarter of the two extremes, while it is the price of a call that counts.
+    if (x.size <= 1024 and np.vdot(x, x) < SAFE * SAFE) or (
+        np.maximum.reduce(x, axis=None) < SAFE and np.minimum.reduce(x, axis=None) > -SAFE
+    ):
         e = np.exp(x, out)
         return e, row_sums(e), None
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):

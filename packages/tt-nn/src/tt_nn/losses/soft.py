@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from tt_nn.losses.rows import Rows, column, exponentials, row_sums
 from tt_tensor import Function, log_softmax
 from tt_tensor.errors import ShapeError
 from tt_tensor.ops.plain import raw
-
-from tt_nn.losses.rows import Rows, column, exponentials, row_sums
 
 if TYPE_CHECKING:
     from tt_tensor import Tensor
@@ -39,8 +39,9 @@ class SoftCrossEntropyFunction(Rows, Function):
             self.masked = total == 0
             total[self.masked] = 1
             # In this order: at 1e4, the sum of the two would have lost the digits of the second.
-            log_p = x - top
-            log_p -= column(np.log(total))
+            with np.errstate(invalid="ignore"):
+                log_p = x - top
+                log_p -= column(np.log(total))
             self.masked = self.masked if self.masked.any() else None
         self.inverse, self.log_p = np.reciprocal(total), log_p
         return self.result(-row_sums(self.costs(log_p, top is None)))
