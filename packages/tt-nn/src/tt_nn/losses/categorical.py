@@ -123,10 +123,10 @@ class CrossEntropyFunction(ClassRows, Function):
         e, total, top = exponentials(x, out)
         if top is None:
             inverse = np.reciprocal(total)
+            # 1 / pₜ, which is 1 at least, as a sum is not below what it sums: no loss is below 0.
             losses = e.reshape(-1)[at]
-            losses *= inverse
+            np.divide(total, losses, losses)
             np.log(losses, losses)
-            np.negative(losses, losses)
         else:
             masked = total == 0
             if masked.any():
@@ -149,10 +149,6 @@ class CrossEntropyFunction(ClassRows, Function):
             with np.errstate(invalid="ignore"):
                 log_p = np.where(w == 0, 0, log_p * w)
         return row_sums(log_p) * (-self.label_smoothing / self.flat[1])
-
-    def along(self, w: Any) -> Any:
-        """The weights of the classes, so shaped that they broadcast over the rows."""
-        return w if len(self.flat) == 2 else w[:, None]
 
     def backward(self, grad: Any) -> Any:
         grad = self.shared(grad)

@@ -68,6 +68,10 @@ class Rows:
             return x
         return np.ascontiguousarray(x).reshape(self.flat)
 
+    def along(self, w: Any) -> Any:
+        """The weights of the classes, so shaped that they broadcast over the rows."""
+        return w if len(self.flat) == 2 else w[:, None]
+
     def result(self, losses: Any) -> Any:
         """The rows' losses, reduced."""
         if self.reduction == "none":

@@ -44,7 +44,7 @@ class SoftCrossEntropyFunction(Rows, Function):
                 log_p -= column(np.log(total))
             self.masked = self.masked if self.masked.any() else None
         self.inverse, self.log_p = np.reciprocal(total), log_p
-        return self.result(-row_sums(self.costs(log_p, top is None)))
+        return self.result(0 - row_sums(self.costs(log_p, top is None)))
 
     def look_at_both(self, x: Any, target: Any) -> None:
         self.look_at("cross_entropy", x)
@@ -58,10 +58,6 @@ class SoftCrossEntropyFunction(Rows, Function):
         if self.label_smoothing:
             t = t * (1 - self.label_smoothing) + self.label_smoothing / self.flat[1]
         return t if self.w is None else t * self.along(self.w)
-
-    def along(self, w: Any) -> Any:
-        """The weights of the classes, so shaped that they broadcast over the rows."""
-        return w if len(self.flat) == 2 else w[:, None]
 
     def costs(self, log_p: Any, finite: bool) -> Any:
         """t log p; a class that is given no probability costs nothing: 0 · log 0 is 0."""
