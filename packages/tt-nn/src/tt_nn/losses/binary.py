@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tt_nn.loss import Loss, Reduced, check_reduction, constant
-from tt_nn.softplus import composed_softplus
 from tt_tensor import Function, as_tensor
 from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 from tt_tensor.ops.plain import raw
@@ -28,8 +27,6 @@ __all__ = [
 
 LEAST = 9.999999960041972e-13
 """1e-12 in float32, whatever the dtype: PyTorch's."""
-
-_ZERO = {dtype: np.zeros((), dtype) for dtype in "fd"}
 
 
 class _Weighted(Reduced):
@@ -51,8 +48,9 @@ class _Weighted(Reduced):
 class BCEWithLogitsFunction(_Weighted, Function):
     """With p = sigmoid(z): -w (q t log p + (1 - t) log(1 - p)); dz = w ((q t + 1 - t) p - q t) grad.
 
-    z are the logits, t the targets, w the `weight`, q the `pos_weight` (both 1 if None). From
-    log p = z - softplus(z) and log(1 - p) = -softplus(z), the loss is w ((q t + 1 - t) softplus(z) - q t z).
+    z are the logits, t the targets, w the `weight`, q the `pos_weight` (both 1 if None). With
+    L = log(1 + e^(-|z|)), -log p = L + max(-z, 0) and -log(1 - p) = L + max(z, 0): of what is nearly certain and
+    true, L alone is left, with all its digits.
     """
 
     def forward(self, z: Any, t: Any, weight: Any = None, pos_weight: Any = None) -> Any:
@@ -63,32 +61,52 @@ class BCEWithLogitsFunction(_Weighted, Function):
         self.q = pos_weight if pos_weight is None else self.wide(name, "pos_weight", pos_weight)
         # One number says whether all are finite, and this product does not warn.
         values = raw(z)
-        self.finite = np.vdot(values, values) < math.inf
-        self.no = minus_log_no(z, self.finite)
-        if not self.finite:
-            losses = self.at_infinity()
-        elif pos_weight is None:
-            losses = self.no - z * t
+        finite = np.vdot(values, values) < math.inf
+        self.to_no = None
+        if finite and pos_weight is None and z.__class__ is np.ndarray and z.size <= 1024:
+            # log(e^(z - zt) + e^(-zt)), the same in one call, which counts while there are few elements.
+            losses = z * t
+            self.to_no = z - losses
+            losses = np.logaddexp(self.to_no, np.negative(losses))
         else:
-            yes = self.q * t
-            losses = (yes + (1 - t)) * self.no - yes * z
+            losses = self.of_both(finite)
         self.losses = losses
         return self.reduced(losses if weight is None else losses * self.weight)
 
-    def at_infinity(self) -> Any:
-        """The losses where a logit is infinite (or NaN): 0 · inf is 0, what is true and certain costs nothing."""
-        yes = self.t if self.q is None else self.q * self.t
+    def of_both(self, finite: bool) -> Any:
+        """q t (-log p) + (1 - t) (-log(1 - p)), where 0 · inf is 0: what is true and certain costs nothing."""
+        z, t = self.z, self.t
+        if z.__class__ is np.ndarray:
+            both = np.asarray(np.abs(z))
+            np.negative(both, both)
+            np.exp(both, both)
+            np.log1p(both, both)
+            up = np.maximum(z, 0)
+            if finite and self.q is None:
+                up = np.asarray(up)
+                up -= z * t
+                both += up
+                return both
+            down = np.maximum(-z, 0)
+        else:
+            # Each side of 0 by a formula without a kink, so that every derivative holds there, too.
+            positive = np.greater(raw(z), 0)
+            both = np.log1p(np.exp(np.where(positive, -z, z)))
+            up, down = np.where(positive, z, 0), np.where(positive, 0, -z)
+        self.minus_log_p, self.minus_log_no = both + down, both + up
+        yes = t if self.q is None else self.q * t
+        if finite:
+            return yes * self.minus_log_p + (1 - t) * self.minus_log_no
         with np.errstate(invalid="ignore"):
-            at_yes = yes * minus_log_no(-self.z, False)
-            at_no = (1 - self.t) * self.no
-        return np.where(np.equal(raw(yes), 0), 0, at_yes) + np.where(np.equal(raw(self.t), 1), 0, at_no)
+            at_yes, at_no = yes * self.minus_log_p, (1 - t) * self.minus_log_no
+        return np.where(np.equal(raw(yes), 0), 0, at_yes) + np.where(np.equal(raw(t), 1), 0, at_no)
 
     def backward(self, grad: Any) -> Any:
         plain = grad = self.shared(grad)
         if self.weight is not None:
             grad = grad * self.weight
-        if self.finite and self.no.__class__ is np.ndarray:
-            p = self.z - self.no
+        if self.to_no is not None and self.losses.__class__ is np.ndarray:
+            p = self.to_no - self.losses
             np.exp(p, p)
             if len(self.inputs) == 2 and not self.wants(1):
                 p -= self.t
@@ -102,29 +120,13 @@ class BCEWithLogitsFunction(_Weighted, Function):
         else:
             yes = self.q * self.t
             dz = ((yes + (1 - self.t)) * p - yes) * grad
-            dt = ((self.q - 1) * self.no - self.q * self.z) * grad if self.wants(1) else None
+            dt = (self.q * self.minus_log_p - self.minus_log_no) * grad if self.wants(1) else None
         if len(self.inputs) == 2:
             return dz, dt
         dw = self.losses * plain if self.weight is not None and self.wants(2) else None
         if len(self.inputs) == 3:
             return dz, dt, dw
-        return dz, dt, dw, self.t * (self.no - self.z) * grad if self.wants(3) else None
-
-
-def minus_log_no(z: Any, finite: bool) -> Any:
-    """-log(1 - sigmoid(z)) = log(1 + eᶻ), for any z without overflow."""
-    if z.__class__ is not np.ndarray:
-        if not hasattr(z, "requires_grad"):
-            return np.logaddexp(_ZERO[z.dtype.char], z)
-        return composed_softplus(z)
-    if finite and z.size < 1024:
-        return np.logaddexp(_ZERO[z.dtype.char], z)  # one call, which counts while there are few elements
-    y = np.asarray(np.abs(z))
-    np.negative(y, y)
-    np.exp(y, y)
-    np.log1p(y, y)
-    y += np.maximum(z, 0)
-    return y
+        return dz, dt, dw, self.t * self.minus_log_p * grad if self.wants(3) else None
 
 
 class BCEFunction(_Weighted, Function):

@@ -56,12 +56,14 @@ class L1Function(Reduced, Function):
 class HuberFunction(Reduced, Function):
     """With d = x - t: ½ d² where |d| ≤ δ, else δ (|d| - ½ δ); dx = clip(d, -δ, δ) grad. All times `scale`."""
 
+    name = "huber_loss"
+
     def __init__(self, delta: float = 1.0, scale: float = 1.0, reduction: str = "mean") -> None:
         super().__init__(reduction)
         self.delta, self.scale = delta, scale
 
     def forward(self, x: Any, t: Any) -> Any:
-        x, t = self.look_at("huber_loss" if self.scale == 1 else "smooth_l1_loss", x, t)
+        x, t = self.look_at(self.name, x, t)
         self.off = x - t
         # With c = clip(d): c (d - ½ c) is ½ d² inside and δ (|d| - ½ δ) outside.
         near = np.clip(self.off, -self.delta, self.delta)
@@ -114,7 +116,9 @@ def _smooth_l1(beta: float, reduction: str) -> Function:
     # float32 has no reciprocal of anything smaller; no difference of that size is seen either.
     if beta < 1e-37:
         return L1Function(reduction)
-    return HuberFunction(beta, 1 / beta, reduction)
+    function = HuberFunction(beta, 1 / beta, reduction)
+    function.name = "smooth_l1_loss"
+    return function
 
 
 def _check_beta(what: str, beta: Any) -> float:
