@@ -41,6 +41,47 @@ def test_lists_are_lists():
     assert list(ModuleList([Linear(1, 1)]).state_dict()) == ["0.weight", "0.bias"]
 
 
+def test_a_module_that_is_set_on_a_sequential_joins_the_row():
+    net = Sequential()
+    net.add_module("hidden", Linear(2, 3))
+    net.add_module("out", Linear(3, 1))
+    x = Tensor([[1.0, 2.0]])
+    np.testing.assert_array_equal(net(x).numpy(), net.out(net.hidden(x)).numpy())
+    net.backward(np.ones((1, 1), np.float32))
+    assert net.hidden.weight.grad is not None and list(dict(net.named_children())) == ["hidden", "out"]
+    net.out = Linear(3, 5)
+    assert net(x).shape == (1, 5) and len(net) == 2
+    del net.hidden
+    assert len(net) == 1 and list(net.state_dict()) == ["out.weight", "out.bias"]
+    numbered = Sequential(Linear(2, 3))
+    setattr(numbered, "0", Linear(2, 4))
+    assert numbered(x).shape == (1, 4) and getattr(numbered, "0") is numbered[0]
+
+
+def test_names_stay_with_their_modules():
+    net = Sequential({"a": Linear(1, 1)}).append(Identity()).append(Identity())
+    assert list(dict(net.named_children())) == ["a", "1", "2"]
+    del net[-1]
+    assert list(dict(net.named_children())) == ["a", "1"]
+    assert net.pop(0).in_features == 1
+    assert list(dict(net.named_children())) == ["0"]
+    part = Sequential(Linear(1, 2), Linear(2, 3), Linear(3, 4))[1:]
+    assert list(part.state_dict()) == ["1.weight", "1.bias", "2.weight", "2.bias"]
+    assert list(dict(part.append(Identity()).named_children())) == ["1", "2", "3"]
+    assert list(dict(ModuleList([Identity(), Linear(1, 1)])[1:].named_children())) == ["0"]
+
+
+def test_lists_add_and_pop():
+    layers = ModuleList()
+    layers += [Linear(1, 2), Identity()]
+    assert isinstance(layers, ModuleList) and len(layers) == 2 and len(layers + ModuleList([Identity()])) == 3
+    assert isinstance(layers.pop(), Identity) and len(layers) == 1
+    with pytest.raises(DTypeError, match="ModuleList holds modules, not 3"):
+        layers += [3]
+    both = Sequential(Linear(1, 2)) + Sequential(Linear(2, 1))
+    assert both(Tensor([[1.0]])).shape == (1, 1) and list(both.state_dict())[-1] == "1.bias"
+
+
 def test_dicts_are_dicts():
     modules = ModuleDict({"a": Linear(1, 1)})
     modules["b"] = Identity()
@@ -50,6 +91,9 @@ def test_dicts_are_dicts():
     assert next(iter(modules.items()))[0] == "a"
     del modules["a"]
     assert "a" not in modules and list(modules.parameters()) == []
+    assert isinstance(modules.pop("b"), Identity) and list(modules) == ["c"]
+    modules.clear()
+    assert len(modules) == 0
 
 
 @pytest.mark.parametrize(

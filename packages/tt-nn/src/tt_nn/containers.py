@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import count
 from typing import Any
 
 from tt_nn.module import Module
@@ -26,10 +27,14 @@ class _Numbered(Module):
     def __init__(self, modules: Iterable[Any] = ()) -> None:
         self._list = [_check(module, type(self).__name__) for module in modules]
 
+    def _keys(self) -> list[str]:
+        """The names of the modules, in order."""
+        return [str(index) for index in range(len(self._list))]
+
     def _parts(self) -> Iterator[tuple[str, Any]]:
         for name, value in super()._parts():
             if name == "_list":
-                yield from ((str(index), module) for index, module in enumerate(value))
+                yield from zip(self._keys(), list(value), strict=True)
             else:
                 yield name, value
 
@@ -69,6 +74,18 @@ class _Numbered(Module):
         self._list.insert(index, _check(module, type(self).__name__))
         return self
 
+    def pop(self, index: int = -1) -> Module:
+        """Take the module at `index` out, and return it."""
+        module: Module = self[index]
+        del self[index]
+        return module
+
+    def __iadd__(self, modules: Iterable[Module]) -> Any:
+        return self.extend(modules)
+
+    def __add__(self, modules: Iterable[Module]) -> Any:
+        return self._from([*self, *(_check(module, type(self).__name__) for module in modules)])
+
     @classmethod
     def _from(cls, modules: list[Module]) -> Any:
         made = cls.__new__(cls)
@@ -79,10 +96,13 @@ class _Numbered(Module):
 class Sequential(_Numbered):
     """Modules one after the other: y = layerₙ(… layer₁(x)).
 
-    Made of modules, or of one mapping of names to modules, whose names the state dict then uses.
+    Made of modules, or of one mapping of names to modules, whose names the state dict then uses. As in PyTorch, a
+    module that is set as an attribute (or by `add_module`) joins the end of the row, under its name, and a slice
+    keeps the names.
     """
 
     _names: list[str] | None = None
+    """The names, where they are not the numbers from 0."""
 
     def __init__(self, *modules: Any) -> None:
         if len(modules) == 1 and isinstance(modules[0], Mapping):
@@ -102,23 +122,56 @@ class Sequential(_Numbered):
             grad = layer.backward(grad)
         return grad
 
-    def _parts(self) -> Iterator[tuple[str, Any]]:
-        for name, value in super()._parts():
-            if self._names is not None and name.isdigit() and int(name) < len(self._names):
-                yield self._names[int(name)], value
-            else:
-                yield name, value
+    def _keys(self) -> list[str]:
+        return super()._keys() if self._names is None else self._names
 
     def __getattr__(self, name: str) -> Any:
-        names = self.__dict__.get("_names") or ()
-        if name in names:
-            return self._list[names.index(name)]
+        if "_list" in self.__dict__ and name in (keys := self._keys()):
+            return self._list[keys.index(name)]
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not isinstance(value, Module) or "_list" not in self.__dict__:
+            super().__setattr__(name, value)
+            return
+        keys = self._keys()
+        if name in keys:
+            self._list[keys.index(name)] = value
+        else:
+            self._names = [*keys, _plain_name(name, "Sequential")]
+            self._list.append(value)
+
+    def __delattr__(self, name: str) -> None:
+        if name not in self.__dict__ and name in (keys := self._keys()):
+            del self[keys.index(name)]
+        else:
+            super().__delattr__(name)
+
+    def __getitem__(self, index: Any) -> Any:
+        found = super().__getitem__(index)
+        if isinstance(index, slice):
+            found._names = self._keys()[index]
+        return found
 
     def __delitem__(self, index: Any) -> None:
         super().__delitem__(index)
         if self._names is not None:
             del self._names[index]
+            # What is named by its place has another place now.
+            self._names = [str(at) if name.isdigit() else name for at, name in enumerate(self._names)]
+
+    def append(self, module: Module) -> Any:
+        """Add a module at the end."""
+        return self.extend([module])
+
+    def extend(self, modules: Iterable[Module]) -> Any:
+        """Add modules at the end."""
+        before = len(self)
+        super().extend(modules)
+        if self._names is not None:
+            for at in range(before, len(self)):
+                self._names.append(next(str(n) for n in count(at) if str(n) not in self._names))
+        return self
 
     def insert(self, index: int, module: Module) -> Any:
         """Put a module before the one at `index`."""
@@ -164,6 +217,16 @@ class ModuleDict(Module):
     def __delitem__(self, name: str) -> None:
         self[name]
         del self._dict[name]
+
+    def pop(self, name: str) -> Module:
+        """Take the module of that name out, and return it."""
+        module = self[name]
+        del self._dict[name]
+        return module
+
+    def clear(self) -> None:
+        """Take all modules out."""
+        self._dict.clear()
 
     def __len__(self) -> int:
         return len(self._dict)
