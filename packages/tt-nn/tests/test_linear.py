@@ -76,3 +76,10 @@ def test_bad_inputs():
 def test_identity():
     x = Tensor([1.0])
     assert Identity(54, unused=True)(x) is x and Identity().backward(x) is x
+
+
+def test_identity_gives_tensors_as_every_layer_does():
+    x = np.ones((2, 3), np.float32)
+    layer = Identity()
+    assert isinstance(layer(x), Tensor) and isinstance(layer.backward(x), Tensor)
+    assert layer("anything") == "anything"

@@ -132,6 +132,30 @@ def test_hooks_see_and_may_change_the_output_and_can_be_removed():
     assert net(x) is x and len(seen) == 1
 
 
+def test_a_handle_takes_away_one_hook_even_if_two_are_the_same():
+    net, seen = Identity(), []
+    first = net.register_forward_hook(lambda *_: seen.append(1))
+    second = net.register_forward_hook(net._forward_hooks[0])
+    first.remove()
+    first.remove()
+    net(Tensor([1.0]))
+    assert seen == [1]
+    second.remove()
+    net(Tensor([1.0]))
+    assert seen == [1]
+
+
+def test_a_buffer_stays_a_tensor():
+    net = Module()
+    net.register_buffer("mean", Tensor([1.0]))
+    with pytest.raises(DTypeError, match="mean is a buffer"):
+        net.mean = np.zeros(1)
+    net.mean = Tensor([2.0])
+    assert net.state_dict()["mean"].tolist() == [2.0]
+    net.mean = None
+    assert list(net.state_dict()) == []
+
+
 def test_deepcopy_is_independent():
     net = Net()
     twin = copy.deepcopy(net)

@@ -10,7 +10,7 @@ import numpy as np
 
 from tt_nn.module import Module
 from tt_nn.parameter import Parameter
-from tt_tensor import Function, Tensor, matmul, random, swapaxes
+from tt_tensor import Function, Tensor, as_tensor, matmul, random, swapaxes
 from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 from tt_tensor.kernels.matmul import product
 
@@ -121,8 +121,8 @@ class Identity(Module):
         pass
 
     def forward(self, x: Any) -> Any:
-        return x
+        return as_tensor(x) if isinstance(x, np.ndarray) else x
 
     def backward(self, grad: Any) -> Any:
         """The gradient as it is."""
-        return grad
+        return as_tensor(grad) if isinstance(grad, np.ndarray) else grad

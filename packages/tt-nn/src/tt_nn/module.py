@@ -33,8 +33,10 @@ class RemovableHandle:
 
     def remove(self) -> None:
         """Take the hook away; a second call does nothing."""
-        if self._hook in self._hooks:
+        # The hook may be registered twice; each handle takes away one.
+        if self._hook is not None and self._hook in self._hooks:
             self._hooks.remove(self._hook)
+        self._hook = None
 
 
 class Module(StateMethods):
@@ -76,6 +78,11 @@ class Module(StateMethods):
             raise DTypeError(
                 f"{type(self).__name__}.{name} is a Parameter; to give it {type(value).__name__} values use "
                 f"{name}.write(values) or Parameter(values), so that it stays among the parameters"
+            )
+        if self._buffers and name in self._buffers and not isinstance(value, Tensor | None):
+            raise DTypeError(
+                f"{type(self).__name__}.{name} is a buffer; to give it {type(value).__name__} values use "
+                f"{name}.write(values) or Tensor(values), so that it stays part of the state"
             )
         object.__setattr__(self, name, value)
 
