@@ -106,22 +106,22 @@ def trunc_normal_(
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """`val` everywhere."""
-    return tensor.write(val)
+    return _tensor("constant_", tensor).write(val)
 
 
 def ones_(tensor: Tensor) -> Tensor:
     """1 everywhere."""
-    return tensor.write(1)
+    return _tensor("ones_", tensor).write(1)
 
 
 def zeros_(tensor: Tensor) -> Tensor:
     """0 everywhere."""
-    return tensor.write(0)
+    return _tensor("zeros_", tensor).write(0)
 
 
 def eye_(tensor: Tensor) -> Tensor:
     """The identity matrix: 1 on the diagonal, 0 elsewhere. Raises ShapeError unless there are two axes."""
-    if tensor.ndim != 2:
+    if _tensor("eye_", tensor).ndim != 2:
         raise ShapeError(f"eye_: an identity has two axes, this tensor has shape {tensor.shape}")
     return tensor.write(np.eye(*tensor.shape))
 
@@ -187,10 +187,14 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None =
     return tensor.write((gain * q).reshape(tensor.shape).astype(tensor.dtype))
 
 
-def _check(what: str, tensor: Any) -> None:
+def _tensor(what: str, tensor: Any) -> Tensor:
     if not isinstance(tensor, Tensor):
         raise DTypeError(f"{what}: expected a Tensor to fill, not {type(tensor).__name__}")
-    if tensor.dtype.kind != "f":
+    return tensor
+
+
+def _check(what: str, tensor: Any) -> None:
+    if _tensor(what, tensor).dtype.kind != "f":
         raise DTypeError(f"{what}: random weights are floats; this tensor is {tensor.dtype}")
 
 
