@@ -134,3 +134,8 @@ def test_wrong_calls_get_typed_errors(wrong, error, message):
     with pytest.raises(error, match=message):
         wrong(p)
     assert p.grad.item() == 3
+
+
+def test_inf_may_be_written():
+    (p,) = with_gradients(np.array([3.0, -4.0], np.float32))
+    assert clip_grad_norm_(p, 100.0, norm_type="inf").item() == 4

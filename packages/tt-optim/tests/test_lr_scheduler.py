@@ -282,3 +282,14 @@ def test_one_cycle_ends():
 def test_a_base_schedule_says_what_is_missing():
     with pytest.raises(NotImplementedError, match="write its formula there"):
         S.LRScheduler(optimizer_of())
+
+
+@pytest.mark.parametrize("total", [3, 5, 7, 10, 30])
+def test_a_line_to_zero_never_falls_below_it(total):
+    optimizer = optimizer_of()
+    scheduler = S.LinearLR(optimizer, start_factor=0.1, end_factor=0.0, total_iters=total)
+    for _ in range(2 * total):
+        scheduler.step()
+        assert scheduler.get_last_lr()[0] >= 0
+    assert scheduler.get_last_lr()[0] < 1e-15
+    optimizer.load_state_dict(optimizer.state_dict())

@@ -224,3 +224,44 @@ def test_the_state_of_another_optimizer_is_refused():
         group["amsgrad"] = True
     with pytest.raises(ArgumentError, match="max_exp_avg_sq"):
         ams.load_state_dict(saved)
+
+
+class ForeignTensor:
+    """As PyTorch's: `size` is a method, `item` gives the number."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def size(self):
+        return ()
+
+    def item(self):
+        return self.value
+
+
+def test_numbers_may_be_tensors_of_others():
+    _, optimizer = stepped()
+    saved = optimizer.state_dict()
+    for state in saved["state"].values():
+        state["step"] = ForeignTensor(7.0)
+    saved["param_groups"][0]["lr"] = ForeignTensor(0.25)
+    optimizer.load_state_dict(saved)
+    assert optimizer.state_dict()["state"][0]["step"].item() == 7
+    assert optimizer.param_groups[0]["lr"] == 0.25
+
+
+@pytest.mark.parametrize("wrong", [np.zeros(2), Tensor([1.0, 2.0]), "0.1", None, True])
+def test_what_is_no_number(wrong):
+    with pytest.raises(DTypeError, match="lr must be a number"):
+        Adam(params_of(), lr=wrong)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape"), [(Adam, (0,)), (NAdam, (2, 0)), (RMSprop, (0,)), (Adagrad, (0,)), (Muon, (0, 3))]
+)
+def test_the_state_of_nothing_but_empty_parameters_is_complete(kind, shape):
+    p = Tensor(np.ones(shape, np.float32), requires_grad=True)
+    optimizer = kind([p])
+    p.grad = np.ones(shape, np.float32)
+    optimizer.step()
+    kind([p]).load_state_dict(optimizer.state_dict())

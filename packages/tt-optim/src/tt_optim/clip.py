@@ -20,13 +20,13 @@ CHUNK = 1 << 16
 def clip_grad_norm_(
     parameters: Tensor | Iterable[Tensor],
     max_norm: float,
-    norm_type: float = 2.0,
+    norm_type: float | str = 2.0,
     error_if_nonfinite: bool = False,
 ) -> Tensor:
     """g ← g · min(1, max_norm / (‖all g‖ + 1e-6)), in place; the norm is that of all gradients as one vector.
 
     parameters: Tensors of any shape; those without a gradient are passed over.
-    max_norm: ≥ 0. norm_type: p > 0 of the p-norm, inf for the largest absolute value.
+    max_norm: ≥ 0. norm_type: p > 0 of the p-norm, inf (or "inf") for the largest absolute value.
     error_if_nonfinite: raise instead of scaling by a norm that is nan or inf.
 
     Returns the norm before clipping, shape (), in the gradients' dtype; summed in float64.
@@ -59,7 +59,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
 
 
 def get_total_norm(
-    tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False
+    tensors: Tensor | Iterable[Tensor], norm_type: float | str = 2.0, error_if_nonfinite: bool = False
 ) -> Tensor:
     """(Σ |x|ᵖ)^(1/p) over the numbers of all tensors, as if they were one vector; p = inf: the largest |x|.
 
@@ -68,7 +68,7 @@ def get_total_norm(
     Raises ArgumentError for norm_type ≤ 0, GradientError for a norm that is not finite if asked to.
     """
     arrays = [tensor.array for tensor in _tensors("get_total_norm", tensors)]
-    p = number("get_total_norm: norm_type", norm_type)
+    p = math.inf if norm_type == "inf" else number("get_total_norm: norm_type", norm_type)
     if not p > 0:
         raise ArgumentError(f"get_total_norm: norm_type must be greater than 0, or inf, not {norm_type}")
     parts = [_power_sum(chunk, p) for chunk in _chunks(arrays)]

@@ -96,8 +96,11 @@ def tiles(
     stop: int,
     length: int,
 ) -> Iterator[Tile]:
-    """Cut [start, stop) of the flat buffers into tiles of at most `length`."""
-    for low in range(start, stop, length):
+    """Cut [start, stop) of the flat buffers into tiles of at most `length`; of nothing, one tile of nothing.
+
+    Thus parameters of size 0 come by their (empty) state, too, and a saved state is complete.
+    """
+    for low in range(start, max(stop, start + 1), length):
         high = min(low + length, stop)
         tile = Tile()
         tile.values = values[low:high]

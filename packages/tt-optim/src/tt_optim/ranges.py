@@ -33,11 +33,12 @@ def number(name: str, value: Any) -> float:
 
     A Python float is weak (NEP 50), so that a float32 parameter is computed in float32.
     """
-    if isinstance(value, bool | str | bytes) or getattr(value, "size", 1) != 1:
+    if isinstance(value, bool | str | bytes):
         raise DTypeError(f"{name} must be a number, not {value!r}")
     try:
-        return float(value)
-    except (TypeError, ValueError) as error:
+        # item() is what NumPy's, our and PyTorch's tensors of one element have in common.
+        return float(value.item() if hasattr(value, "item") else value)
+    except (TypeError, ValueError, RuntimeError) as error:
         raise DTypeError(f"{name} must be a number, not {type(value).__name__}") from error
 
 

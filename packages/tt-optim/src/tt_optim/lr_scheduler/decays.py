@@ -148,7 +148,8 @@ class LinearLR(LRScheduler):
         slope = self.end_factor - self.start_factor
         # From one step to the next, so that it can be chained: the ratio of two neighbours on the line.
         before = self.total_iters * self.start_factor + (self.last_epoch - 1) * slope
-        return self._scaled(1 + slope / before)
+        # At the end of a line to 0, rounding must not take it below: a negative rate could not be loaded again.
+        return self._scaled(max(1 + slope / before, 0.0))
 
     def closed_form(self) -> list[float]:
         share = min(self.last_epoch, self.total_iters) / self.total_iters
