@@ -172,7 +172,9 @@ class CrossEntropyFunction(ClassRows, Function):
         """The same from simpler Functions, for higher orders."""
         self.look_at_both("cross_entropy", x, raw(target))
         log_p = log_softmax((x.astype(np.float32) if self.half else x).reshape(self.flat), axis=1)
-        nll = NLLFunction(self.ignore_index, "none", self.w)(log_p, self.target_of_rows(raw(target)))
+        nll = NLLFunction(self.ignore_index, "none", self.w).composite(
+            log_p, raw(target).reshape(self.flat[:1] + self.flat[2:])
+        )
         if not self.label_smoothing:
             return self.result(nll)
         costs = log_p
@@ -183,9 +185,6 @@ class CrossEntropyFunction(ClassRows, Function):
         if self.ignored is not None:
             spread = np.where(self.ignored, 0.0, spread)
         return self.result((nll * (1 - self.label_smoothing) if self.label_smoothing < 1 else 0) + spread)
-
-    def target_of_rows(self, target: Any) -> Any:
-        return target.reshape(self.flat[:1] + self.flat[2:])
 
 
 def cross_entropy(
