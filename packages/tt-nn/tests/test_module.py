@@ -5,7 +5,8 @@ import copy
 import numpy as np
 import pytest
 
-from tt_nn import Identity, Linear, Module, ModuleDict, ModuleList, Parameter, Sequential
+import tt_nn
+from tt_nn import Identity, Linear, Module, ModuleDict, ModuleList, Parameter, Sequential, UnknownNameError
 from tt_tensor import Tensor
 from tt_tensor.errors import ArgumentError, DTypeError, GradientError, MissingWheelError
 
@@ -195,3 +196,30 @@ def test_buffers_and_parameters_are_checked():
         Net().register_buffer("x", [1.0])
     with pytest.raises(DTypeError, match="Parameter or None"):
         Net().register_parameter("x", Tensor(1.0))
+
+
+def test_unknown_names_are_what_pytorch_raises_too():
+    for wrong in (Net().get_submodule, Net().get_parameter, Net().get_buffer, Net().heads.__getitem__):
+        for kind in (UnknownNameError, ArgumentError, KeyError, AttributeError):
+            with pytest.raises(kind, match="'x'"):
+                wrong("x")
+    assert Net().get_buffer("seen").item() == 0
+    assert "'" not in str(UnknownNameError("no quotes around this"))
+
+
+@pytest.mark.parametrize(
+    "name", ["ReLU", "LeakyReLU", "ELU", "SiLU", "Mish", "Hardswish", "Hardsigmoid", "ReLU6"]
+)
+def test_inplace_is_taken_and_changes_nothing(name):
+    x = Tensor([-1.0, 2.0])
+    y = getattr(tt_nn, name)(inplace=True)(x)
+    assert x.tolist() == [-1.0, 2.0] and not y.shares_memory(x)
+    assert y.tolist() == getattr(tt_nn, name)()(x).tolist()
+    function = {"LeakyReLU": "leaky_relu"}.get(name, name.lower())
+    assert getattr(tt_nn.functional, function)(x, inplace=True).tolist() == y.tolist()
+
+
+def test_dropout_takes_inplace_where_pytorch_has_it():
+    x = Tensor(np.ones(10, np.float32))
+    assert tt_nn.Dropout(1.0, True)(x).tolist() == [0.0] * 10 and x.tolist() == [1.0] * 10
+    assert tt_nn.functional.dropout(x, 1.0, True, True).tolist() == [0.0] * 10

@@ -104,3 +104,16 @@ def test_buffers_that_are_not_persistent_stay_out():
 def test_a_list_is_no_state():
     with pytest.raises(StateDictError, match="expected a mapping"):
         net().load_state_dict([1, 2])
+
+
+def test_a_foreign_tensor_that_cannot_be_read_is_named():
+    class Foreign:
+        def __array__(self, dtype=None, copy=None):
+            raise RuntimeError("call detach() first")
+
+    model = net()
+    before = bytes_of(model)
+    state = {**net().state_dict(), "1.bias": Foreign()}
+    with pytest.raises(StateDictError, match=r"1\.bias: Foreign cannot be read as an array \(call detach"):
+        model.load_state_dict(state)
+    assert bytes_of(model) == before

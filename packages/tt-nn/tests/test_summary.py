@@ -28,6 +28,7 @@ def test_counts_and_shapes():
 def test_inputs_by_value_and_nothing_without_them():
     model = net()
     assert summary(model, np.zeros((2, 3), np.float32)).layers[1].output_shape == (2, 4)
+    assert summary(model, (2, 3)).layers[1].output_shape == (2, 4)
     bare = summary(model)
     assert bare.activation_bytes is None and bare.layers[1].output_shape is None and bare.parameters == 24
     with pytest.raises(ArgumentError, match="not both"):

@@ -171,3 +171,8 @@ def test_a_parameter_and_a_module_in_a_module(tmp_path):
 
     save(Net(), tmp_path / "w")
     assert sorted(load(tmp_path / "w")) == ["layer.bias", "layer.weight", "scale"]
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"make it first.*nowhere"):
+        save({"x": np.zeros(1)}, tmp_path / "nowhere" / "w")

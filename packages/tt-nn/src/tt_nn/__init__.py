@@ -13,7 +13,7 @@ from tt_nn import functional, init
 from tt_nn.activations import ELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
 from tt_nn.containers import ModuleDict, ModuleList, Sequential
 from tt_nn.dropout import Dropout
-from tt_nn.errors import StateDictError, WeightsError
+from tt_nn.errors import StateDictError, UnknownNameError, WeightsError
 from tt_nn.flatten import Flatten, Unflatten
 from tt_nn.hard import Hardsigmoid, Hardswish, ReLU6
 from tt_nn.linear import Identity, Linear
@@ -76,6 +76,7 @@ __all__ = [
     "Summary",
     "Tanh",
     "Unflatten",
+    "UnknownNameError",
     "WeightsError",
     "functional",
     "init",

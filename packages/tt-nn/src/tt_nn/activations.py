@@ -120,7 +120,7 @@ class ELUFunction(Function):
         return np.where(positive, x, np.expm1(below) * self.alpha)  # type: ignore[return-value]
 
 
-def relu(input: Any) -> Tensor:
+def relu(input: Any, inplace: bool = False) -> Tensor:
     """max(x, 0), element by element; integers stay integers.
 
     Raises DTypeError for bool. Source: Nair & Hinton, "Rectified Linear Units Improve Restricted Boltzmann
@@ -129,7 +129,7 @@ def relu(input: Any) -> Tensor:
     return ReLUFunction()(input)
 
 
-def leaky_relu(input: Any, negative_slope: float = 0.01) -> Tensor:
+def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where x > 0, else negative_slope · x, element by element.
 
     Raises DTypeError for integers, ArgumentError for a slope that is no number. Source: Maas, Hannun & Ng,
@@ -138,7 +138,7 @@ def leaky_relu(input: Any, negative_slope: float = 0.01) -> Tensor:
     return LeakyReLUFunction(number("leaky_relu", "negative_slope", negative_slope))(input)
 
 
-def elu(input: Any, alpha: float = 1.0) -> Tensor:
+def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where x > 0, else alpha (eˣ - 1), element by element.
 
     Raises DTypeError for integers, ArgumentError for an alpha that is no number. Source: Clevert, Unterthiner &
@@ -191,7 +191,18 @@ def _floating(x: Any, where: str) -> Tensor:
     return found
 
 
-class ReLU(Module):
+class OutOfPlace(Module):
+    """An activation without settings, of those that PyTorch can also apply in place.
+
+    `inplace=True` is taken so that PyTorch's models need no change, and the values are the same; but the input
+    keeps its own memory here, always.
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        pass
+
+
+class ReLU(OutOfPlace):
     """max(x, 0): see `functional.relu`."""
 
     def forward(self, x: Any) -> Tensor:
@@ -201,7 +212,7 @@ class ReLU(Module):
 class LeakyReLU(Module):
     """x where x > 0, else negative_slope · x: see `functional.leaky_relu`."""
 
-    def __init__(self, negative_slope: float = 0.01) -> None:
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         self.negative_slope = number("LeakyReLU", "negative_slope", negative_slope)
 
     def forward(self, x: Any) -> Tensor:
@@ -214,7 +225,7 @@ class LeakyReLU(Module):
 class ELU(Module):
     """x where x > 0, else alpha (eˣ - 1): see `functional.elu`."""
 
-    def __init__(self, alpha: float = 1.0) -> None:
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         self.alpha = number("ELU", "alpha", alpha)
 
     def forward(self, x: Any) -> Tensor:

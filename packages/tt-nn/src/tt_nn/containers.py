@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from typing import Any
 
+from tt_nn.errors import UnknownNameError
 from tt_nn.module import Module
 from tt_tensor.errors import ArgumentError, DTypeError, IndexingError
 
@@ -209,7 +210,7 @@ class ModuleDict(Module):
         try:
             return self._dict[name]
         except KeyError as error:
-            raise ArgumentError(f"ModuleDict: no module {name!r}; there are {list(self._dict)}") from error
+            raise UnknownNameError(f"ModuleDict: no module {name!r}; there are {list(self._dict)}") from error
 
     def __setitem__(self, name: str, module: Module) -> None:
         self.update({name: module})

@@ -69,10 +69,16 @@ def draw_mask(shape: tuple[int, ...], p: float, generator: Any = None) -> Tensor
     return wrap(mask.reshape(shape))
 
 
-def dropout(input: Any, p: float = 0.5, training: bool = True, generator: Generator | None = None) -> Tensor:
+def dropout(
+    input: Any,
+    p: float = 0.5,
+    training: bool = True,
+    inplace: bool = False,
+    generator: Generator | None = None,
+) -> Tensor:
     """In training, each element becomes 0 with probability p and the others grow by 1 / (1 - p), which keeps the mean.
 
-    The input itself where `training` is False.
+    The input itself where `training` is False. `inplace` changes nothing: the input keeps its memory.
 
     Raises ArgumentError for a p that is no probability, DTypeError for integers or a generator that is none.
     Source: Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", 2014.
@@ -97,6 +103,7 @@ class Dropout(Module):
 
     Args:
         p: the probability of an element to be silenced.
+        inplace: taken so that PyTorch's models need no change; the input keeps its own memory, always.
         generator: where the masks are drawn from; by default the generator that `manual_seed` seeds.
 
     Raises ArgumentError for a p that is no probability.
@@ -104,7 +111,7 @@ class Dropout(Module):
 
     _passed = False
 
-    def __init__(self, p: float = 0.5, generator: Generator | None = None) -> None:
+    def __init__(self, p: float = 0.5, inplace: bool = False, generator: Generator | None = None) -> None:
         self.p, self.generator = _probability("Dropout", p), generator
 
     def forward(self, x: Any) -> Any:

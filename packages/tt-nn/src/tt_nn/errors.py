@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tt_tensor.errors import TTError
+from tt_tensor.errors import ArgumentError, TTError
 
-__all__ = ["StateDictError", "WeightsError"]
+__all__ = ["StateDictError", "UnknownNameError", "WeightsError"]
 
 
 class StateDictError(TTError, RuntimeError):
@@ -13,3 +13,10 @@ class StateDictError(TTError, RuntimeError):
 
 class WeightsError(TTError, ValueError):
     """A weights file is missing, truncated, corrupt, or not what it says it is."""
+
+
+class UnknownNameError(ArgumentError, KeyError, AttributeError):
+    """A module has no part of that name."""
+
+    # KeyError would show the message in quotes.
+    __str__ = Exception.__str__

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from tt_nn.activations import OutOfPlace
 from tt_nn.blocks import kept, working
 from tt_nn.gated import Gated
-from tt_nn.module import Module
 from tt_tensor import Function, Tensor
 from tt_tensor.errors import DTypeError
 from tt_tensor.kernels.elementwise import binary
@@ -95,7 +95,7 @@ class HardswishFunction(Gated, Function):
         return np.where(above, x, middle * (middle + 3) * (1 / 6))  # type: ignore[return-value]
 
 
-def relu6(input: Any) -> Tensor:
+def relu6(input: Any, inplace: bool = False) -> Tensor:
     """min(max(x, 0), 6), element by element; integers stay integers.
 
     Raises DTypeError for bool. Source: Krizhevsky, "Convolutional Deep Belief Networks on CIFAR-10", 2010.
@@ -103,7 +103,7 @@ def relu6(input: Any) -> Tensor:
     return ReLU6Function()(input)
 
 
-def hardsigmoid(input: Any) -> Tensor:
+def hardsigmoid(input: Any, inplace: bool = False) -> Tensor:
     """clip(x / 6 + ½, 0, 1), element by element.
 
     Raises DTypeError for integers. Source: Courbariaux, Bengio & David, 2015, arXiv:1511.00363.
@@ -111,7 +111,7 @@ def hardsigmoid(input: Any) -> Tensor:
     return HardsigmoidFunction()(input)
 
 
-def hardswish(input: Any) -> Tensor:
+def hardswish(input: Any, inplace: bool = False) -> Tensor:
     """x · clip(x + 3, 0, 6) / 6, element by element.
 
     Raises DTypeError for integers. Source: Howard et al., "Searching for MobileNetV3", 2019, arXiv:1905.02244.
@@ -119,21 +119,21 @@ def hardswish(input: Any) -> Tensor:
     return HardswishFunction()(input)
 
 
-class ReLU6(Module):
+class ReLU6(OutOfPlace):
     """min(max(x, 0), 6)."""
 
     def forward(self, x: Any) -> Tensor:
         return self.compute(ReLU6Function(), x)
 
 
-class Hardsigmoid(Module):
+class Hardsigmoid(OutOfPlace):
     """clip(x / 6 + ½, 0, 1)."""
 
     def forward(self, x: Any) -> Tensor:
         return self.compute(HardsigmoidFunction(), x)
 
 
-class Hardswish(Module):
+class Hardswish(OutOfPlace):
     """x · clip(x + 3, 0, 6) / 6."""
 
     def forward(self, x: Any) -> Tensor:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tt_nn.by_hand import send_back
+from tt_nn.errors import UnknownNameError
 from tt_nn.parameter import Parameter
 from tt_nn.state import StateMethods
 from tt_tensor import Function, Tensor, as_tensor
@@ -202,18 +203,25 @@ class Module(StateMethods):
         setattr(self, name, module)
 
     def get_submodule(self, name: str) -> Module:
-        """The module of that dotted name ("" for itself). Raises ArgumentError if there is none."""
+        """The module of that dotted name ("" for itself). Raises UnknownNameError if there is none."""
         for found, module in self.named_modules():
             if found == name:
                 return module
-        raise ArgumentError(f"{type(self).__name__} has no submodule {name!r}")
+        raise UnknownNameError(f"{type(self).__name__} has no submodule {name!r}")
 
     def get_parameter(self, name: str) -> Parameter:
-        """The parameter of that dotted name. Raises ArgumentError if there is none."""
+        """The parameter of that dotted name. Raises UnknownNameError if there is none."""
         for found, parameter in self.named_parameters(remove_duplicate=False):
             if found == name:
                 return parameter
-        raise ArgumentError(f"{type(self).__name__} has no parameter {name!r}")
+        raise UnknownNameError(f"{type(self).__name__} has no parameter {name!r}")
+
+    def get_buffer(self, name: str) -> Tensor:
+        """The buffer of that dotted name. Raises UnknownNameError if there is none."""
+        for found, buffer in self.named_buffers(remove_duplicate=False):
+            if found == name:
+                return buffer
+        raise UnknownNameError(f"{type(self).__name__} has no buffer {name!r}")
 
     def _parts(self) -> Iterator[tuple[str, Any]]:
         """The attributes, by name; containers name theirs otherwise."""

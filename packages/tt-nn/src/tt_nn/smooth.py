@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tt_nn.activations import OutOfPlace
 from tt_nn.gated import Gated
 from tt_nn.module import Module
 from tt_nn.softplus import composed_softplus
@@ -253,7 +254,7 @@ def gelu(input: Any, approximate: str = "none") -> Tensor:
     return _gelu(approximate)(input)
 
 
-def silu(input: Any) -> Tensor:
+def silu(input: Any, inplace: bool = False) -> Tensor:
     """x / (1 + e⁻ˣ), element by element (also called swish).
 
     Raises DTypeError for integers. Source: Elfwing, Uchibe & Doya, 2017, arXiv:1702.03118.
@@ -261,7 +262,7 @@ def silu(input: Any) -> Tensor:
     return SiLUFunction()(input)
 
 
-def mish(input: Any) -> Tensor:
+def mish(input: Any, inplace: bool = False) -> Tensor:
     """x tanh(log(1 + eˣ)), element by element.
 
     Raises DTypeError for integers. Source: Misra, 2019, arXiv:1908.08681.
@@ -289,14 +290,14 @@ class GELU(Module):
         return f"approximate={self.approximate!r}"
 
 
-class SiLU(Module):
+class SiLU(OutOfPlace):
     """x / (1 + e⁻ˣ)."""
 
     def forward(self, x: Any) -> Tensor:
         return self.compute(SiLUFunction(), x)
 
 
-class Mish(Module):
+class Mish(OutOfPlace):
     """x tanh(log(1 + eˣ))."""
 
     def forward(self, x: Any) -> Tensor:

@@ -59,7 +59,11 @@ class StateMethods:
             if name not in state_dict:
                 continue
             value = state_dict[name]
-            array = value.array if isinstance(value, Tensor) else np.asarray(value)
+            try:
+                array = value.array if isinstance(value, Tensor) else np.asarray(value)
+            except (TypeError, ValueError, RuntimeError) as error:  # what NumPy and PyTorch raise
+                wrong.append(f"{name}: {type(value).__name__} cannot be read as an array ({error})")
+                continue
             if array.shape != tensor.shape:
                 wrong.append(f"{name}: {array.shape} given, {tensor.shape} here")
             elif not np.can_cast(array.dtype, tensor.dtype, "same_kind"):

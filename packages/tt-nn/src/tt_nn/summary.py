@@ -81,12 +81,15 @@ def summary(model: Module, *inputs: Any, input_size: tuple[int, ...] | None = No
         inputs: what to call the model with, to see the shapes that come out (in eval mode; the mode each
             module was in is restored). Without any, shapes and activations are left out.
         input_size: instead of inputs, the shape of one, batch first; zeros are fed, in the dtype of the
-            parameters.
+            parameters. A tuple of ints in the place of an input is taken for it.
 
     Activation memory is what the outputs of all layers hold; a view (Flatten, Identity) adds nothing.
 
         print(summary(model, input_size=(32, 784)))
     """
+    only: Any = inputs[0] if len(inputs) == 1 else None
+    if isinstance(only, tuple) and all(isinstance(size, int) for size in only):
+        inputs, input_size = (), only
     if input_size is not None:
         if inputs:
             raise ArgumentError("summary: give inputs or input_size, not both")

@@ -6,6 +6,7 @@ where it is there. Files of others load without it.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -63,6 +64,10 @@ def save(
         header[TIED] = json.dumps(tied, sort_keys=True)
     header[DIGEST] = _digest(arrays)
     target = Path(path)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(
+            errno.ENOENT, "save: the folder of the weights does not exist; make it first", str(target.parent)
+        )
     try:
         contents = serialize(arrays, metadata=header)
     except SafetensorError as error:
