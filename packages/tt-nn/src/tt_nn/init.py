@@ -7,6 +7,8 @@ in · Π kernel and fan_out is out · Π kernel: how many numbers each output su
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -44,20 +46,18 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         return 1.0
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else param
-        if not isinstance(slope, int | float) or isinstance(slope, bool):
-            raise ArgumentError(f"calculate_gain: the slope of leaky_relu is a number, not {param!r}")
-        return math.sqrt(2 / (1 + slope**2))
+        return math.sqrt(2 / (1 + _number("calculate_gain", "the slope of leaky_relu", slope) ** 2))
     gains = {"tanh": 5 / 3, "relu": math.sqrt(2), "selu": 0.75}
-    if nonlinearity not in gains:
+    if not isinstance(nonlinearity, str) or nonlinearity not in gains:
         known = sorted([*linear, *gains, "leaky_relu"])
         raise ArgumentError(f"calculate_gain: no gain is known for {nonlinearity!r}; there are {known}")
     return gains[nonlinearity]
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """Values drawn uniformly from [a, b)."""
+    """Values drawn uniformly from [a, b). Raises ArgumentError where a > b, DTypeError for no floating Tensor."""
     _check("uniform_", tensor)
-    if not a <= b:
+    if not _number("uniform_", "a", a) <= _number("uniform_", "b", b):
         raise ArgumentError(f"uniform_: the range from a = {a} to b = {b} is empty")
     return tensor.write(uniform(a, b, tensor.shape, dtype=tensor.dtype, generator=generator))
 
@@ -65,9 +65,10 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generato
 def normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
-    """Values drawn from the normal distribution N(mean, std²)."""
+    """Values drawn from the normal distribution N(mean, std²). Raises ArgumentError where std < 0."""
     _check("normal_", tensor)
-    if not std >= 0:
+    _number("normal_", "mean", mean)
+    if not _number("normal_", "std", std) >= 0:
         raise ArgumentError(f"normal_: std is a standard deviation, from 0 up, not {std!r}")
     return tensor.write(normal(mean, std, tensor.shape, dtype=tensor.dtype, generator=generator))
 
@@ -82,31 +83,64 @@ def trunc_normal_(
 ) -> Tensor:
     """Values drawn from N(mean, std²) among those inside [a, b]; a and b are values, not multiples of std.
 
-    Raises ArgumentError where fewer than one draw in a thousand would fall inside.
+    Drawn again where one falls outside; where most would, by a proposal that fits: uniform over a narrow range, an
+    exponential over a tail. So any range will do, also far from the mean, where PyTorch warns.
+
+    Raises ArgumentError unless std > 0 and a < b. Source: Robert, "Simulation of truncated normal variables", 1995.
     """
     _check("trunc_normal_", tensor)
+    for name, value in (("mean", mean), ("std", std), ("a", a), ("b", b)):
+        _number("trunc_normal_", name, value, name in ("mean", "std"))
     if not std > 0 or not a < b:
         raise ArgumentError(f"trunc_normal_: needs std > 0 and a < b, not std = {std}, a = {a}, b = {b}")
+    low, high = (a - mean) / std, (b - mean) / std
+    # By its mirror image where the range lies below the mean.
+    side = -1.0 if high < -low else 1.0
+    if side < 0:
+        low, high = -high, -low
+    if math.isinf(low) and low > 0:
+        raise ArgumentError(f"trunc_normal_: nothing of N({mean}, {std}²) lies between {a} and {b}")
+    draw = _proposal(low, high, generator)
+    found = draw(tensor.size)
+    wrong = np.flatnonzero(np.isnan(found))
+    while wrong.size:
+        found[wrong] = draw(wrong.size)
+        wrong = wrong[np.isnan(found[wrong])]
+    values = np.clip(side * found * std + mean, a, b).astype(tensor.dtype)
+    return tensor.write(np.clip(values, a, b).reshape(tensor.shape))  # once more: rounding may lead out
 
-    def below(x: float) -> float:
-        return 0.5 * (1 + math.erf((x - mean) / std * math.sqrt(0.5)))
 
-    if below(b) - below(a) < 1e-3:
-        raise ArgumentError(
-            f"trunc_normal_: of N({mean}, {std}²), hardly anything lies between {a} and {b}; move the mean inside"
+def _proposal(low: float, high: float, generator: Generator | None) -> Callable[[int], Any]:
+    """Draws from N(0, 1) inside [low, high], with |low| ≤ high; NaN for a draw that is not accepted."""
+
+    def accepted(x: Any, chance: Any) -> Any:
+        return np.where(
+            uniform(0, 1, x.shape, dtype=np.float64, generator=generator).numpy() < chance, x, np.nan
         )
-    found = normal(mean, std, tensor.shape, dtype=tensor.dtype, generator=generator).numpy()
-    flat = found.reshape(-1)
-    outside = np.flatnonzero((flat < a) | (flat > b))
-    while outside.size:
-        flat[outside] = normal(mean, std, outside.shape, dtype=tensor.dtype, generator=generator).numpy()
-        outside = outside[(flat[outside] < a) | (flat[outside] > b)]
-    return tensor.write(flat.reshape(tensor.shape))
+
+    def by_normal(n: int) -> Any:
+        x = normal(0, 1, n, dtype=np.float64, generator=generator).numpy()
+        return np.where((x >= low) & (x <= high), x, np.nan)
+
+    def by_uniform(n: int) -> Any:
+        x = uniform(low, high, n, dtype=np.float64, generator=generator).numpy()
+        nearest = max(low, 0.0)
+        return accepted(x, np.exp(0.5 * (nearest - x) * (nearest + x)))
+
+    def by_exponential(n: int) -> Any:
+        # Of rate `low`, cut off at `high`.
+        u = uniform(0, 1, n, dtype=np.float64, generator=generator).numpy()
+        x = low - np.log1p(u * math.expm1(-low * (high - low))) / low
+        return accepted(x, np.exp(-0.5 * (x - low) ** 2))
+
+    if high - low < 2.5 and low < 1:
+        return by_uniform
+    return by_normal if low < 0.5 else by_exponential
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """`val` everywhere."""
-    return _tensor("constant_", tensor).write(val)
+    return _tensor("constant_", tensor).write(_number("constant_", "val", val, False))
 
 
 def ones_(tensor: Tensor) -> Tensor:
@@ -131,13 +165,16 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | No
 
     Source: Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010.
     """
-    bound = gain * math.sqrt(6 / max(sum(_fans("xavier_uniform_", tensor)), 1))
+    fans = sum(_fans("xavier_uniform_", tensor))
+    bound = _number("xavier_uniform_", "gain", gain) * math.sqrt(6 / max(fans, 1))
     return uniform_(tensor, -bound, bound, generator)
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Normal with standard deviation gain · √(2 / (fan_in + fan_out)). Source: Glorot & Bengio, 2010."""
-    return normal_(tensor, 0, gain * math.sqrt(2 / max(sum(_fans("xavier_normal_", tensor)), 1)), generator)
+    fans = sum(_fans("xavier_normal_", tensor))
+    std = _number("xavier_normal_", "gain", gain) * math.sqrt(2 / max(fans, 1))
+    return normal_(tensor, 0, std, generator)
 
 
 def kaiming_uniform_(
@@ -173,6 +210,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None =
     Mezzadri, "How to generate random matrices from the classical compact groups", 2007.
     """
     _check("orthogonal_", tensor)
+    _number("orthogonal_", "gain", gain)
     if tensor.ndim < 2:
         raise ShapeError(f"orthogonal_: a matrix has two axes or more, this tensor has shape {tensor.shape}")
     if not tensor.size:
@@ -191,6 +229,15 @@ def _tensor(what: str, tensor: Any) -> Tensor:
     if not isinstance(tensor, Tensor):
         raise DTypeError(f"{what}: expected a Tensor to fill, not {type(tensor).__name__}")
     return tensor
+
+
+def _number(what: str, name: str, value: Any, finite: bool = True) -> Any:
+    """`value` if it is a number. Raises ArgumentError otherwise."""
+    if not isinstance(value, Real) or isinstance(value, bool) or math.isnan(value):
+        raise ArgumentError(f"{what}: {name} is a number, not {value!r}")
+    if finite and math.isinf(value):
+        raise ArgumentError(f"{what}: {name} is infinite")
+    return value
 
 
 def _check(what: str, tensor: Any) -> None:
