@@ -22,7 +22,7 @@ def test_values(lead, n_in, n_out, bias, seed):
     rng = np.random.default_rng(seed)
     x, w, b = rng.normal(size=(*lead, n_in)), rng.normal(size=(n_out, n_in)), rng.normal(size=n_out)
     found = linear(Tensor(x), Tensor(w), Tensor(b) if bias else None)
-    np.testing.assert_allclose(found.numpy(), x @ w.T + (b if bias else 0), rtol=1e-12)
+    np.testing.assert_allclose(found.numpy(), x @ w.T + (b if bias else 0), rtol=1e-12, atol=1e-14)
 
 
 def test_loops_give_the_same():
