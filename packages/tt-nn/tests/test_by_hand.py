@@ -69,6 +69,36 @@ def test_a_gradient_never_aliases_the_upstream_one():
     assert upstream.tolist() == [5, 6] and dx.tolist() == [5, 6]
 
 
+class Twice(Function):
+    def forward(self, x, a, b):
+        return x + 2 * (a + b)
+
+    def backward(self, grad):
+        double = 2 * grad
+        return grad, double, double
+
+
+class Both(Bias):
+    def forward(self, x):
+        return self.compute(Twice(), x, self.one, self.two)
+
+
+def test_two_parameters_never_share_a_gradient():
+    layer = Both((2,))
+    layer(Tensor([1.0, 2.0]))
+    layer.backward(Tensor([1.0, 1.0]))
+    layer.one.grad.write(0)
+    assert layer.two.grad.tolist() == [2, 2]
+
+
+def test_a_parameter_of_one_number_has_an_array_for_a_gradient():
+    layer = Both(())
+    layer(Tensor(2.0))
+    for total in (6.0, 12.0):
+        layer.backward(Tensor(3.0))  # 2 · grad of an array of shape () is a NumPy scalar
+        assert isinstance(layer.one.grad.numpy(), np.ndarray) and layer.one.grad.item() == total
+
+
 def test_broadcasting_is_undone():
     layer = Bias((2,))
     layer(Tensor(np.zeros((3, 2), np.float32)))

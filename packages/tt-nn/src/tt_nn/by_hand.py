@@ -36,7 +36,8 @@ def send_back(function: Function, grad: Any) -> Tensor | None:
         taken = {id(array), id(grads[0])}
         for parameter, g in zip(inputs[1:], grads[1:], strict=True):
             if g is not None and isinstance(parameter, Parameter) and parameter._requires_grad:
-                if parameter._grad is None and g.base is None and id(g) not in taken:
+                own = g.__class__ is ndarray and g.base is None and id(g) not in taken
+                if own and parameter._grad is None:
                     parameter._grad = wrap(g)
                     taken.add(id(g))
                 else:
