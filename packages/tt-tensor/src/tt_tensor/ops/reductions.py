@@ -15,6 +15,7 @@ from tt_tensor.dtypes import check_dtype
 from tt_tensor.errors import ArgumentError, AxisError, DTypeError, ShapeError
 from tt_tensor.function import Function
 from tt_tensor.kernels.reductions import reduce
+from tt_tensor.ops.plain import raw
 
 if TYPE_CHECKING:
     from tt_tensor.tensor import Tensor
@@ -83,11 +84,6 @@ def check_keepdims(keepdims: Any, what: str) -> None:
     """Raise ArgumentError for what is neither True nor False."""
     if not isinstance(keepdims, bool):
         raise ArgumentError(f"{what}: keepdims is True or False, not {keepdims!r}")
-
-
-def raw(x: Any) -> Any:
-    """The array under a Tensor, an array as it is: for what is a constant of a rule (a mask, an index)."""
-    return getattr(x, "array", x)
 
 
 def wide(x: Any) -> Any:
