@@ -51,19 +51,29 @@ class Function:
     """
 
     # Slots for what every application has; a rule's own attributes go into __dict__, made when first needed.
-    __slots__ = ("__dict__", "__weakref__", "inputs", "output_shape", "stamp")
+    __slots__ = ("__dict__", "__weakref__", "inputs", "output_dtype", "output_shape", "stamp")
 
     inputs: tuple[Any, ...]
-    """What it was applied to, as the caller gave it."""
+    """What it was applied to, as the caller gave it. A recorder may put the Function that made an input in that
+    input's place: then the graph is the Functions themselves, and an input that no rule saved is free to go."""
 
     output_shape: tuple[int, ...]
     """The shape of what came out: a gradient must have it."""
+
+    output_dtype: np.dtype[Any]
+    """The dtype of what came out, where a recorder noted it."""
 
     stamp: int
     """The write clock when it was applied; see tt_tensor.memory."""
 
     needs: tuple[bool, ...] | None = None
     """Which inputs want a gradient, where the caller knows (None: all); ask through `wants`."""
+
+    order: int = 0
+    """Its place in the order of all that a recorder noted, from 1; 0 where none did."""
+
+    hooks: Any = None
+    """What a recorder calls with the gradient at the output."""
 
     composite: ClassVar[Callable[..., Any] | None] = None
 
@@ -128,6 +138,8 @@ class Function:
         self.stamp = memory.clock
         recorded = recorder.active is not None and recorder.active.before_write(target)
         before = target.array.copy() if recorded else target.array
+        if recorded:
+            self.before = before
         try:
             arrays = [x.array if isinstance(x, Tensor) else operand(self, x) for x in others]
             output = np.asarray(self.forward(before, *arrays))
@@ -194,34 +206,44 @@ class Function:
                 f"{type(self).__name__}.backward gave {len(grads)} gradients for {len(self.inputs)} inputs; "
                 "return a tuple with one for each, None where there is none"
             )
-        try:
-            for x, g in zip(self.inputs, grads):  # noqa: B905  (their lengths are equal by now)
-                if g is not None:
-                    array = x.array
-                    if g.dtype is not array.dtype or g.shape != array.shape or g.dtype.kind != "f":
+        for x, g in zip(self.inputs, grads):  # noqa: B905  (their lengths are equal by now)
+            if g is not None:
+                if isinstance(x, Function):
+                    if g.shape != x.output_shape or g.dtype is not x.output_dtype:
                         break
-            else:
-                return grads  # the usual case: every gradient is as its input is
-        except AttributeError:
-            pass  # an input that is no Tensor
-        found: list[Any] = []
-        for x, g in zip(self.inputs, grads, strict=True):
-            if g is None or not hasattr(x, "requires_grad") or x.dtype.kind != "f":
-                found.append(None)
-                continue
-            if g.shape != x.shape:
-                try:
-                    g = unbroadcast(g, x.shape)
-                except ValueError as error:
-                    raise ShapeError(
-                        f"the rule of {self!r} gives a gradient of shape {g.shape} for an input of shape {x.shape}"
-                    ) from error
-            found.append(g if g.dtype == x.dtype else g.astype(x.dtype))
-        return tuple(found)
+                elif not isinstance(x, Tensor):
+                    break
+                else:
+                    array = x.array
+                    if g.shape != array.shape or g.dtype is not array.dtype or g.dtype.kind != "f":
+                        break
+        else:
+            return grads  # the usual case: every gradient is as its input is
+        return tuple([self._fitted(x, g) for x, g in zip(self.inputs, grads, strict=True)])
+
+    def _fitted(self, x: Any, g: Any) -> Any:
+        """The gradient `g` in the shape and dtype of the input `x`; None where that can have none."""
+        if isinstance(x, Function):
+            shape, dtype = x.output_shape, x.output_dtype
+        elif isinstance(x, Tensor):
+            shape, dtype = x.shape, x.dtype
+        else:
+            return None
+        if g is None or dtype.kind != "f":
+            return None
+        if g.shape != shape:
+            try:
+                g = unbroadcast(g, shape)
+            except ValueError as error:
+                raise ShapeError(
+                    f"the rule of {self!r} gives a gradient of shape {g.shape} for an input of shape {shape}"
+                ) from error
+        return g if g.dtype == dtype else g.astype(dtype)
 
     def __repr__(self) -> str:
-        shapes = ", ".join(str(getattr(x, "shape", x)) for x in getattr(self, "inputs", ()))
-        return f"{type(self).__name__}({shapes})"
+        inputs = getattr(self, "inputs", None) or ()
+        shapes = [x.output_shape if isinstance(x, Function) else getattr(x, "shape", x) for x in inputs]
+        return f"{type(self).__name__}({', '.join(map(str, shapes))})"
 
 
 def unbroadcast(grad: Any, shape: tuple[int, ...]) -> Any:

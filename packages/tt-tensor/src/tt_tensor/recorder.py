@@ -6,6 +6,7 @@ the recorder in the slot. This wheel ships none: importing tt_autograd installs 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -34,6 +35,12 @@ class Recorder(Protocol):
 
     def backward(self, tensor: Tensor, gradient: Any, retain_graph: bool | None, create_graph: bool) -> None:
         """`Tensor.backward`: send `gradient` back from `tensor` into the `.grad` of the leaves."""
+
+    def retain_grad(self, tensor: Tensor) -> None:
+        """`Tensor.retain_grad`: let backward fill the `.grad` of this result, too."""
+
+    def register_hook(self, tensor: Tensor, hook: Callable[[Tensor], Any]) -> Any:
+        """`Tensor.register_hook`: call `hook` with the gradient at `tensor`; returns a handle with `remove()`."""
 
 
 active: Recorder | None = None

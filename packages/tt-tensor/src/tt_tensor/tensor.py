@@ -81,6 +81,10 @@ class Tensor(
     _requires_grad: bool = False
     _node: Any = None
     """What the recorder hangs on an output; the graph dies with it."""
+    _view: Any = None
+    """What the recorder notes of a tensor that shows another one's memory."""
+    _hooks: Any = None
+    """What the recorder calls with the gradient of a leaf."""
 
     def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
         array = as_array(data, "Tensor", dtype)
@@ -305,9 +309,13 @@ class Tensor(
         self._only_leaves("deepcopy")
         copied = object.__new__(type(self))
         memo[id(self)] = copied
-        for name, value in self.__dict__.items():
+        for name, value in self.__getstate__().items():
             copied.__dict__[name] = value.copy() if name == "array" else deepcopy(value, memo)
         return copied
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy has memory of its own, and nobody listens to its gradient.
+        return {name: value for name, value in self.__dict__.items() if name not in ("_view", "_hooks")}
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         self._only_leaves("pickle")  # for worker processes; files are no pickles here
@@ -343,6 +351,11 @@ class Tensor(
         """Set `requires_grad` and return the tensor."""
         self.requires_grad = requires_grad
         return self
+
+    @property
+    def grad_fn(self) -> Any:
+        """The Function that made this tensor, if it was recorded; None for a leaf."""
+        return self._node
 
     @property
     def is_leaf(self) -> bool:
@@ -386,13 +399,32 @@ class Tensor(
         layer, with the very same rules.
         """
         if recorder.active is None:
-            _no_recorder()
+            _no_recorder("backward")
         recorder.active.backward(self, gradient, retain_graph, create_graph)
 
+    def retain_grad(self) -> None:
+        """Let backward fill `.grad` of this result of an operation, as it does for leaves.
 
-def _no_recorder() -> NoReturn:
+        Raises GradientError where no gradient is collected, MissingWheelError while no recorder is installed.
+        """
+        if recorder.active is None:
+            _no_recorder("retain_grad")
+        recorder.active.retain_grad(self)
+
+    def register_hook(self, hook: Callable[[Tensor], Any]) -> Any:
+        """Call `hook(gradient)` whenever a gradient for this tensor was worked out; what it returns, if not None,
+        takes that gradient's place. Returns a handle whose `remove()` takes the hook away.
+
+        Raises GradientError where no gradient is collected, MissingWheelError while no recorder is installed.
+        """
+        if recorder.active is None:
+            _no_recorder("register_hook")
+        return recorder.active.register_hook(self, hook)
+
+
+def _no_recorder(what: str) -> NoReturn:
     raise MissingWheelError(
-        "backward: nothing recorded how this tensor was made. Install the wheel tt-autograd and "
+        f"{what}: nothing recorded how this tensor was made. Install the wheel tt-autograd and "
         "`import tt_autograd` before computing; without it, call the rules by hand: "
         "loss_fn.backward() and model.backward(grad) of tt-nn, or function.gradients(grad)"
     )

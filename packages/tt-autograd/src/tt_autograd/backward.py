@@ -1,0 +1,163 @@
+"""`backward` and `grad`: the two ways to ask for gradients.
+
+backward(loss)                    adds to `.grad` of every leaf that made the loss
+(dx,) = grad(loss, (x,))          returns the gradients of these, and leaves every `.grad` alone
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tt_autograd import views
+from tt_autograd.engine import Targets, accumulate, flow, owned
+from tt_autograd.higher import OnTensors
+from tt_autograd.modes import enable_grad
+from tt_autograd.tape import start_gradient
+from tt_tensor import Function, Tensor
+from tt_tensor.errors import ArgumentError, DTypeError, GradientError
+from tt_tensor.tensor import wrap
+
+__all__ = ["backward", "grad"]
+
+
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+) -> None:
+    """Add to `.grad` of every leaf the sum over all `tensors` of ∂tensor/∂leaf · gradient.
+
+    Args:
+        tensors: the outputs to begin at, a Tensor or several.
+        grad_tensors: the gradient at each, of its shape; None stands for 1 where the output is a single element.
+        retain_graph: whether the graph keeps what it saved, so that it can be gone through again; by default
+            as `create_graph`.
+        create_graph: whether the gradients get a graph of their own, to be differentiated again.
+
+    Raises GradientError for an output that no gradient was collected for, or one of several elements without a
+    gradient; ReleasedGraphError for a graph that was gone through before; ShapeError for a gradient of another
+    shape; InPlaceError where a value that a rule needs was overwritten since.
+    """
+    outputs = _several(tensors, "backward")
+    starts = _starts(outputs, grad_tensors, "backward")
+    retain = create_graph if retain_graph is None else bool(retain_graph)
+    if create_graph:
+        with enable_grad():
+            accumulate(flow(_on_tensors(starts), rule=OnTensors(), retain=retain))
+    else:
+        accumulate(flow(_on_arrays(starts), retain=retain))
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool | None = None,
+    materialize_grads: bool = False,
+) -> tuple[Tensor, ...]:
+    """The gradient at each of `inputs`: the sum over all outputs of ∂output/∂input · gradient at the output.
+
+    Nobody's `.grad` changes, and only what lies between outputs and inputs is worked out.
+
+    Args:
+        outputs: a Tensor or several.
+        inputs: a Tensor or several: leaves, or results on the way.
+        grad_outputs: the gradient at each output, of its shape; None stands for 1 where it is a single element.
+        retain_graph: whether the graph keeps what it saved; by default as `create_graph`.
+        create_graph: whether the gradients get a graph of their own, to be differentiated again.
+        allow_unused: give None for an input that no output depends on, instead of raising.
+        materialize_grads: give zeros for such an input.
+
+    Raises GradientError for an output or input that no gradient is collected for, or an input that is not used;
+    otherwise as `backward`.
+    """
+    outputs = _several(outputs, "grad")
+    inputs = _several(inputs, "grad")
+    starts = _starts(outputs, grad_outputs, "grad")
+    places = []
+    for index, x in enumerate(inputs):
+        if x._view is not None:
+            views.refreshed(x)
+        if not x._requires_grad:
+            raise GradientError(
+                f"grad: input {index} of shape {x.shape} does not require a gradient; set requires_grad=True before "
+                "computing with it"
+            )
+        places.append(views.edge(x))
+    if materialize_grads and allow_unused is False:
+        raise ArgumentError(
+            "grad: materialize_grads=True gives zeros for what is unused, so allow_unused cannot be False"
+        )
+    retain = create_graph if retain_graph is None else bool(retain_graph)
+    targets = Targets(places, [x for x, _ in starts if isinstance(x, Function)])
+    if create_graph:
+        with enable_grad():
+            flow(_on_tensors(starts), rule=OnTensors(), retain=retain, targets=targets)
+    else:
+        flow(_on_arrays(starts), retain=retain, targets=targets)
+    found: list[Any] = []
+    for index, (x, place) in enumerate(zip(inputs, places, strict=True)):
+        g = targets.found.get(place.order if isinstance(place, Function) else id(place))
+        if g is None and not (allow_unused or materialize_grads):
+            raise GradientError(
+                f"grad: no output depends on input {index} of shape {x.shape}; pass allow_unused=True to get None for it"
+            )
+        if g is None:
+            found.append(wrap(np.zeros(x.shape, x.dtype)) if materialize_grads else None)
+        else:
+            found.append(g if isinstance(g, Tensor) else wrap(owned([None, g])))
+    return tuple(found)
+
+
+def _several(tensors: Any, what: str) -> tuple[Tensor, ...]:
+    """One Tensor or several, as a tuple. Raises ArgumentError for none, DTypeError for anything else."""
+    found = (tensors,) if isinstance(tensors, Tensor) else tensors
+    if not isinstance(found, Sequence) or isinstance(found, str):
+        try:
+            found = tuple(found)
+        except TypeError:
+            raise DTypeError(f"{what}: expected a Tensor or several, got {type(tensors).__name__}") from None
+    if not found:
+        raise ArgumentError(f"{what}: no tensors were given")
+    for x in found:
+        if not isinstance(x, Tensor):
+            raise DTypeError(f"{what}: expected Tensors, got {type(x).__name__}")
+    return tuple(found)
+
+
+def _starts(outputs: tuple[Tensor, ...], gradients: Any, what: str) -> list[tuple[Any, Any]]:
+    """Where in the graph to begin, and with which gradient."""
+    given = (
+        gradients
+        if isinstance(gradients, tuple | list)
+        else (gradients,) * (1 if gradients is not None else len(outputs))
+    )
+    if len(given) != len(outputs):
+        raise ArgumentError(
+            f"{what}: {len(given)} gradients for {len(outputs)} outputs; give one for each, or None"
+        )
+    starts = []
+    for output, gradient in zip(outputs, given, strict=True):
+        if output._view is not None:
+            views.refreshed(output)
+        if not output._requires_grad:
+            raise GradientError(
+                f"{what}: nothing was recorded for this output of shape {output.shape}: none of its inputs requires a "
+                "gradient, or it was computed inside no_grad()"
+            )
+        starts.append((views.edge(output), start_gradient(output, gradient, what)))
+    return starts
+
+
+def _on_tensors(starts: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    return [(x, g if isinstance(g, Tensor) else wrap(g)) for x, g in starts]
+
+
+def _on_arrays(starts: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    return [(x, g.array if isinstance(g, Tensor) else g) for x, g in starts]

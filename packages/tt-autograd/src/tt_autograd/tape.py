@@ -1,0 +1,221 @@
+"""The tape: the recorder in tt-tensor's slot, which hangs each applied Function on its output.
+
+There is no list that grows. An output holds the Function that made it, a Function holds those that made its
+inputs, and when nobody holds the output any more, all of it is gone.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from tt_autograd import views
+from tt_autograd.engine import accumulate, flow
+from tt_autograd.hooks import Handle, Hooks
+from tt_autograd.modes import enabled
+from tt_autograd.watching import watchers
+from tt_tensor import Function, Tensor, memory
+from tt_tensor.errors import DTypeError, GradientError, ShapeError
+from tt_tensor.tensor import as_array, wrap
+
+__all__ = ["Tape", "start_gradient"]
+
+number = count(1).__next__
+recording = enabled.get
+
+
+class Tape:
+    """tt_tensor.recorder.Recorder, filled in: one for the process."""
+
+    def __init__(self) -> None:
+        self.wrote = False
+        """Whether anything was ever written in place while recording; until then no view can be out of date."""
+
+    # --- forward ----------------------------------------------------------------------------------------
+
+    def record(self, function: Function, inputs: tuple[Any, ...], output: Tensor) -> bool:
+        """Hang `function` on `output`, if an input wants a gradient; True if so."""
+        array = output.array
+        if self.wrote:
+            if output is inputs[0]:
+                return self._record_write(function, inputs, output)
+            for x in inputs:
+                if isinstance(x, Tensor) and x._view is not None:
+                    views.refreshed(x)
+        if watchers:
+            for watcher in watchers.current():
+                watcher(function, inputs, output)
+        if array.base is not None:
+            views.note(function, inputs, output)
+        # The common arities are written out: this runs in every operation.
+        if len(inputs) == 2:
+            x, y = inputs
+            of_x, of_y = getattr(x, "_requires_grad", False), getattr(y, "_requires_grad", False)
+            if not (of_x or of_y) or array.dtype.kind != "f" or not recording():
+                return False
+            if of_x and of_y:
+                if x._node is not None or y._node is not None:
+                    function.inputs = (views.edge(x), views.edge(y))
+            else:
+                function.needs = (of_x, of_y)
+                if of_x and x._node is not None:
+                    function.inputs = (x._node, y)
+                elif of_y and y._node is not None:
+                    function.inputs = (x, y._node)
+        elif len(inputs) == 1:
+            x = inputs[0]
+            if not getattr(x, "_requires_grad", False) or array.dtype.kind != "f" or not recording():
+                return False
+            if x._node is not None:
+                function.inputs = (x._node,)
+        else:
+            needs = tuple([getattr(x, "_requires_grad", False) for x in inputs])
+            if True not in needs or array.dtype.kind != "f" or not recording():
+                return False
+            if False in needs:
+                function.needs = needs
+            function.inputs = tuple(
+                [
+                    x._node if need and x._node is not None else x
+                    for x, need in zip(inputs, needs, strict=True)
+                ]
+            )
+        if function.order:
+            raise self._applied_twice(function)
+        function.order = number()
+        function.output_dtype = array.dtype
+        output._requires_grad = True
+        output._node = function
+        return True
+
+    def before_write(self, target: Tensor) -> bool:
+        """Refuse a write to a leaf that collects a gradient; True where a write is recorded."""
+        if not recording():
+            return False
+        self.wrote = True
+        if target._view is not None:
+            views.refreshed(target)
+        views.check_write(target)
+        return True
+
+    def _record_write(self, function: Function, inputs: tuple[Any, ...], target: Tensor) -> bool:
+        """An in-place write: the target's history goes on, and that of all whose memory it shows."""
+        before = function.__dict__.pop("before", None)
+        for x in inputs[1:]:
+            if isinstance(x, Tensor) and x._view is not None:
+                views.refreshed(x)
+        needs = tuple([getattr(x, "_requires_grad", False) for x in inputs])
+        if watchers:
+            for watcher in watchers.current():
+                watcher(function, inputs, target)
+        if True not in needs or target.array.dtype.kind != "f" or not recording():
+            return False
+        if function.order:
+            raise self._applied_twice(function)
+        old: Any = target._node
+        if old is None:
+            # A constant that gets a history: what it held is kept for higher orders.
+            old = Tensor(target.array) if before is None else wrap(before)
+        function.inputs = (old, *[views.edge(x) if isinstance(x, Tensor) else x for x in inputs[1:]])
+        if False in needs:
+            function.needs = needs
+        function.stamp = memory.clock
+        function.order = number()
+        function.output_dtype = target.array.dtype
+        target._requires_grad = True
+        target._node = function
+        views.put_back(target, number)
+        return True
+
+    @staticmethod
+    def _applied_twice(function: Function) -> GradientError:
+        return GradientError(
+            f"{type(function).__name__}: this instance was applied before, and one instance is one application; "
+            f"make a new one for each: {type(function).__name__}()(x)"
+        )
+
+    def recording(self) -> bool:
+        """Whether operations are recorded, in this thread and task."""
+        return recording()
+
+    # --- backward ---------------------------------------------------------------------------------------
+
+    def backward(
+        self,
+        tensor: Tensor,
+        gradient: Any = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+    ) -> None:
+        """`tensor.backward(gradient)`: see `tt_autograd.backward`."""
+        node = tensor._node
+        if gradient is None and node is not None and not create_graph and tensor._view is None:
+            array = tensor.array
+            if array.size == 1:
+                accumulate(flow([(node, np.ones(array.shape, array.dtype))], retain=bool(retain_graph)))
+                return
+        from tt_autograd.backward import backward
+
+        backward((tensor,), (gradient,), retain_graph, create_graph)
+
+    def retain_grad(self, tensor: Tensor) -> None:
+        """Fill `tensor.grad` in backward, though it is no leaf."""
+        node = _collecting(tensor, "retain_grad")
+        if isinstance(node, Function):
+            held = weakref.ref(tensor)  # the graph must not keep its own output alive
+
+            def keep(grad: Any) -> None:
+                kept = held()
+                if kept is not None:
+                    kept._grad = (
+                        grad if isinstance(grad, Tensor) and grad._node is not None else wrap(np.array(grad))
+                    )
+
+            Hooks.of(node).retain(keep)
+
+    def register_hook(self, tensor: Tensor, hook: Callable[[Tensor], Any]) -> Handle:
+        """Call `hook` with the gradient at `tensor`."""
+        if not callable(hook):
+            raise DTypeError(
+                f"register_hook: a hook is called with the gradient; {type(hook).__name__} is not callable"
+            )
+        return Hooks.of(_collecting(tensor, "register_hook")).add(hook)
+
+
+def _collecting(tensor: Tensor, what: str) -> Any:
+    if not isinstance(tensor, Tensor):
+        raise DTypeError(f"{what}: expected a Tensor, got {type(tensor).__name__}")
+    if tensor._view is not None:
+        views.refreshed(tensor)
+    if not tensor._requires_grad:
+        raise GradientError(
+            f"{what}: no gradient is collected for this tensor of shape {tensor.shape}; set requires_grad=True before "
+            "computing with it"
+        )
+    return views.edge(tensor)
+
+
+def start_gradient(tensor: Tensor, gradient: Any, what: str) -> Any:
+    """The gradient to begin with at `tensor`: what was given, checked, or 1 for a single element.
+
+    An array, or a Tensor where one with a history was given.
+    """
+    if gradient is None:
+        if tensor.size != 1:
+            raise GradientError(
+                f"{what}: an output of shape {tensor.shape} is not a single number, so it needs a gradient of its shape: "
+                f"{what}(gradient=...), or reduce it first, with sum() or mean()"
+            )
+        return np.ones(tensor.shape, tensor.dtype)
+    given = gradient if isinstance(gradient, Tensor) else wrap(as_array(gradient, what))
+    if given.shape != tensor.shape:
+        raise ShapeError(
+            f"{what}: the gradient has shape {given.shape}, the output {tensor.shape}; they must be equal"
+        )
+    if given.dtype != tensor.dtype:
+        given = given.astype(tensor.dtype)
+    return given if given._requires_grad else given.array
