@@ -1,0 +1,1 @@
+"""The training loop: a Trainer, its checkpoints, metrics and callbacks."""
