@@ -48,11 +48,14 @@ class Aside:
             )
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
             self.descriptor = os.open(self.path, flags, 0o666)
-            # Between the two calls `clean` of another process may have taken it for an orphan.
-            if _lock(self.descriptor) is not False and os.fstat(self.descriptor).st_nlink:
-                return
-            os.close(self.descriptor)
-            self.path.unlink(missing_ok=True)
+            try:
+                # Between the two calls `clean` of another process may have taken it for an orphan.
+                if _lock(self.descriptor) is not False and os.fstat(self.descriptor).st_nlink:
+                    return
+            except BaseException:
+                self._discard()
+                raise
+            self._discard()
 
     def write(self, data: Any) -> None:
         """Append all of `data`, any buffer."""
@@ -75,17 +78,20 @@ class Aside:
             descriptor, self.descriptor = self.descriptor, -1
             os.close(descriptor)
 
+    def _discard(self) -> None:
+        if sys.platform == "win32":  # what is open cannot be removed there
+            self._close()
+        with contextlib.suppress(OSError):
+            self.path.unlink(missing_ok=True)
+        self._close()
+
     def __enter__(self) -> Aside:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if sys.platform == "win32":  # what is open cannot be removed there
-            self._close()
-        with contextlib.suppress(OSError):
-            self.path.unlink(missing_ok=True)
-        self._close()
+        self._discard()
 
 
 def clean(folder: Path, name: re.Pattern[str]) -> list[Path]:

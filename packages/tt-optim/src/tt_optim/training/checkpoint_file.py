@@ -142,14 +142,15 @@ def _opened(path: Path) -> Iterator[io.FileIO]:
     """The file, open for reading; what the system says against it is a CheckpointError."""
     try:
         # Asked before it is opened: to open a pipe is to wait for its other end.
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            what = "a folder" if path.is_dir() else "no regular file"
-            raise CheckpointError(f"{path} is {what}, not a checkpoint")
-        file = io.FileIO(path)
+        mode = os.stat(path).st_mode
+        file = io.FileIO(path) if stat.S_ISREG(mode) else None
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} does not exist") from error
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be opened: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # ValueError: a null in the name
+        raise CheckpointError(f"{path} cannot be opened: {getattr(error, 'strerror', None) or error}") from error
+    if file is None:
+        what = "a folder" if stat.S_ISDIR(mode) else "no regular file"
+        raise CheckpointError(f"{path} is {what}, not a checkpoint")
     with file:
         try:
             yield file

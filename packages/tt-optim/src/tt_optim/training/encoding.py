@@ -103,7 +103,7 @@ class _Encoder:
         if value is None or kind is bool:
             return value
         if kind is int:
-            return value if -(2**63) < value < 2**63 else {"$int": hex(value)}
+            return value if _is_short(value) else {"$int": hex(value)}
         if kind is float:
             return value if math.isfinite(value) else {"$float": struct.pack(">d", value).hex()}
         if kind is str:
@@ -155,7 +155,7 @@ class _Encoder:
 
     def name(self, where: tuple[Any, ...]) -> str:
         """A readable name that no other array has: the keys on the way to it, as in model/0.weight."""
-        text = "/".join(str(key) for key in where).encode("utf-8", "backslashreplace").decode()
+        text = "/".join(map(_step, where)).encode("utf-8", "backslashreplace").decode()
         name, count = text, 1
         while name in self.names:
             count += 1
@@ -220,4 +220,13 @@ def _is_plain(text: str) -> bool:
 
 def _told(where: tuple[Any, ...]) -> str:
     """The place in the state as one would write it: state["optimizer"]["state"][0]."""
-    return "state" + "".join(f"[{json.dumps(key) if type(key) is str else key}]" for key in where)
+    return "state" + "".join(f"[{json.dumps(key) if type(key) is str else _step(key)}]" for key in where)
+
+
+def _step(key: str | int) -> str:
+    return key if isinstance(key, str) else str(key) if _is_short(key) else hex(key)
+
+
+def _is_short(value: int) -> bool:
+    """Whether it has few digits: Python makes no text of more than 4,300, and reads none."""
+    return -(2**63) < value < 2**63
