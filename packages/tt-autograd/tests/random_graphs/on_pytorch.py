@@ -60,12 +60,20 @@ def floor_divide(x, y):
 
 def clip(x, low, high):
     if isinstance(low, torch.Tensor) or isinstance(high, torch.Tensor):
-        low, high = _tensor(low, x), _tensor(high, x)
+        low, high = [bound if bound is None else _tensor(bound, x) for bound in (low, high)]
     return torch.clamp(x, low, high)
 
 
 def contiguous(x):
     return x.contiguous()
+
+
+def positive(x):
+    return torch.positive(x).clone()  # a copy, as NumPy's
+
+
+def astype(x, dtype):
+    return x.to(getattr(torch, dtype), copy=True)
 
 
 # --- reductions -----------------------------------------------------------------------------------------
@@ -198,12 +206,17 @@ def matrix_transpose(x):
 
 def _pieces(x, bounds, axis):
     return tuple(
-        [x.narrow(axis, start, stop - start) for start, stop in zip([0, *bounds], [*bounds, x.shape[axis]], strict=True)]
+        [
+            x.narrow(axis, start, stop - start)
+            for start, stop in zip([0, *bounds], [*bounds, x.shape[axis]], strict=True)
+        ]
     )
 
 
 def split(x, sections, axis=0):
-    bounds = np.arange(x.shape[axis])[:: x.shape[axis] // sections][1:] if isinstance(sections, int) else sections
+    bounds = (
+        np.arange(x.shape[axis])[:: x.shape[axis] // sections][1:] if isinstance(sections, int) else sections
+    )
     return _pieces(x, [int(bound) for bound in bounds], axis)
 
 
@@ -232,8 +245,8 @@ def flip(x, axis=None):
     return x.flip(tuple(range(x.ndim)) if axis is None else axis)
 
 
-def reversed_slice(x, axis, start, stop, step):
-    return x.index_select(axis, torch.arange(x.shape[axis]).numpy()[start:stop:step].tolist())
+def backwards(x, axis, start, stop, step):
+    return x.index_select(axis, torch.from_numpy(np.arange(x.shape[axis])[start:stop:step].copy()))
 
 
 def roll(x, shift, axis=None):
@@ -259,7 +272,7 @@ def pad(x, pad_width, mode="constant", constant_values=0):
 
 
 def sort(x, axis=-1, descending=False):
-    return torch.sort(x, axis, descending, stable=True).values
+    return torch.sort(x, dim=axis, descending=descending, stable=True).values
 
 
 def topk(x, k, axis=-1, largest=True):

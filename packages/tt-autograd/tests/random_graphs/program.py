@@ -28,6 +28,7 @@ TEMPLATES = {
     "neg": "-{0}",
     "greater": "{0} > {1}",
     "less_equal": "{0} <= {1}",
+    "topk": "topk({0}, {k}, axis={axis}, largest={largest}).values",
     "getitem": "{0}[{key}]",
     "setitem": "{0}[{key}] = {1}",
     "iadd": "{0} += {1}",
@@ -81,14 +82,22 @@ class Program:
     steps: tuple
     outputs: tuple
 
-    def source(self):
-        lines = [step.source() for step in self.steps] + [f"return {', '.join(self.outputs)},"]
+    def source(self, before_write=None):
+        lines = []
+        for step in self.steps:
+            if before_write and step.writes:
+                lines.append(before_write.format(step.inputs[0]))
+            lines.append(step.source())
+        lines.append(f"return {', '.join(self.outputs)},")
         return f"def program({', '.join(self.leaves)}):\n" + "".join(f"    {line}\n" for line in lines)
 
-    def compiled(self, namespace):
-        """The function of the leaves that gives the tuple of outputs, in the words of `namespace`."""
+    def compiled(self, namespace, before_write=None):
+        """The function of the leaves that gives the tuple of outputs, in the words of `namespace`.
+
+        `before_write`: a line to run before each write, with {0} for what is written.
+        """
         scope = dict(namespace)
-        exec(compile(self.source(), "<program>", "exec"), scope)
+        exec(compile(self.source(before_write), "<program>", "exec"), scope)
         return scope["program"]
 
     def __repr__(self):
@@ -97,6 +106,9 @@ class Program:
             for name, values in self.leaves.items()
         ]
         return "\n" + "\n".join(leaves) + "\n" + self.source()
+
+    def _repr_pretty_(self, printer, cycle):
+        printer.text(repr(self))  # what hypothesis prints
 
     def to_json(self):
         """One line."""
@@ -112,7 +124,9 @@ class Program:
     @classmethod
     def from_json(cls, text):
         found = json.loads(text) if isinstance(text, str) else text
-        steps = [Step(op, tuple(inputs), words, tuple(results)) for op, inputs, words, results in found["steps"]]
+        steps = [
+            Step(op, tuple(inputs), words, tuple(results)) for op, inputs, words, results in found["steps"]
+        ]
         return cls(found["leaves"], tuple(steps), tuple(found["outputs"]))
 
 
@@ -134,7 +148,9 @@ def _literal(x: Any) -> str:
 
 def _key(parts: Any) -> str:
     """What stands between the brackets: integers, None, "...", {"slice": […]}, {"array": […]}."""
-    return ", ".join(_slice(part["slice"]) if isinstance(part, dict) and "slice" in part else _part(part) for part in parts)
+    return ", ".join(
+        _slice(part["slice"]) if isinstance(part, dict) and "slice" in part else _part(part) for part in parts
+    )
 
 
 def _part(part: Any) -> str:
