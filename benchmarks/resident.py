@@ -28,6 +28,7 @@ DISTRIBUTIONS = {
     "torch": "torch",
     "tt_tensor": "tt-tensor",
     "tt_nn": "tt-nn",
+    "tt_autograd": "tt-autograd",
     "tt_optim": "tt-optim",
 }
 

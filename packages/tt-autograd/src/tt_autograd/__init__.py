@@ -1,7 +1,17 @@
-"""tt_autograd: importing it installs the tape."""
+"""tt_autograd: gradients of everything, to every order.
+
+    import tt_autograd                # from now on operations are recorded
+    loss = loss_fn(model(x), y)
+    loss.backward()                   # fills .grad of every parameter
+
+Importing it puts the tape into tt_tensor's recorder slot. The graph is the applied Functions themselves, and the
+rules that the tape calls are those that stand under each formula.
+"""
 
 from tt_autograd.backward import backward, grad
+from tt_autograd.checkpointing import checkpoint, checkpoint_sequential
 from tt_autograd.errors import AnomalyError, GradcheckError, ReleasedGraphError
+from tt_autograd.functional import hessian, hvp, jacobian, jvp, vhp, vjp
 from tt_autograd.modes import (
     enable_grad,
     inference_mode,
@@ -18,13 +28,21 @@ __all__ = [
     "GradcheckError",
     "ReleasedGraphError",
     "backward",
+    "checkpoint",
+    "checkpoint_sequential",
     "enable_grad",
     "grad",
+    "hessian",
+    "hvp",
     "inference_mode",
     "is_grad_enabled",
     "is_inference_mode_enabled",
+    "jacobian",
+    "jvp",
     "no_grad",
     "set_grad_enabled",
+    "vhp",
+    "vjp",
 ]
 
 __version__ = "0.1.0"

@@ -14,7 +14,7 @@ import numpy as np
 from tt_autograd import views
 from tt_autograd.engine import Targets, accumulate, flow, owned
 from tt_autograd.higher import OnTensors
-from tt_autograd.modes import enable_grad
+from tt_autograd.modes import recorded
 from tt_autograd.tape import start_gradient
 from tt_tensor import Function, Tensor
 from tt_tensor.errors import ArgumentError, DTypeError, GradientError
@@ -46,7 +46,7 @@ def backward(
     starts = _starts(outputs, grad_tensors, "backward")
     retain = create_graph if retain_graph is None else bool(retain_graph)
     if create_graph:
-        with enable_grad():
+        with recorded():
             accumulate(flow(_on_tensors(starts), rule=OnTensors(), retain=retain))
     else:
         accumulate(flow(_on_arrays(starts), retain=retain))
@@ -97,13 +97,13 @@ def grad(
     retain = create_graph if retain_graph is None else bool(retain_graph)
     targets = Targets(places, [x for x, _ in starts if isinstance(x, Function)])
     if create_graph:
-        with enable_grad():
+        with recorded():
             flow(_on_tensors(starts), rule=OnTensors(), retain=retain, targets=targets)
     else:
         flow(_on_arrays(starts), retain=retain, targets=targets)
     found: list[Any] = []
     for index, (x, place) in enumerate(zip(inputs, places, strict=True)):
-        g = targets.found.get(place.order if isinstance(place, Function) else id(place))
+        g = targets.found.get(place._number if isinstance(place, Function) else id(place))
         if g is None and not (allow_unused or materialize_grads):
             raise GradientError(
                 f"grad: no output depends on input {index} of shape {x.shape}; pass allow_unused=True to get None for it"

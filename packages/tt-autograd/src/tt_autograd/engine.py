@@ -14,12 +14,13 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heappushpop
 from typing import Any
 
 import numpy as np
 
 from tt_autograd.errors import ReleasedGraphError
+from tt_autograd.watching import guard
 from tt_tensor import Function, Tensor, memory
 from tt_tensor.tensor import wrap
 
@@ -36,7 +37,7 @@ class Targets:
     """
 
     def __init__(self, wanted: Sequence[Any], roots: Sequence[Function], stop: bool = False) -> None:
-        self.functions = {x.order for x in wanted if isinstance(x, Function)}
+        self.functions = {x._number for x in wanted if isinstance(x, Function)}
         self.leaves = {id(x) for x in wanted if not isinstance(x, Function)}
         self.stop = stop
         self.found: dict[int, Any] = {}
@@ -45,7 +46,7 @@ class Targets:
     def __contains__(self, x: Any) -> bool:
         """Does a gradient have to go to the input `x` of some Function?"""
         if isinstance(x, Function):
-            return x.order in self.functions or x.order in self.ways
+            return x._number in self.functions or x._number in self.ways
         return id(x) in self.leaves
 
     def _ways(self, roots: Sequence[Function]) -> set[int]:
@@ -55,12 +56,12 @@ class Targets:
         stack = list(roots)
         while stack:
             function = stack.pop()
-            if function.order in seen or function.order < floor:
+            if function._number in seen or function._number < floor:
                 continue
             if function.inputs is None:
                 raise ReleasedGraphError.of(function)
-            seen[function.order] = function
-            if not (self.stop and function.order in self.functions):
+            seen[function._number] = function
+            if not (self.stop and function._number in self.functions):
                 stack += [x for x in function.inputs if isinstance(x, Function)]
         ways: set[int] = set()
         for order in sorted(seen):
@@ -68,7 +69,7 @@ class Targets:
                 continue
             for x in seen[order].inputs:
                 if (
-                    (x.order in ways or x.order in self.functions)
+                    (x._number in ways or x._number in self.functions)
                     if isinstance(x, Function)
                     else id(x) in self.leaves
                 ):
@@ -80,102 +81,122 @@ class Targets:
 def flow(
     starts: Sequence[tuple[Any, Any]],
     *,
-    rule: Rule = Function.gradients,
+    rule: Rule = Function.fitted_gradients,
     retain: bool = False,
     targets: Targets | None = None,
 ) -> dict[int, list[Any]]:
     """Send gradients back. `starts` are (Function or leaf, gradient at its output) pairs.
 
     Returns the leaves that were reached, as id → [leaf, gradient], or with `targets` fills `targets.found`.
-    `rule(function, gradient)` gives the gradients at the inputs; the gradients may be arrays or Tensors.
+    `rule(function, gradient)` gives the gradients at the inputs; they may be arrays or Tensors.
     Unless `retain`, each Function lets go of what it saved as soon as it was used.
     """
+    on_guard = guard.get()
+    guarded = None if on_guard is None else on_guard.guarded(rule, starts)
+    if guarded is not None:
+        rule = guarded.rule
     functions: dict[int, Function] = {}
     grads: dict[int, Any] = {}
     leaves: dict[int, list[Any]] = {}
     heap: list[int] = []
-
-    def send(x: Any, g: Any) -> None:
-        if isinstance(x, Function):
-            order = x.order
-            if order in grads:
-                grads[order] = grads[order] + g
-            else:
-                functions[order], grads[order] = x, g
-                heappush(heap, -order)
-        elif id(x) in leaves:
-            entry = leaves[id(x)]
-            entry[1] = entry[1] + g
-        else:
-            leaves[id(x)] = [x, g]
-
     for x, g in starts:
-        send(x, g)
+        if not isinstance(x, Function):
+            _add(leaves, x, g)
+        elif x._number in grads:
+            grads[x._number] = grads[x._number] + g
+        else:
+            functions[x._number], grads[x._number] = x, g
+            heappush(heap, -x._number)
     while heap:
         order = -heappop(heap)
         function, grad = functions.pop(order), grads.pop(order)
-        if function.hooks is not None:
-            grad = function.hooks.run(grad)
-        inputs = function.inputs
-        if inputs is None:
-            raise ReleasedGraphError.of(function)
-        if targets is not None:
-            if order in targets.functions:
-                targets.found[order] = grad
-            if order not in targets.ways:
-                continue
-            gradients = _only(function, grad, rule, targets)
-        else:
-            gradients = rule(function, grad)
-        for x, g in zip(inputs, gradients):  # noqa: B905  (a rule's answer was counted by now)
-            if g is None:
-                continue
-            # `send`, written out: this is the inner loop of every training step.
-            if isinstance(x, Function):
-                order = x.order
-                if order in grads:
-                    grads[order] = grads[order] + g
-                elif targets is None or x in targets:
-                    functions[order], grads[order] = x, g
-                    heappush(heap, -order)
-            elif x._requires_grad:
-                key = id(x)
-                if key in leaves:
-                    entry = leaves[key]
-                    entry[1] = entry[1] + g
-                elif targets is None or key in targets.leaves:
-                    leaves[key] = [x, g]
-        if not retain:
-            # Nothing but the shape stays: memory falls while the gradient goes back.
-            function.__dict__.clear()
-            function.inputs = None  # type: ignore[assignment]
+        # The next Function stays in hand where it can: on a chain nothing goes through the heap.
+        while True:
+            inputs = function.inputs
+            if inputs is None:
+                raise ReleasedGraphError.of(function)
+            if function._hooks is not None:
+                grad = function._hooks.run(grad)
+            if targets is None:
+                gradients = rule(function, grad)
+            else:
+                if function._number in targets.functions:
+                    targets.found[function._number] = grad
+                if function._number not in targets.ways:
+                    break
+                gradients = _to_targets(function, grad, rule, targets)
+            following: Any = None
+            for x, g in zip(inputs, gradients):  # noqa: B905  (a rule's answer was counted by now)
+                if g is None:
+                    continue
+                if isinstance(x, Function):
+                    order = x._number
+                    if order in grads:
+                        grads[order] = grads[order] + g
+                    elif following is None:
+                        following, grad = x, g
+                    elif following is x:
+                        grad = grad + g
+                    else:
+                        functions[order], grads[order] = x, g
+                        heappush(heap, -order)
+                elif x._requires_grad:
+                    _add(leaves, x, g)
+            if not retain:
+                # Nothing but the shape stays: memory falls while the gradient goes back.
+                function.__dict__.clear()
+                function.inputs = None  # type: ignore[assignment]
+            if following is None:
+                break
+            function = following
+            if heap and -heap[0] > function._number:
+                order = -heappushpop(heap, -function._number)
+                functions[function._number], grads[function._number] = function, grad
+                function, grad = functions.pop(order), grads.pop(order)
     if targets is not None:
         for key, (x, g) in leaves.items():
             if key in targets.leaves:
                 targets.found[key] = g if x._hooks is None else x._hooks.run(g)
+    if guarded is not None:
+        guarded.arrived({key: g for key, (_, g) in leaves.items()} if targets is None else targets.found)
     return leaves
 
 
-def _only(function: Function, grad: Any, rule: Rule, targets: Targets) -> tuple[Any, ...]:
-    """The rule, told that only what leads to a target is needed."""
+def _add(leaves: dict[int, list[Any]], leaf: Any, g: Any) -> None:
+    entry = leaves.get(id(leaf))
+    if entry is None:
+        leaves[id(leaf)] = [leaf, g]
+    else:
+        entry[1] = entry[1] + g
+
+
+def _to_targets(function: Function, grad: Any, rule: Rule, targets: Targets) -> Sequence[Any]:
+    """The gradients that lead to a target, and None for the others, which the rule may leave out."""
     before = function.needs
-    function.needs = tuple([x in targets for x in function.inputs])
+    needs = function.needs = tuple([x in targets for x in function.inputs])
     try:
-        return rule(function, grad)
+        gradients = rule(function, grad)
     finally:
         function.needs = before
+    return [g if need else None for g, need in zip(gradients, needs, strict=True)]
 
 
-def partial(starts: Sequence[tuple[Any, Any]], places: Mapping[Any, Any], rule: Rule) -> dict[Any, Any]:
+def partial(
+    starts: Sequence[tuple[Any, Any]],
+    places: Mapping[Any, Any],
+    *,
+    rule: Rule = Function.fitted_gradients,
+    retain: bool = False,
+) -> dict[Any, Any]:
     """The gradients at `places` (name → Function or leaf), each with the others held constant, by name.
 
     A place that is named twice has its gradient under the first name only, since the sum over both is what counts.
     """
     targets = Targets(list(places.values()), [x for x, _ in starts if isinstance(x, Function)], stop=True)
-    flow(starts, rule=rule, retain=True, targets=targets)
+    flow(starts, rule=rule, retain=retain, targets=targets)
     found: dict[Any, Any] = {}
     for name, place in places.items():
-        g = targets.found.pop(place.order if isinstance(place, Function) else id(place), None)
+        g = targets.found.pop(place._number if isinstance(place, Function) else id(place), None)
         if g is not None:
             found[name] = g
     return found

@@ -27,3 +27,6 @@ class AnomalyError(GradientError):
 
 class GradcheckError(GradientError, AssertionError):
     """`gradcheck` found a gradient that is not the derivative."""
+
+    report: Any = None
+    """What it found: a `GradcheckReport`."""

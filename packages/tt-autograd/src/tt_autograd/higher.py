@@ -29,20 +29,21 @@ class OnTensors:
 
     def __init__(self) -> None:
         self.values: dict[int, np.ndarray[Any, Any]] = {}
+        self.changed = False
+        """Whether anything was written in place since the first of the Functions was applied."""
 
     def __call__(self, function: Function, grad: Tensor) -> tuple[Any, ...]:
         function.check_saved()
-        own = getattr(function, "gradients_on_tensors", None)
-        if own is not None:
-            return own(grad)
         tensors = tuple([self.stand_in(x) if isinstance(x, Function) else x for x in function.inputs])
+        if self.changed or function.stamp != memory.clock:
+            self._check(function)
         fresh = again(function)
         if function.composite is not None:
             return _through(fresh, function, tensors, grad)
         fresh.inputs, fresh.needs = tensors, function.needs
         fresh.stamp, fresh.output_shape = memory.clock, function.output_shape
         fresh.forward(*tensors)
-        return fresh.gradients(grad)
+        return fresh.fitted_gradients(grad)
 
     def stand_in(self, function: Function) -> Tensor:
         """A Tensor with the value of a Function's output, hanging on that Function."""
@@ -51,40 +52,62 @@ class OnTensors:
         return made
 
     def value(self, function: Function) -> np.ndarray[Any, Any]:
-        """The value of a Function's output, computed again from the leaves where it is not known yet.
-
-        Raises InPlaceError where a leaf or constant was written in place since.
-        """
+        """The value of a Function's output, computed again from the leaves where it is not known yet."""
         missing: dict[int, Function] = {}
         stack = [function]
         while stack:
             one = stack.pop()
-            if one.order in missing or one.order in self.values:
+            if one._number in missing or one._number in self.values:
                 continue
             if one.inputs is None:
                 raise ReleasedGraphError.of(one)
-            missing[one.order] = one
-            stack += [x for x in one.inputs if isinstance(x, Function)]
+            missing[one._number] = one
+            if one._kept is None:
+                stack += [x for x in one.inputs if isinstance(x, Function)]
         for order in sorted(missing):
-            self.values[order] = self._computed(missing[order])
-        return self.values[function.order]
+            one = missing[order]
+            if one.stamp != memory.clock:
+                self.changed = True
+            self.values[order] = self._again(one)[1] if one._kept is None else one._kept
+        return self.values[function._number]
 
-    def _computed(self, function: Function) -> np.ndarray[Any, Any]:
+    def _again(self, function: Function) -> tuple[Function, np.ndarray[Any, Any]]:
+        """The same Function once more on arrays, and what comes out.
+
+        Raises InPlaceError where an input was written since.
+        """
         arrays = []
         for x in function.inputs:
-            if isinstance(x, Function):
-                arrays.append(self.values[x.order])
-            elif isinstance(x, Tensor):
-                if memory.written_since(x.array, function.stamp):
-                    raise InPlaceError(
-                        f"create_graph: {type(function).__name__} was applied to a tensor of shape {x.shape} that was "
-                        "changed in place since, so its derivative cannot be taken again; change it after backward"
-                    )
-                arrays.append(x.array)
-            else:
-                arrays.append(x)
+            array = self.values[x._number] if isinstance(x, Function) else getattr(x, "array", x)
+            if isinstance(array, np.ndarray) and memory.written_since(array, function.stamp):
+                raise self._written(function, array.shape)
+            arrays.append(array)
+        fresh = again(function)
         with np.errstate(all="ignore"):  # it warned when it ran first
-            return np.asarray(again(function).forward(*arrays))
+            return fresh, np.asarray(fresh.forward(*arrays))
+
+    def _check(self, function: Function) -> None:
+        """Raise InPlaceError unless the Function, applied again, saves what it saved then.
+
+        Somebody wrote in place, perhaps through memory that the graph knows nothing of (`detach()`, a NumPy view).
+        """
+        fresh, _ = self._again(function)
+        for name, saved in vars(function).items():
+            for then, now in zip(_arrays(saved), _arrays(vars(fresh).get(name)), strict=False):
+                if then.shape != now.shape or not np.array_equal(then, now, equal_nan=then.dtype.kind == "f"):
+                    raise self._written(function, then.shape)
+
+    @staticmethod
+    def _written(function: Function, shape: tuple[int, ...]) -> InPlaceError:
+        return InPlaceError(
+            f"create_graph: a value of shape {shape} that {type(function).__name__} worked with was changed in place "
+            "since, so its derivative cannot be taken again; change it after backward, or clone() it first"
+        )
+
+
+def _arrays(saved: Any) -> list[np.ndarray[Any, Any]]:
+    parts = saved if isinstance(saved, tuple | list) else (saved,)
+    return [x for x in parts if isinstance(x, np.ndarray)]
 
 
 def _through(fresh: Function, function: Function, tensors: tuple[Any, ...], grad: Tensor) -> tuple[Any, ...]:
@@ -93,6 +116,6 @@ def _through(fresh: Function, function: Function, tensors: tuple[Any, ...], grad
     places = {index: edge(x) for index, x in enumerate(tensors) if isinstance(x, Tensor) and x._requires_grad}
     found: list[Any] = [None] * len(tensors)
     if output._requires_grad:
-        for index, g in partial([(edge(output), grad)], places, OnTensors()).items():
+        for index, g in partial([(edge(output), grad)], places, rule=OnTensors(), retain=True).items():
             found[index] = g
     return tuple(found)

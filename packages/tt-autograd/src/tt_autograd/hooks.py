@@ -46,11 +46,10 @@ class Hooks:
     @classmethod
     def of(cls, place: Any) -> Hooks:
         """Those of a Function or a leaf; made when first asked for."""
-        name = "_hooks" if isinstance(place, Tensor) else "hooks"
-        found = getattr(place, name)
+        found = place._hooks
         if found is None:
             found = cls()
-            setattr(place, name, found)
+            place._hooks = found
         return found
 
     def add(self, hook: Callable[[Tensor], Any]) -> Handle:

@@ -127,13 +127,10 @@ class no_grad(_Mode):  # noqa: N801  (PyTorch's name; it reads as a statement)
     """
 
     def __new__(cls, function: Any = None) -> Any:
-        made = super().__new__(cls)
-        if function is None:
-            return made
-        made.__init__()  # `@no_grad` without parentheses
-        return made(function)
+        # `@no_grad` works without parentheses, too.
+        return super().__new__(cls) if function is None else cls()(function)
 
-    def __init__(self, function: Any = None) -> None:
+    def __init__(self, function: None = None) -> None:
         super().__init__()
 
     def wanted(self) -> tuple[tuple[ContextVar[bool], bool], ...]:
@@ -186,6 +183,13 @@ class set_grad_enabled(_Mode):  # noqa: N801
         return super().__call__(function)
 
 
+class recorded(_Mode):  # noqa: N801
+    """Record, whatever holds outside: for what the way back itself has to compute."""
+
+    def wanted(self) -> tuple[tuple[ContextVar[bool], bool], ...]:
+        return ((enabled, True), (inference, False))
+
+
 class inference_mode(_Mode):  # noqa: N801
     """Record nothing, and let nothing inside switch recording on: for code that only predicts.
 
@@ -194,15 +198,12 @@ class inference_mode(_Mode):  # noqa: N801
     """
 
     def __new__(cls, mode: Any = True) -> Any:
-        made = super().__new__(cls)
-        if isinstance(mode, bool):
-            return made
-        made.__init__()  # `@inference_mode` without parentheses
-        return made(mode)
+        # `@inference_mode` works without parentheses, too.
+        return super().__new__(cls) if isinstance(mode, bool) else cls()(mode)
 
-    def __init__(self, mode: Any = True) -> None:
+    def __init__(self, mode: bool = True) -> None:
         super().__init__()
-        self.mode = mode if isinstance(mode, bool) else True
+        self.mode = mode
 
     def wanted(self) -> tuple[tuple[ContextVar[bool], bool], ...]:
         return ((enabled, False), (inference, True)) if self.mode else ()

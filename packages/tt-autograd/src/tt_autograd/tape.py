@@ -16,8 +16,8 @@ import numpy as np
 from tt_autograd import views
 from tt_autograd.engine import accumulate, flow
 from tt_autograd.hooks import Handle, Hooks
-from tt_autograd.modes import enabled
-from tt_autograd.watching import watchers
+from tt_autograd.modes import enabled, inference
+from tt_autograd.watching import alert, told
 from tt_tensor import Function, Tensor, memory
 from tt_tensor.errors import DTypeError, GradientError, ShapeError
 from tt_tensor.tensor import as_array, wrap
@@ -26,77 +26,82 @@ __all__ = ["Tape", "start_gradient"]
 
 number = count(1).__next__
 recording = enabled.get
+FIRST, SECOND = (True, False), (False, True)
 
 
 class Tape:
     """tt_tensor.recorder.Recorder, filled in: one for the process."""
-
-    def __init__(self) -> None:
-        self.wrote = False
-        """Whether anything was ever written in place while recording; until then no view can be out of date."""
 
     # --- forward ----------------------------------------------------------------------------------------
 
     def record(self, function: Function, inputs: tuple[Any, ...], output: Tensor) -> bool:
         """Hang `function` on `output`, if an input wants a gradient; True if so."""
         array = output.array
-        if self.wrote:
+        if alert.on:
+            # Someone watches, or something was written in place.
             if output is inputs[0]:
                 return self._record_write(function, inputs, output)
             for x in inputs:
                 if isinstance(x, Tensor) and x._view is not None:
                     views.refreshed(x)
-        if watchers:
-            for watcher in watchers.current():
-                watcher(function, inputs, output)
+            if alert.watchers and told(function, inputs, output):
+                return False
         if array.base is not None:
             views.note(function, inputs, output)
-        # The common arities are written out: this runs in every operation.
-        if len(inputs) == 2:
-            x, y = inputs
-            of_x, of_y = getattr(x, "_requires_grad", False), getattr(y, "_requires_grad", False)
-            if not (of_x or of_y) or array.dtype.kind != "f" or not recording():
-                return False
-            if of_x and of_y:
-                if x._node is not None or y._node is not None:
-                    function.inputs = (views.edge(x), views.edge(y))
-            else:
-                function.needs = (of_x, of_y)
-                if of_x and x._node is not None:
-                    function.inputs = (x._node, y)
-                elif of_y and y._node is not None:
-                    function.inputs = (x, y._node)
-        elif len(inputs) == 1:
+        # The common arities are written out, and what is called is looked up in place: this runs in every operation.
+        if len(inputs) == 1:
             x = inputs[0]
-            if not getattr(x, "_requires_grad", False) or array.dtype.kind != "f" or not recording():
+            if not (isinstance(x, Tensor) and x._requires_grad and recording()):
                 return False
             if x._node is not None:
                 function.inputs = (x._node,)
+        elif len(inputs) == 2:
+            x, y = inputs
+            of_x = isinstance(x, Tensor) and x._requires_grad
+            of_y = isinstance(y, Tensor) and y._requires_grad
+            if of_x:
+                if not recording():
+                    return False
+                if of_y:
+                    nx, ny = x._node, y._node
+                    if nx is not None or ny is not None:
+                        function.inputs = (x if nx is None else nx, y if ny is None else ny)
+                else:
+                    function.needs = FIRST
+                    if x._node is not None:
+                        function.inputs = (x._node, y)
+            elif of_y and recording():
+                function.needs = SECOND
+                if y._node is not None:
+                    function.inputs = (x, y._node)
+            else:
+                return False
         else:
-            needs = tuple([getattr(x, "_requires_grad", False) for x in inputs])
-            if True not in needs or array.dtype.kind != "f" or not recording():
+            needs = tuple([isinstance(x, Tensor) and x._requires_grad for x in inputs])
+            if True not in needs or not recording():
                 return False
             if False in needs:
                 function.needs = needs
             function.inputs = tuple(
-                [
-                    x._node if need and x._node is not None else x
-                    for x, need in zip(inputs, needs, strict=True)
-                ]
+                [x._node if need and x._node is not None else x for x, need in zip(inputs, needs)]  # noqa: B905
             )
-        if function.order:
+        dtype = array.dtype
+        if dtype.kind != "f":
+            function.inputs = inputs
+            return False
+        if function._number:
             raise self._applied_twice(function)
-        function.order = number()
-        function.output_dtype = array.dtype
+        function._number = number()
+        function.output_dtype = dtype
         output._requires_grad = True
         output._node = function
         return True
 
     def before_write(self, target: Tensor) -> bool:
-        """Refuse a write to a leaf that collects a gradient; True where a write is recorded."""
+        """Refuse a write to a leaf that collects a gradient; True where the value from before is to be kept."""
         if not recording():
-            return False
-        self.wrote = True
+            return alert.watchers > 0  # whoever watches may want to see it
+        alert.on = alert.wrote = True  # from now on a view can be out of date
         if target._view is not None:
             views.refreshed(target)
         views.check_write(target)
@@ -104,17 +109,16 @@ class Tape:
 
     def _record_write(self, function: Function, inputs: tuple[Any, ...], target: Tensor) -> bool:
         """An in-place write: the target's history goes on, and that of all whose memory it shows."""
-        before = function.__dict__.pop("before", None)
         for x in inputs[1:]:
             if isinstance(x, Tensor) and x._view is not None:
                 views.refreshed(x)
         needs = tuple([getattr(x, "_requires_grad", False) for x in inputs])
-        if watchers:
-            for watcher in watchers.current():
-                watcher(function, inputs, target)
+        if alert.watchers and told(function, inputs, target):
+            return False
+        before = function.__dict__.pop("_before", None)
         if True not in needs or target.array.dtype.kind != "f" or not recording():
             return False
-        if function.order:
+        if function._number:
             raise self._applied_twice(function)
         old: Any = target._node
         if old is None:
@@ -123,8 +127,7 @@ class Tape:
         function.inputs = (old, *[views.edge(x) if isinstance(x, Tensor) else x for x in inputs[1:]])
         if False in needs:
             function.needs = needs
-        function.stamp = memory.clock
-        function.order = number()
+        function._number = number()
         function.output_dtype = target.array.dtype
         target._requires_grad = True
         target._node = function
@@ -138,9 +141,17 @@ class Tape:
             f"make a new one for each: {type(function).__name__}()(x)"
         )
 
+    def settle(self, tensor: Tensor) -> None:
+        """Bring the history of a view up to date."""
+        views.refreshed(tensor)
+
     def recording(self) -> bool:
         """Whether operations are recorded, in this thread and task."""
         return recording()
+
+    def by_hand(self) -> bool:
+        """Whether layers keep what they applied unrecorded, for backward by hand: not in `inference_mode`."""
+        return not inference.get()
 
     # --- backward ---------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from tt_tensor import Function, Tensor, memory
 from tt_tensor.errors import InPlaceError
 from tt_tensor.ops.indexing import SetItem, within_rule
 
-__all__ = ["Put", "View", "edge", "note", "refreshed"]
+__all__ = ["Put", "View", "again", "check_write", "edge", "keep", "note", "put_back", "refreshed"]
 
 
 class View:
@@ -43,7 +43,7 @@ def edge(x: Any) -> Any:
 def note(function: Function, inputs: tuple[Any, ...], output: Tensor) -> None:
     """Keep in mind that `output` is a view, if it shows memory of the first input."""
     x = inputs[0]
-    if isinstance(x, Tensor):
+    if isinstance(x, Tensor) and x is not output:  # a write in place makes no view
         base = output.array.base
         if base is x.array or (x.array.base is not None and base is x.array.base):
             output._view = View(x, function, enabled.get())
@@ -52,7 +52,7 @@ def note(function: Function, inputs: tuple[Any, ...], output: Tensor) -> None:
 def again(function: Function) -> Function:
     """The same operation, not yet applied."""
     fresh = copy.copy(function)
-    for name in ("order", "hooks", "needs", "before"):
+    for name in ("_number", "_hooks", "_kept", "_before", "needs"):
         fresh.__dict__.pop(name, None)
     return fresh
 
@@ -88,6 +88,21 @@ def check_write(target: Tensor) -> None:
                 "the write would not be part of it; make the view outside of no_grad(), or write inside"
             )
         x, what = x._view.parent, "a view of a leaf that collects a gradient"
+
+
+def keep(target: Tensor) -> None:
+    """Before an unrecorded write: the graph holds on to the values that its next users will meet.
+
+    `target`, and what it is a view of, keep their history, as if nothing had happened (as in PyTorch). But from now
+    on their values are not what that history computes, so higher orders must not compute them again.
+    """
+    x = target
+    while True:
+        if x._node is not None:
+            x._node._kept = x.array
+        if x._view is None:
+            return
+        x = x._view.parent
 
 
 class Put(Function):
@@ -130,7 +145,7 @@ def put_back(child: Tensor, number: Any) -> None:
         put.inputs = (old, child._node)
         put.needs = (parent._requires_grad, True)
         put.stamp, put.output_shape, put.output_dtype = memory.clock, parent.array.shape, parent.array.dtype
-        put.order = number()
+        put._number = number()
         parent._node, parent._requires_grad = put, True
         child._view.at = put
         child = parent

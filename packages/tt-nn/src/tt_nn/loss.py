@@ -11,7 +11,7 @@ import numpy as np
 
 from tt_nn.by_hand import send_back
 from tt_nn.module import Module, no_way_back
-from tt_tensor import Function, Tensor, as_tensor
+from tt_tensor import Function, Tensor, as_tensor, recorder
 from tt_tensor.errors import ArgumentError, DTypeError, GradientError, ShapeError
 from tt_tensor.tensor import as_array, wrap
 
@@ -166,7 +166,7 @@ class Loss(Module):
         if not isinstance(inputs[0], Tensor):
             inputs = (as_tensor(inputs[0]), *inputs[1:])
         output = function.__call__(*inputs)
-        if output._node is None:
+        if output._node is None and (recorder.active is None or recorder.by_hand()):
             function.needs = _FIRST[len(inputs)]
             self.__dict__["_applied"] = function
         else:

@@ -16,7 +16,7 @@ from tt_nn.by_hand import send_back
 from tt_nn.errors import UnknownNameError
 from tt_nn.parameter import Parameter
 from tt_nn.state import StateMethods
-from tt_tensor import Function, Tensor, as_tensor
+from tt_tensor import Function, Tensor, as_tensor, recorder
 from tt_tensor.dtypes import check_dtype
 from tt_tensor.errors import ArgumentError, DTypeError, GradientError, MissingWheelError
 
@@ -90,7 +90,7 @@ class Module(StateMethods):
     # --- backward by hand -------------------------------------------------------------------------------
 
     def compute(self, function: Function, *inputs: Any) -> Tensor:
-        """Apply `function` to `inputs` and keep it for `backward`, unless a tape recorded it.
+        """Apply `function` to `inputs` and keep it for `backward`, unless a tape recorded it or rules gradients out.
 
         The module's input comes first, then its parameters.
         """
@@ -98,7 +98,8 @@ class Module(StateMethods):
             inputs = (as_tensor(inputs[0]), *inputs[1:])
         output = function.__call__(*inputs)  # the frame of a slot call costs 0.1 µs
         # Past __setattr__: this runs in every layer of every step.
-        self.__dict__["_applied"] = function if output._node is None else None
+        by_hand = output._node is None and (recorder.active is None or recorder.by_hand())
+        self.__dict__["_applied"] = function if by_hand else None
         return output
 
     def backward(self, grad: Any) -> Any:

@@ -69,11 +69,13 @@ class Function:
     needs: tuple[bool, ...] | None = None
     """Which inputs want a gradient, where the caller knows (None: all); ask through `wants`."""
 
-    order: int = 0
-    """Its place in the order of all that a recorder noted, from 1; 0 where none did."""
-
-    hooks: Any = None
-    """What a recorder calls with the gradient at the output."""
+    # What a recorder keeps here; the underscores leave all good names to the rules.
+    _number: int = 0
+    """Its place in the order of all that was recorded, from 1; 0 where it was not."""
+    _hooks: Any = None
+    """What is called with the gradient at the output."""
+    _kept: Any = None
+    """The output, where it was overwritten unrecorded."""
 
     composite: ClassVar[Callable[..., Any] | None] = None
 
@@ -122,8 +124,9 @@ class Function:
         self.output_shape = output.shape
         result = new(Tensor)
         result.array = output
-        if recorder.active is not None:
-            recorder.active.record(self, inputs, result)
+        active = recorder.active
+        if active is not None:
+            active.record(self, inputs, result)
         return result
 
     def in_place(self, target: Tensor, *others: Any) -> Tensor:
@@ -139,9 +142,12 @@ class Function:
         recorded = recorder.active is not None and recorder.active.before_write(target)
         before = target.array.copy() if recorded else target.array
         if recorded:
-            self.before = before
+            self._before = before
         try:
             arrays = [x.array if isinstance(x, Tensor) else operand(self, x) for x in others]
+            if recorded:
+                # What the rule saves of them must not change with the write.
+                arrays = [x.copy() if _overlap(x, target.array) else x for x in arrays]
             output = np.asarray(self.forward(before, *arrays))
         except (ValueError, IndexError, TypeError, OverflowError) as error:
             if isinstance(error, TTError):
@@ -192,21 +198,35 @@ class Function:
 
         Raises InPlaceError if a saved value was overwritten since, ShapeError where `grad` does not fit.
         """
-        self.check_saved()
-        # A rule might broadcast a gradient of another shape, and `unbroadcast` would then sum it up in silence.
-        if grad.shape != self.output_shape:
+        try:
+            fits = grad.shape == self.output_shape
+        except AttributeError:
+            fits = True  # never applied: the next line says so
+        if not fits:
+            # A rule might broadcast a gradient of another shape, and `unbroadcast` would then sum it up in silence.
             raise ShapeError(
                 f"{self!r}: a gradient has the shape of the output, {self.output_shape}, but this one has {grad.shape}"
             )
+        return self.fitted_gradients(grad)
+
+    def fitted_gradients(self, grad: Any) -> tuple[Any, ...]:
+        """`gradients`, for a gradient that is known to have the output's shape: what a tape calls."""
+        try:
+            unchanged = memory.clock == self.stamp
+        except AttributeError:
+            unchanged = False
+        if not unchanged:
+            self.check_saved()
         grads = self.backward(grad)
         if grads.__class__ is not tuple:
             grads = (grads,)
-        if len(grads) != len(self.inputs):
+        inputs = self.inputs
+        if len(grads) != len(inputs):
             raise GradientError(
-                f"{type(self).__name__}.backward gave {len(grads)} gradients for {len(self.inputs)} inputs; "
+                f"{type(self).__name__}.backward gave {len(grads)} gradients for {len(inputs)} inputs; "
                 "return a tuple with one for each, None where there is none"
             )
-        for x, g in zip(self.inputs, grads):  # noqa: B905  (their lengths are equal by now)
+        for x, g in zip(inputs, grads):  # noqa: B905  (their lengths are equal by now)
             if g is not None:
                 if isinstance(x, Function):
                     if g.shape != x.output_shape or g.dtype is not x.output_dtype:
@@ -219,7 +239,7 @@ class Function:
                         break
         else:
             return grads  # the usual case: every gradient is as its input is
-        return tuple([self._fitted(x, g) for x, g in zip(self.inputs, grads, strict=True)])
+        return tuple([self._fitted(x, g) for x, g in zip(inputs, grads, strict=True)])
 
     def _fitted(self, x: Any, g: Any) -> Any:
         """The gradient `g` in the shape and dtype of the input `x`; None where that can have none."""
@@ -253,6 +273,10 @@ def unbroadcast(grad: Any, shape: tuple[int, ...]) -> Any:
         axis for axis, size in enumerate(grad.shape) if axis < extra or shape[axis - extra] != size
     )
     return grad.sum(axis=stretched, keepdims=True).reshape(shape)
+
+
+def _overlap(x: Any, array: Any) -> bool:
+    return x.__class__ is ndarray and np.may_share_memory(x, array)
 
 
 def operands(function: Function, inputs: tuple[Any, ...]) -> list[Any]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import operator
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +31,7 @@ __all__ = [
     "bernoulli",
     "choice",
     "default_generator",
+    "live_generators",
     "manual_seed",
     "multinomial",
     "normal",
@@ -74,6 +76,7 @@ class Generator:
         sequence = np.random.SeedSequence(seed, spawn_key=key, n_children_spawned=spawned)
         self.rng = np.random.Generator(np.random.PCG64(sequence))
         self.seed = seed
+        _live.add(self)
 
     def spawn(self, n: int) -> list[Generator]:
         """`n` generators whose streams are independent of this one and of each other; this one draws nothing.
@@ -146,6 +149,15 @@ def check_seed(seed: Any) -> int:
     if not 0 <= number < 2**64:
         raise ArgumentError(f"manual_seed: a seed is from 0 to 2**64 - 1, not {number}")
     return number
+
+
+_live: weakref.WeakSet[Generator] = weakref.WeakSet()
+
+
+def live_generators() -> list[Generator]:
+    """Every Generator that exists, the default one among them: where all randomness of a run stands."""
+    default_generator()
+    return list(_live)
 
 
 _default: Generator | None = None

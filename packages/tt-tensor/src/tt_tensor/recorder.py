@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tt_tensor.function import Function
     from tt_tensor.tensor import Tensor
 
-__all__ = ["Recorder", "active", "install", "recording"]
+__all__ = ["Recorder", "active", "by_hand", "install", "recording"]
 
 
 class Recorder(Protocol):
@@ -35,6 +35,9 @@ class Recorder(Protocol):
 
     def backward(self, tensor: Tensor, gradient: Any, retain_graph: bool | None, create_graph: bool) -> None:
         """`Tensor.backward`: send `gradient` back from `tensor` into the `.grad` of the leaves."""
+
+    def settle(self, tensor: Tensor) -> None:
+        """Bring the history of a view up to date, when someone asks for it."""
 
     def retain_grad(self, tensor: Tensor) -> None:
         """`Tensor.retain_grad`: let backward fill the `.grad` of this result, too."""
@@ -59,4 +62,14 @@ def recording() -> bool:
     if active is None:
         return False
     asked = getattr(active, "recording", None)  # a recorder that never pauses need not say so
+    return asked is None or bool(asked())
+
+
+def by_hand() -> bool:
+    """Whether someone may still call by hand for the gradient of what is applied now and not recorded.
+
+    Then a layer keeps the Function that it applied. A recorder can rule it out (`inference_mode` does), and the
+    memory of all activations with it.
+    """
+    asked = getattr(active, "by_hand", None)
     return asked is None or bool(asked())

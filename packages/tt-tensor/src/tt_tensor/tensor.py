@@ -332,6 +332,8 @@ class Tensor(
     @property
     def requires_grad(self) -> bool:
         """Whether a gradient is collected for this tensor. Only floating dtypes have one."""
+        if self._view is not None:
+            self._settle()
         return self._requires_grad
 
     @requires_grad.setter
@@ -355,12 +357,20 @@ class Tensor(
     @property
     def grad_fn(self) -> Any:
         """The Function that made this tensor, if it was recorded; None for a leaf."""
+        if self._view is not None:
+            self._settle()
         return self._node
 
     @property
     def is_leaf(self) -> bool:
         """True if no recorded operation made it."""
-        return self._node is None
+        return self.grad_fn is None
+
+    def _settle(self) -> None:
+        """A view's history depends on what was written to the memory it shows."""
+        settle = getattr(recorder.active, "settle", None)
+        if settle is not None:
+            settle(self)
 
     @property
     def grad(self) -> Tensor | None:

@@ -207,7 +207,7 @@ class SetItem(Function):
         self.shape, self.value_ndim = x.shape, getattr(value, "ndim", 0)
         if hasattr(x, "requires_grad") or hasattr(value, "requires_grad"):
             return SetItem(self.index)(x, value)
-        y = x.copy()
+        y = np.array(x, order="C")  # a gradient of shape () may be a NumPy number
         assign(y, self.index, value)
         return y
 
