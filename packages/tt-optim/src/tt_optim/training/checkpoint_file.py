@@ -47,7 +47,7 @@ DIGEST_NAME = "tt.sha256"
 DIGEST_SIZE = 32
 MAX_HEADER = 100_000_000  # of the format
 PIECE = 1 << 20
-DOUBT = "somebody edited it and computed a new digest"
+DOUBT = "its digest is right, so this is no damage: it was edited, or made by something else"
 
 NONSENSE = (ArithmeticError, LookupError, TypeError, ValueError, RecursionError, MemoryError, struct.error)
 """What decoding a document that `encode` did not write may end in (StateError is a TypeError)."""
@@ -147,7 +147,9 @@ def _opened(path: Path) -> Iterator[io.FileIO]:
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} does not exist") from error
     except (OSError, ValueError) as error:  # ValueError: a null in the name
-        raise CheckpointError(f"{path} cannot be opened: {getattr(error, 'strerror', None) or error}") from error
+        raise CheckpointError(
+            f"{path} cannot be opened: {getattr(error, 'strerror', None) or error}"
+        ) from error
     if file is None:
         what = "a folder" if stat.S_ISDIR(mode) else "no regular file"
         raise CheckpointError(f"{path} is {what}, not a checkpoint")
@@ -163,10 +165,7 @@ def _confirmed(path: Path, file: io.FileIO) -> tuple[Contents, Packed]:
     size = os.fstat(file.fileno()).st_size
     lead = file.read(8 + LEAD_SIZE)
     file.seek(0)
-    if not _digest_fits(file, size):
-        raise CheckpointError(f"{path} {_what_is_wrong(lead, size)}")
-    version = _version(lead)
-    if version != VERSION:
+    if not _digest_fits(file, size) or _version(lead) != VERSION:
         raise CheckpointError(f"{path} {_what_is_wrong(lead, size)}")
     length = int.from_bytes(lead[:8], "little")
     if not LEAD_SIZE <= length <= min(MAX_HEADER, size - 8 - DIGEST_SIZE):

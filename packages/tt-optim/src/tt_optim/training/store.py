@@ -42,13 +42,16 @@ class CheckpointStore:
 
     >>> import tempfile
     >>> import tt_tensor as tt
-    >>> store = CheckpointStore(tempfile.mkdtemp(), keep_last=2)
+    >>> from tt_optim.training.store import CheckpointStore
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> store = CheckpointStore(folder.name, keep_last=2)
     >>> for step, loss in [(10, 0.5), (20, 0.3), (30, 0.4), (40, 0.6)]:
     ...     path = store.save({"model": {"weight": tt.ones(2)}, "epoch": step // 10}, step, loss)
     >>> [path.name for path in store.checkpoints()]
     ['step-00000020.safetensors', 'step-00000030.safetensors', 'step-00000040.safetensors']
     >>> store.best().name, store.load()["epoch"]
     ('step-00000020.safetensors', 4)
+    >>> folder.cleanup()
     """
 
     def __init__(
@@ -61,7 +64,7 @@ class CheckpointStore:
         self.keep_last = COUNT(1)("CheckpointStore: keep_last", keep_last)
         self.keep_best = FLAG("CheckpointStore: keep_best", keep_best)
         self.mode = CHOICE("min", "max")("CheckpointStore: mode", mode)
-        self.folder = Path(folder)
+        self.folder = Path(folder).absolute()  # a run may change its working folder
         self.folder.mkdir(parents=True, exist_ok=True)
         self._seen: dict[Path, tuple[Signature, Contents | None]] = {}
         clean(self.folder, NAME)
