@@ -1,0 +1,100 @@
+"""Every Function of every wheel through the tape: its gradients are its derivatives, and theirs are theirs.
+
+Found automatically, with the cases that stand beside each wheel's tests in `rules/`. gradcheck and gradgradcheck
+compare every entry of the Jacobians with central differences, at PyTorch's default tolerances.
+"""
+
+import importlib
+import importlib.util
+
+import numpy as np
+import pytest
+from wheel_graph import ROOT, members
+
+from tt_autograd.gradcheck import gradcheck_report, gradgradcheck_report
+from tt_tensor import from_numpy
+from tt_tensor.testing import functions_of
+
+PACKAGES = sorted(folder for folder in members().values() if folder.parent.name == "packages")
+
+
+def wheel(folder):
+    return importlib.import_module(folder.name.replace("-", "_"))
+
+
+def cases_of(path):
+    name = "_".join(path.relative_to(ROOT).with_suffix("").parts).replace("-", "_")
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.CASES
+
+
+FUNCTIONS = [function for folder in PACKAGES for function in functions_of(wheel(folder))]
+CASES = {}
+for path in sorted(path for folder in PACKAGES for path in folder.glob("tests/rules/*.py")):
+    CASES.update(cases_of(path))
+
+# Where the second derivative does not exist, though the first does.
+WITHOUT_A_SECOND = {
+    # ∂/∂y xʸ = xʸ log x is defined for x > 0 only.
+    ("Pow", "0 to the 2, as arrays"),
+}
+
+
+def inputs_of(case, numbers):
+    """Each float64 array once, as a leaf, also where it is given twice; a float as it is, or as an array."""
+    leaves = {}
+    for index, x in enumerate(case.inputs):
+        if isinstance(x, np.ndarray) and x.dtype == np.float64:
+            if id(x) not in leaves:
+                leaves[id(x)] = from_numpy(x.copy("K")).requires_grad_()
+        elif isinstance(x, float) and not numbers:
+            leaves[index] = from_numpy(np.array(x)).requires_grad_()
+    inputs = tuple(leaves.get(id(x), leaves.get(index, x)) for index, x in enumerate(case.inputs))
+    return inputs if leaves else None
+
+
+def applying(case):
+    return lambda *inputs: case.make()(*inputs)
+
+
+def wrong(function, check):
+    """What is wrong with at least 20 cases: nothing, for each way to give their floats."""
+    found, count = [], 0
+    for case in CASES.get(function, []):
+        if check is gradgradcheck_report and (function.__name__, case.name) in WITHOUT_A_SECOND:
+            continue
+        floats = any(isinstance(x, float) for x in case.inputs)
+        given = [inputs_of(case, numbers) for numbers in ((False, True) if floats else (False,))]
+        reports = [check(applying(case), inputs) for inputs in given if inputs is not None]
+        count += bool(reports)
+        found += [f"{case}: {report}" for report in reports if not report.ok]
+    assert count >= 20, f"write cases for {name(function)} in the tests/rules/ of its wheel"
+    return "\n".join(found)
+
+
+def name(function):
+    return f"{function.__module__.split('.')[0]}.{function.__name__}"
+
+
+each_function = pytest.mark.parametrize("function", FUNCTIONS, ids=name)
+
+
+@each_function
+def test_gradients_are_the_derivatives(function):
+    assert not wrong(function, gradcheck_report)
+
+
+@each_function
+def test_second_derivatives_are_those_of_the_gradients(function):
+    assert not wrong(function, gradgradcheck_report)
+
+
+def test_every_case_is_of_a_function_that_exists():
+    assert set(CASES) <= set(FUNCTIONS)
+
+
+def test_what_is_left_out_exists():
+    names = {(function.__name__, case.name) for function, cases in CASES.items() for case in cases}
+    assert names >= WITHOUT_A_SECOND
