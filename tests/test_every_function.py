@@ -1,4 +1,4 @@
-"""Every Function of every wheel through the tape: its gradients are its derivatives, and theirs are theirs.
+"""Every Function of every wheel through the tape: its gradients are its derivatives, to the third order.
 
 Found automatically, with the cases that stand beside each wheel's tests in `rules/`. gradcheck and gradgradcheck
 compare every entry of the Jacobians with central differences, at PyTorch's default tolerances.
@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from wheel_graph import ROOT, members
 
+import tt_autograd
 from tt_autograd.gradcheck import gradcheck_report, gradgradcheck_report
-from tt_tensor import from_numpy
+from tt_tensor import Tensor, from_numpy
 from tt_tensor.testing import functions_of
 
 PACKAGES = sorted(folder for folder in members().values() if folder.parent.name == "packages")
@@ -89,6 +90,31 @@ def test_gradients_are_the_derivatives(function):
 @each_function
 def test_second_derivatives_are_those_of_the_gradients(function):
     assert not wrong(function, gradgradcheck_report)
+
+
+def gradients_of(case, inputs):
+    """The gradients of a case at a fixed gradient of its output, as a function of the inputs, with a history."""
+    wanted = [index for index, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
+
+    def gradients(*inputs):
+        y = case.make()(*inputs)
+        sent = np.asarray(np.random.default_rng(3).normal(size=y.shape))
+        xs = [inputs[index] for index in wanted]
+        return tt_autograd.grad(y, xs, sent, create_graph=True, allow_unused=True, materialize_grads=True)
+
+    return gradients
+
+
+@each_function
+def test_third_derivatives_are_those_of_the_second(function):
+    for case in CASES[function][:8]:
+        inputs = inputs_of(case, False)
+        if inputs is None:
+            continue
+        gradients = gradients_of(case, inputs)
+        if any(g.requires_grad for g in gradients(*inputs)):  # a linear function has none
+            report = gradgradcheck_report(gradients, inputs, fast_mode=True)
+            assert report.ok, f"{case}: {report}"
 
 
 def test_every_case_is_of_a_function_that_exists():
