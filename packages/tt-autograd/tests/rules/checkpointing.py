@@ -5,6 +5,14 @@ from tt_tensor import where
 from tt_tensor.testing import Case, layouts, sample, unary_cases
 
 
+def scaled(x, y):
+    return x * y.exp()
+
+
+def product(x, y):
+    return [x @ y]
+
+
 def several(x, y):
     """Two results, of which a Segment makes one row."""
     return [(x * y).tanh(), x.sum() * y.mean()]
@@ -33,15 +41,15 @@ def cases():
     ]
     for a, b in PAIRS:
         x, y = sample(a, 1), sample(b, 2)
-        found.append(Case(f"x y {a} {b}", lambda: Segment(lambda x, y: x * y.exp()), (x, y)))
+        found.append(Case(f"x y {a} {b}", lambda: Segment(scaled), (x, y)))
         if 0 not in a:  # a mean over nothing is NaN
             found.append(Case(f"several {a} {b}", lambda: Segment(several), (x, y)))
     for kind, x in layouts((3, 4), 3, -2.0, 2.0):
-        found.append(Case(f"x @ y {kind}", lambda: Segment(lambda x, y: [x @ y]), (x, sample((4, 2), 4))))
+        found.append(Case(f"x @ y {kind}", lambda: Segment(product), (x, sample((4, 2), 4))))
     mask, x = np.array([[True, False, True], [False, True, False]]), sample((2, 3), 5)
     found += [
         Case("deep", lambda: Segment(deep), (x,)),
-        Case("the same twice", lambda: Segment(lambda x, y: [x @ y]), (x[:, :2].copy(), x[:, 1:].copy())),
+        Case("two parts of one", lambda: Segment(product), (x[:, :2].copy(), x[:, 1:].copy())),
         Case("one operand twice", lambda: Segment(lambda x, y: [x * y]), (x, x)),
         Case("a view of its argument", lambda: Segment(lambda x: [x.T]), (x,)),
         Case("its argument itself", lambda: Segment(lambda x: [x]), (x,)),
