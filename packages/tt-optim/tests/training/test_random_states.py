@@ -102,6 +102,23 @@ def test_where_they_are_found():
     assert "train.self.slotted.rng" in found
 
 
+def test_no_code_of_a_loader_runs():
+    class Loader(list):
+        def __iter__(self):
+            pytest.fail("it was iterated")
+
+        def __len__(self):
+            pytest.fail("it was asked")
+
+        def __getitem__(self, index):
+            pytest.fail("it was indexed")
+
+    inside, beside = Generator(1), Generator(2)
+    loader = Loader([inside])
+    loader.beside = beside
+    assert set(random_states.held(train=loader).values()) == {inside, beside}
+
+
 def test_the_default_generator_is_not_found_twice():
     assert random_states.held(model={"a": tt_tensor.default_generator()}) == {}
 

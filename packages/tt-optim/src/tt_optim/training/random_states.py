@@ -89,14 +89,14 @@ _LEAVES = (str, bytes, int, float, complex, np.ndarray, np.generic, Tensor, type
 
 
 def _parts(thing: Any) -> Iterator[tuple[str, Any]]:
-    """What a thing refers to, by name."""
-    if isinstance(thing, Mapping):
-        if len(thing) <= LARGE:
-            yield from ((str(key), value) for key, value in thing.items())
-    elif isinstance(thing, list | tuple):
-        if len(thing) <= LARGE:
-            yield from ((str(index), value) for index, value in enumerate(thing))
-    elif isinstance(thing, functools.partial):
+    """What a thing refers to, by name. No code of the thing itself runs: a loader that is a list may load."""
+    if isinstance(thing, list) and list.__len__(thing) <= LARGE:
+        yield from ((str(index), value) for index, value in enumerate(list.__iter__(thing)))
+    elif isinstance(thing, tuple) and tuple.__len__(thing) <= LARGE:
+        yield from ((str(index), value) for index, value in enumerate(tuple.__iter__(thing)))
+    elif isinstance(thing, dict) and dict.__len__(thing) <= LARGE:
+        yield from ((str(key), value) for key, value in dict.items(thing))
+    if isinstance(thing, functools.partial):
         yield from (("func", thing.func), ("args", thing.args), ("keywords", thing.keywords))
     elif isinstance(thing, types.MethodType):
         yield from (("self", thing.__self__), ("func", thing.__func__))
