@@ -14,7 +14,8 @@ def test_it_names_file_line_and_the_part_that_runs():
     head, text, carets = str(line).splitlines()
     assert head == f'  File "{__file__}", line {start + 2}, in test_it_names_file_line_and_the_part_that_runs'
     assert text == "    both = [start, Line.here()]"
-    assert carets.rstrip() == " " * text.index("Line") + "^" * len("Line.here()")
+    # Since 3.13 what is called has another mark than the call.
+    assert carets.rstrip().replace("~", "^") == " " * text.index("Line") + "^" * len("Line.here()")
 
 
 def test_in_a_statement_of_several_lines_it_is_the_line_of_the_call():
