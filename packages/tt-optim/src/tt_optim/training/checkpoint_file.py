@@ -124,7 +124,8 @@ def inspect(path: Path) -> Contents:
 def read(path: Path) -> Contents:
     """A checkpoint with its arrays. Raises CheckpointError unless the whole file is good.
 
-    Until the digest is confirmed this takes 1 MB, whatever the file says; then what the state itself takes.
+    Until the digest is confirmed this takes 1 MB, whatever the file says; then the size of the arrays, and for the
+    document what its lists and dicts take as Python objects, twice over.
     """
     with _opened(path) as file:
         contents, packed = _confirmed(path, file)
