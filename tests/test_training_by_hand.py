@@ -9,10 +9,17 @@ import pytest
 import tt_nn
 import tt_optim
 import tt_tensor
-from tt_tensor import Tensor
+from tt_tensor import Tensor, recorder
 
 X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
 Y = np.array([[0], [1], [1], [0]], np.float32)
+
+
+@pytest.fixture(autouse=True)
+def no_tape():
+    before = recorder.install(None)
+    yield
+    recorder.install(before)
 
 
 def xor(dtype=np.float32):

@@ -191,41 +191,59 @@ def slope_of_the_gradients(program, direction, leaf):
 
 
 class Notes:
-    """A recorder that notes, in their order, what each Function saved and which memory each write went to."""
+    """A recorder that notes, in their order, each application and which memory each write went to."""
 
     def __init__(self):
-        self.events = []
+        self.applied, self.written, self.clock = [], [], 0
 
     def record(self, function, inputs, output):
-        self.events.append(("saved", function))
+        self.clock += 1
+        self.applied.append((self.clock, function, inputs))
+        if output is inputs[0]:  # what it saved, its own write may have changed
+            self.written.append((self.clock, output.array))
         return True
 
     def before_write(self, target):
-        self.events.append(("written", target.array))
+        self.written.append((self.clock, target.array))
         return True
 
     def recording(self):
         return True
 
+    def of(self, program):
+        """What the program does, without any gradient."""
+        before = recorder.install(self)
+        try:
+            run = Run(program)
+            run.call(*[x.detach() for x in run.leaves()])
+        finally:
+            recorder.install(before)
+        return self
 
-def overwrites_what_was_saved(program):
-    """Does the program write, after some Function kept an array, into the memory of that array?"""
-    notes = Notes()
-    before = recorder.install(notes)
-    try:
-        run = Run(program)
-        run.call(*[x.detach() for x in run.leaves()])
-    finally:
-        recorder.install(before)
-    kept = []
-    for kind, what in notes.events:
-        if kind == "saved":
-            for value in vars(what).values():
-                several = value if isinstance(value, list | tuple) else (value,)
-                kept += [x for x in several if isinstance(x, np.ndarray)]
-        elif any(np.may_share_memory(what, x) for x in kept):
-            return True
-    return False
+
+def owner(array):
+    """The array whose memory `array` shows. Writes are counted there, for all views together, as in PyTorch."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def arrays_in(values):
+    for value in values:
+        for x in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(x, np.ndarray | tt.Tensor):
+                yield x if isinstance(x, np.ndarray) else x.array
+
+
+def overwrites(program, inputs=False):
+    """Does it write, after some Function kept an array (or had it as an input), into the memory of its owner?"""
+    notes = Notes().of(program)
+    return any(
+        owner(x) is owner(what) and when >= then
+        for then, function, given in notes.applied
+        for x in arrays_in([*vars(function).values(), *(given if inputs else ())])
+        for when, what in notes.written
+    )
 
 
 def ids(expect):
@@ -238,7 +256,7 @@ def test_equals_pytorch(program, record):
         values, grads = Run(program).first_order()
         added = Run(program).by_backward()
     except tt.InPlaceError:
-        assert overwrites_what_was_saved(program), f"nothing that a rule saved is overwritten in {program!r}"
+        assert overwrites(program), f"nothing that a rule saved is overwritten in {program!r}"
         return
     close(values, record["values"], 1e-12, 1e-13)
     close(grads, record["gradients"], 1e-9, 1e-11)
@@ -250,7 +268,11 @@ def test_second_order_equals_pytorch(program, record):
     try:
         grads, again = Run(program).second_order()
     except tt.InPlaceError:
-        assert overwrites_what_was_saved(program), f"nothing that a rule saved is overwritten in {program!r}"
+        # Higher orders compute values again from the leaves, where a write that the graph was not told of is missing.
+        hidden = any(step.op in ("no_grad mul_", "detach") for step in program.steps)
+        assert hidden or overwrites(program, inputs=True), (
+            f"nothing that is needed is overwritten in {program!r}"
+        )
         return
     close(grads, record["gradients"], 1e-9, 1e-11)
     close(again, record["second"], 1e-8, 1e-10)
@@ -272,6 +294,22 @@ def test_a_write_into_a_leaf_is_refused(program, record):
     run = Run(program)
     with pytest.raises(tt.InPlaceError):
         run.forward(run.leaves())
+
+
+def test_few_are_refused_that_pytorch_does_not_refuse():
+    """To refuse is always safe, so it must be seldom: 1 in 20, among programs that write."""
+    writing = [p for p, r in GOLDENS if r["expect"] == "gradients" and any(step.writes for step in p.steps)]
+    seen = [p for p in writing if not any(step.op in ("no_grad mul_", "detach") for step in p.steps)]
+    assert sum(refuses(p, "first_order") for p in writing) <= len(writing) / 20
+    assert sum(refuses(p, "second_order") for p in seen) <= len(seen) / 20
+
+
+def refuses(program, what):
+    try:
+        getattr(Run(program), what)()
+    except tt.InPlaceError:
+        return True
+    return False
 
 
 # --- fresh ones -----------------------------------------------------------------------------------------
@@ -301,7 +339,7 @@ def test_a_program_with_writes_has_the_gradients_of_central_differences_or_is_re
     try:
         values, grads = Run(program).first_order()
     except tt.InPlaceError:
-        assert overwrites_what_was_saved(program)
+        assert overwrites(program)
         return
     wanted, rise = slopes(program)
     close(values, wanted, 0, 0)
@@ -315,7 +353,7 @@ def test_second_derivatives_are_slopes_of_the_first(program, seed):
         _, first = Run(program).first_order()
         grads, again = Run(program).second_order()
     except tt.InPlaceError:
-        assert overwrites_what_was_saved(program)
+        assert overwrites(program, inputs=True)
         return
     close(grads, first, 1e-9, 1e-11)
     for leaf, g in enumerate(again):
@@ -329,18 +367,11 @@ def test_second_derivatives_are_slopes_of_the_first(program, seed):
 def test_the_programs_have_every_operation():
     writing = [p for p, r in GOLDENS if r["expect"] == "gradients" and any(step.writes for step in p.steps)]
     assert len(GOLDENS) >= 300 and len(writing) >= 120
-    notes = Notes()
     fresh = []
     for seed in range(300):
         rng = random.Random(seed)
         fresh.append(drawn(rng.randrange, writes=seed % 2 == 0))
-    before = recorder.install(notes)
-    try:
-        for program in [p for p, r in GOLDENS if r["expect"] == "gradients"] + fresh:
-            run = Run(program)
-            run.call(*[x.detach() for x in run.leaves()])
-    finally:
-        recorder.install(before)
-    applied = {type(what) for kind, what in notes.events if kind == "saved"}
+    every = [p for p, r in GOLDENS if r["expect"] == "gradients"] + fresh
+    applied = {type(function) for program in every for _, function, _ in Notes().of(program).applied}
     # PutAt is what other rules are made of; it is applied in backward.
     assert set(functions_of(tt)) - applied <= {PutAt}

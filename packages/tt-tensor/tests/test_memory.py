@@ -237,3 +237,11 @@ def test_write():
         tt.zeros(3).broadcast_to((2, 3)).write(1.0)
     assert x.version == before
     assert x[2].tolist() == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_write_is_seen_through_windows_of_strides():
+    x = tt.zeros(10)
+    windows = np.lib.stride_tricks.sliding_window_view(x.array, 3)
+    tick = memory.clock
+    x.add_(1)
+    assert memory.written_since(windows, tick)

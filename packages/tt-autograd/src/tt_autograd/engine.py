@@ -22,11 +22,12 @@ import numpy as np
 from tt_autograd.errors import ReleasedGraphError
 from tt_autograd.watching import guard
 from tt_tensor import Function, Tensor, memory
+from tt_tensor.function import check_gradients
 from tt_tensor.tensor import wrap
 
 __all__ = ["Targets", "accumulate", "flow", "owned", "partial"]
 
-Rule = Callable[[Function, Any], tuple[Any, ...]]
+Rule = Callable[[Function, Any], Sequence[Any]]
 
 
 class Targets:
@@ -48,6 +49,24 @@ class Targets:
         if isinstance(x, Function):
             return x._number in self.functions or x._number in self.ways
         return id(x) in self.leaves
+
+    def only(self, rule: Rule) -> Rule:
+        """`rule`, asked only for what leads to a target; it answers None where nothing does."""
+
+        def asked(function: Function, grad: Any) -> Any:
+            if function._number in self.functions:
+                self.found[function._number] = grad
+            if function._number not in self.ways:
+                return None
+            before = function.needs
+            needs = function.needs = tuple([x in self for x in function.inputs])
+            try:
+                gradients = rule(function, grad)
+            finally:
+                function.needs = before
+            return [g if need else None for g, need in zip(gradients, needs, strict=True)]
+
+        return asked
 
     def _ways(self, roots: Sequence[Function]) -> set[int]:
         """The numbers of the Functions through which a gradient reaches a target."""
@@ -81,24 +100,26 @@ class Targets:
 def flow(
     starts: Sequence[tuple[Any, Any]],
     *,
-    rule: Rule = Function.fitted_gradients,
+    rule: Rule | None = None,
     retain: bool = False,
     targets: Targets | None = None,
 ) -> dict[int, list[Any]]:
     """Send gradients back. `starts` are (Function or leaf, gradient at its output) pairs.
 
     Returns the leaves that were reached, as id → [leaf, gradient], or with `targets` fills `targets.found`.
-    `rule(function, gradient)` gives the gradients at the inputs; they may be arrays or Tensors.
+    `rule(function, gradient)` gives the gradients at the inputs; without it, each Function's own rule does, on arrays.
     Unless `retain`, each Function lets go of what it saved as soon as it was used.
     """
-    on_guard = guard.get()
-    guarded = None if on_guard is None else on_guard.guarded(rule, starts)
-    if guarded is not None:
-        rule = guarded.rule
     functions: dict[int, Function] = {}
     grads: dict[int, Any] = {}
     leaves: dict[int, list[Any]] = {}
     heap: list[int] = []
+    watching = guard.get()
+    guarded = None if watching is None else watching.guarded(rule or Function.fitted_gradients, starts)
+    if guarded is not None:
+        rule = guarded.rule
+    if targets is not None:
+        rule = targets.only(rule or Function.fitted_gradients)
     for x, g in starts:
         if not isinstance(x, Function):
             _add(leaves, x, g)
@@ -108,84 +129,92 @@ def flow(
             functions[x._number], grads[x._number] = x, g
             heappush(heap, -x._number)
     while heap:
-        order = -heappop(heap)
-        function, grad = functions.pop(order), grads.pop(order)
+        number = -heappop(heap)
+        function, grad = functions.pop(number), grads.pop(number)
         # The next Function stays in hand where it can: on a chain nothing goes through the heap.
-        while True:
+        while function is not None:
             inputs = function.inputs
             if inputs is None:
                 raise ReleasedGraphError.of(function)
             if function._hooks is not None:
                 grad = function._hooks.run(grad)
-            if targets is None:
+            if rule is not None:
                 gradients = rule(function, grad)
+                if gradients is None:
+                    break  # a target, and nothing to do behind it
             else:
-                if function._number in targets.functions:
-                    targets.found[function._number] = grad
-                if function._number not in targets.ways:
-                    break
-                gradients = _to_targets(function, grad, rule, targets)
+                if function.stamp != memory.clock:
+                    function.check_saved()
+                gradients = function.backward(grad)
+                if gradients.__class__ is not tuple:
+                    gradients = (gradients,)
+                if len(gradients) != len(inputs):
+                    check_gradients(function, gradients)
             following: Any = None
-            for x, g in zip(inputs, gradients):  # noqa: B905  (a rule's answer was counted by now)
-                if g is None:
-                    continue
-                if isinstance(x, Function):
-                    order = x._number
-                    if order in grads:
-                        grads[order] = grads[order] + g
-                    elif following is None:
-                        following, grad = x, g
-                    elif following is x:
-                        grad = grad + g
-                    else:
-                        functions[order], grads[order] = x, g
-                        heappush(heap, -order)
-                elif x._requires_grad:
-                    _add(leaves, x, g)
+            try:
+                for x, g in zip(inputs, gradients):  # noqa: B905  (they were counted)
+                    if g is None:
+                        continue
+                    if isinstance(x, Function):
+                        if g.dtype is not x.output_dtype or g.shape != x.output_shape:
+                            g = function.fitted(x, g)
+                        number = x._number
+                        if number in grads:
+                            grads[number] = grads[number] + g
+                        elif following is None:
+                            following, grad = x, g
+                        elif following is x:
+                            grad = grad + g
+                        else:
+                            functions[number], grads[number] = x, g
+                            heappush(heap, -number)
+                    elif isinstance(x, Tensor) and x._requires_grad:
+                        array = x.array
+                        if g.dtype is not array.dtype or g.shape != array.shape:
+                            g = function.fitted(x, g)
+                        if id(x) in leaves:
+                            _add(leaves, x, g)
+                        else:
+                            leaves[id(x)] = [x, g]
+            except AttributeError:
+                check_gradients(function, gradients)
+                raise
             if not retain:
                 # Nothing but the shape stays: memory falls while the gradient goes back.
                 function.__dict__.clear()
                 function.inputs = None  # type: ignore[assignment]
-            if following is None:
-                break
+            if following is not None and heap and -heap[0] > following._number:
+                # Another one was recorded later, so it comes first.
+                functions[following._number], grads[following._number] = following, grad
+                number = -heappushpop(heap, -following._number)
+                following, grad = functions.pop(number), grads.pop(number)
             function = following
-            if heap and -heap[0] > function._number:
-                order = -heappushpop(heap, -function._number)
-                functions[function._number], grads[function._number] = function, grad
-                function, grad = functions.pop(order), grads.pop(order)
     if targets is not None:
-        for key, (x, g) in leaves.items():
+        for key, entry in leaves.items():
             if key in targets.leaves:
+                x, g = entry[:2]
                 targets.found[key] = g if x._hooks is None else x._hooks.run(g)
     if guarded is not None:
-        guarded.arrived({key: g for key, (_, g) in leaves.items()} if targets is None else targets.found)
+        guarded.arrived({key: entry[1] for key, entry in leaves.items()} if targets is None else targets.found)
     return leaves
 
 
 def _add(leaves: dict[int, list[Any]], leaf: Any, g: Any) -> None:
+    """Add to what a leaf has; from the third part on in place, since the sum of two is ours alone."""
     entry = leaves.get(id(leaf))
     if entry is None:
         leaves[id(leaf)] = [leaf, g]
+    elif len(entry) == 2 or entry[1].__class__ is not np.ndarray:
+        entry[1:] = [entry[1] + g, True]
     else:
-        entry[1] = entry[1] + g
-
-
-def _to_targets(function: Function, grad: Any, rule: Rule, targets: Targets) -> Sequence[Any]:
-    """The gradients that lead to a target, and None for the others, which the rule may leave out."""
-    before = function.needs
-    needs = function.needs = tuple([x in targets for x in function.inputs])
-    try:
-        gradients = rule(function, grad)
-    finally:
-        function.needs = before
-    return [g if need else None for g, need in zip(gradients, needs, strict=True)]
+        entry[1] += g
 
 
 def partial(
     starts: Sequence[tuple[Any, Any]],
     places: Mapping[Any, Any],
     *,
-    rule: Rule = Function.fitted_gradients,
+    rule: Rule | None = None,
     retain: bool = False,
 ) -> dict[Any, Any]:
     """The gradients at `places` (name → Function or leaf), each with the others held constant, by name.

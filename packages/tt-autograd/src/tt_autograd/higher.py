@@ -68,30 +68,35 @@ class OnTensors:
             one = missing[order]
             if one.stamp != memory.clock:
                 self.changed = True
-            self.values[order] = self._again(one)[1] if one._kept is None else one._kept
+            self.values[order] = self._again(one) if one._kept is None else one._kept
         return self.values[function._number]
 
-    def _again(self, function: Function) -> tuple[Function, np.ndarray[Any, Any]]:
-        """The same Function once more on arrays, and what comes out.
+    def _again(self, function: Function) -> np.ndarray[Any, Any]:
+        """What comes out when the Function is applied once more.
 
         Raises InPlaceError where an input was written since.
         """
-        arrays = []
-        for x in function.inputs:
-            array = self.values[x._number] if isinstance(x, Function) else getattr(x, "array", x)
+        arrays = self._inputs(function)
+        for array in arrays:
             if isinstance(array, np.ndarray) and memory.written_since(array, function.stamp):
                 raise self._written(function, array.shape)
-            arrays.append(array)
-        fresh = again(function)
         with np.errstate(all="ignore"):  # it warned when it ran first
-            return fresh, np.asarray(fresh.forward(*arrays))
+            return np.asarray(again(function).forward(*arrays))
+
+    def _inputs(self, function: Function) -> list[Any]:
+        return [
+            self.values[x._number] if isinstance(x, Function) else getattr(x, "array", x)
+            for x in function.inputs
+        ]
 
     def _check(self, function: Function) -> None:
         """Raise InPlaceError unless the Function, applied again, saves what it saved then.
 
         Somebody wrote in place, perhaps through memory that the graph knows nothing of (`detach()`, a NumPy view).
         """
-        fresh, _ = self._again(function)
+        fresh = again(function)
+        with np.errstate(all="ignore"):
+            fresh.forward(*self._inputs(function))
         for name, saved in vars(function).items():
             for then, now in zip(_arrays(saved), _arrays(vars(fresh).get(name)), strict=False):
                 if then.shape != now.shape or not np.array_equal(then, now, equal_nan=then.dtype.kind == "f"):

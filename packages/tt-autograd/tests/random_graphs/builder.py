@@ -15,9 +15,9 @@ LARGEST = 60  # elements of one value
 LEAVES = 5
 APART = 1e-4  # how far from a kink a value stays, or exactly on it where both sides move together
 
-# Distinct multiples of 1/64 in [-2, 2], none near 0, in an order that only looks random.
-GRID = [step / 64 for step in range(-128, 129) if abs(step) >= 4]
-random.Random(1964).shuffle(GRID)
+# Distinct, none near 0, with so many digits that sums and products of them meet by chance only.
+rng = random.Random(1964)
+GRID = [round(rng.choice((-1, 1)) * rng.uniform(0.06, 2.0), 6) for _ in range(251)]
 
 
 class Builder:
@@ -188,13 +188,17 @@ class Builder:
 
     def distinct(self, array):
         """No two elements nearly equal; equal ones may be."""
-        gaps = np.diff(np.sort(array, axis=None))
-        return bool(np.all((gaps == 0) | (gaps > APART)))
+        return self.clear(np.diff(np.sort(array, axis=None)))
 
     def apart(self, x, y):
         """Nowhere nearly equal; equal they may be."""
-        gaps = np.abs(self.of(x) - self.of(y))
-        return bool(np.all((gaps == 0) | (gaps > APART)))
+        return self.clear(np.abs(self.of(x) - self.of(y)))
+
+    def clear(self, gaps):
+        """Large, or 0: then both sides are the same thing, or constant. Not after detach, of which one side moves."""
+        return bool(
+            np.all((gaps > APART) | ((gaps == 0) & ("detach" not in {step.op for step in self.steps})))
+        )
 
     def of(self, x):
         """The array of a name, or the number itself."""

@@ -19,9 +19,9 @@ def arithmetic(b):
         return power(b, x, y)
     if op in ("div", "remainder", "floor_divide") and isinstance(y, str):
         y = b.not_zero(y)
-    if op in ("remainder", "floor_divide"):
+    if op in ("remainder", "floor_divide"):  # of a number by a tensor PyTorch has no derivative
         ratio = b.of(x) / b.of(y)
-        if np.any(np.abs(ratio - np.round(ratio)) < APART):
+        if (b.portable and not isinstance(x, str)) or np.any(np.abs(ratio - np.round(ratio)) < APART):
             return None
     if op in ("maximum", "minimum") and not b.apart(x, y):
         return None
@@ -60,15 +60,15 @@ def function(b):
         x = b.not_zero(x)
     if op in ("sin", "cos", "erf"):
         x = b.at_most(x, 10.0)
-    if not smooth_at(op, b.arrays[x]):
+    if not smooth_at(b, op, b.arrays[x]):
         return None
     return b.made(op, x)
 
 
-def smooth_at(op, array):
+def smooth_at(b, op, array):
     """Away from the kinks and steps of `op`."""
     if op == "abs":
-        return bool(np.all((array == 0) | (np.abs(array) > APART)))
+        return b.clear(np.abs(array))
     if op in ("sign", "trunc", "floor", "ceil", "round"):
         steps = 2 * array  # trunc and floor step at whole numbers, round at halves, sign at 0
         return bool(np.all(np.abs(steps - np.round(steps)) > APART))
@@ -97,7 +97,7 @@ def reduction(b):
         order = b.one_of((2, 1, 3, float("inf")))
         if order == float("inf"):
             return None if not b.distinct(np.abs(array)) else b.made("max", b.made("abs", x), **words)
-        if not smooth_at("abs", array) or np.any(array == 0):
+        if not smooth_at(b, "abs", array) or np.any(array == 0):
             return None
         words["ord"] = order
     if op == "prod":

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from .builder import APART
 from .drawing import smooth_at
 from .keys import advanced, basic, mask_of, places
 
@@ -60,7 +59,7 @@ def function(b, x):
     array = b.arrays[x]
     ops = FREE + POSITIVE if array.min() >= 0.1 else FREE
     op = b.one_of(ops if np.abs(array).max() <= 3 else ("tanh_", "neg_", "abs_", "sigmoid_"))
-    if smooth_at(op[:-1], array):
+    if smooth_at(b, op[:-1], array):
         b.step(op, x)
 
 
@@ -133,7 +132,7 @@ def positions(b, x):
 def limits(b, x):
     low, high = b.one_of(((-0.5, 0.75), (None, 0.5), (-0.25, None)))
     gaps = [np.abs(b.arrays[x] - bound) for bound in (low, high) if bound is not None]
-    if all(np.all((gap == 0) | (gap > APART)) for gap in gaps):
+    if all(b.clear(gap) for gap in gaps):
         b.step("clip_", x, low, high)
 
 

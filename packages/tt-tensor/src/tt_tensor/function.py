@@ -99,7 +99,7 @@ class Function:
                 x, y = inputs
                 output = self.forward(
                     x.array if isinstance(x, Tensor) else operand(self, x),
-                    y.array if isinstance(y, Tensor) else operand(self, y),
+                    y.array if isinstance(y, Tensor) else y if y.__class__ is float else operand(self, y),
                 )
             elif len(inputs) == 1:
                 x = inputs[0]
@@ -222,26 +222,27 @@ class Function:
             grads = (grads,)
         inputs = self.inputs
         if len(grads) != len(inputs):
-            raise GradientError(
-                f"{type(self).__name__}.backward gave {len(grads)} gradients for {len(inputs)} inputs; "
-                "return a tuple with one for each, None where there is none"
-            )
-        for x, g in zip(inputs, grads):  # noqa: B905  (their lengths are equal by now)
-            if g is not None:
-                if isinstance(x, Function):
-                    if g.shape != x.output_shape or g.dtype is not x.output_dtype:
+            check_gradients(self, grads)
+        try:
+            for x, g in zip(inputs, grads):  # noqa: B905  (their lengths are equal by now)
+                if g is not None:
+                    if isinstance(x, Function):
+                        if g.shape != x.output_shape or g.dtype is not x.output_dtype:
+                            break
+                    elif not isinstance(x, Tensor):
                         break
-                elif not isinstance(x, Tensor):
-                    break
-                else:
-                    array = x.array
-                    if g.shape != array.shape or g.dtype is not array.dtype or g.dtype.kind != "f":
-                        break
-        else:
-            return grads  # the usual case: every gradient is as its input is
-        return tuple([self._fitted(x, g) for x, g in zip(inputs, grads, strict=True)])
+                    else:
+                        array = x.array
+                        if g.shape != array.shape or g.dtype is not array.dtype or g.dtype.kind != "f":
+                            break
+            else:
+                return grads  # the usual case: every gradient is as its input is
+            return tuple([self.fitted(x, g) for x, g in zip(inputs, grads, strict=True)])
+        except AttributeError:
+            check_gradients(self, grads)
+            raise
 
-    def _fitted(self, x: Any, g: Any) -> Any:
+    def fitted(self, x: Any, g: Any) -> Any:
         """The gradient `g` in the shape and dtype of the input `x`; None where that can have none."""
         if isinstance(x, Function):
             shape, dtype = x.output_shape, x.output_dtype
@@ -264,6 +265,21 @@ class Function:
         inputs = getattr(self, "inputs", None) or ()
         shapes = [x.output_shape if isinstance(x, Function) else getattr(x, "shape", x) for x in inputs]
         return f"{type(self).__name__}({', '.join(map(str, shapes))})"
+
+
+def check_gradients(function: Function, grads: tuple[Any, ...]) -> None:
+    """Raise GradientError unless a rule gave one array, or None, for each input."""
+    if len(grads) != len(function.inputs):
+        raise GradientError(
+            f"{type(function).__name__}.backward gave {len(grads)} gradients for {len(function.inputs)} inputs; "
+            "return a tuple with one for each, None where there is none"
+        )
+    for g in grads:
+        if g.__class__ is float or g.__class__ is int:
+            raise GradientError(
+                f"{type(function).__name__}.backward gave {g!r}, which is no array; return an array of the input's "
+                "shape, np.zeros_like(grad) for example, or None where there is no gradient"
+            )
 
 
 def unbroadcast(grad: Any, shape: tuple[int, ...]) -> Any:

@@ -41,7 +41,9 @@ def owners(array: np.ndarray) -> Iterator[np.ndarray]:
         while isinstance(link.base, np.ndarray):
             link = link.base
         yield link
-        link = link.base.obj if isinstance(link.base, memoryview) else None
+        base = link.base
+        # NumPy's stride tricks put an object of their own between a view and its array.
+        link = base.obj if isinstance(base, memoryview) else getattr(base, "base", None)
         if not isinstance(link, np.ndarray):
             return
 

@@ -11,7 +11,7 @@ from tt_tensor.errors import ArgumentError
 from tt_tensor.function import Function
 from tt_tensor.kernels import table
 from tt_tensor.kernels.elementwise import binary, unary
-from tt_tensor.ops.plain import raw
+from tt_tensor.ops.plain import number_like, raw
 
 if TYPE_CHECKING:
     from tt_tensor.tensor import Tensor
@@ -52,6 +52,8 @@ class Add(Function):
     """z = x + y."""
 
     def forward(self, x: Any, y: Any) -> Any:
+        if y.__class__ is float:
+            y = number_like(y, x)
         return x + y if table.plain else binary(np.add, x, y)
 
     def backward(self, grad: Any) -> Any:
@@ -62,6 +64,8 @@ class Sub(Function):
     """z = x - y."""
 
     def forward(self, x: Any, y: Any) -> Any:
+        if y.__class__ is float:
+            y = number_like(y, x)
         return x - y if table.plain else binary(np.subtract, x, y)
 
     def backward(self, grad: Any) -> Any:
@@ -73,15 +77,19 @@ class Mul(Function):
 
     def forward(self, x: Any, y: Any) -> Any:
         # A number has no gradient, so what it multiplies is not kept, and may be written after.
-        self.x = None if y.__class__ is float or y.__class__ is int else x
-        self.y = None if x.__class__ is float or x.__class__ is int else y
+        if y.__class__ is float:
+            y = number_like(y, x)
+            self.x, self.y = None, y
+        else:
+            self.x = None if y.__class__ is int else x
+            self.y = None if x.__class__ is float or x.__class__ is int else y
         return x * y if table.plain else binary(np.multiply, x, y)
 
     def backward(self, grad: Any) -> Any:
-        return (
-            grad * self.y if self.y is not None and self.wants(0) else None,
-            grad * self.x if self.x is not None and self.wants(1) else None,
-        )
+        x, y = self.x, self.y
+        if self.needs is not None:
+            x, y = x if self.needs[1] else None, y if self.needs[0] else None
+        return None if y is None else grad * y, None if x is None else grad * x
 
 
 class Div(Function):
@@ -89,8 +97,11 @@ class Div(Function):
 
     def forward(self, x: Any, y: Any) -> Any:
         # A number has no gradient, so what it divides is not kept, and may be written after.
-        self.x = None if y.__class__ is float or y.__class__ is int else x
-        self.y = y
+        if y.__class__ is float:
+            y = number_like(y, x)
+            self.x, self.y = None, y
+        else:
+            self.x, self.y = None if y.__class__ is int else x, y
         return x / y if table.plain else binary(np.true_divide, x, y)
 
     def backward(self, grad: Any) -> Any:

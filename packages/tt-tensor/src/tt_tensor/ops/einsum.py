@@ -32,7 +32,8 @@ class Einsum(Function):
         self.subscripts = subscripts
 
     def forward(self, *operands: Any) -> Any:
-        self.operands = operands
+        # The gradient of a lone operand needs no value, so it may be written after.
+        self.operands = operands if len(operands) > 1 else (None,)
         shapes = tuple([x.shape for x in operands])
         self.labels, self.out = parse(self.subscripts, tuple([len(shape) for shape in shapes]))
         self.sizes = label_sizes(self.subscripts, self.labels, shapes)

@@ -70,10 +70,14 @@ class Norm(OverAxes, Function):
         self.x = x = wide(x)
         if self.order == 1:
             y = reduce(np.add, np.abs(x), self.axes, self.keepdims)
-        elif self.order == 2:
-            y = np.sqrt(reduce(np.add, x * x, self.axes, self.keepdims))
         else:
-            y = reduce(np.add, np.abs(x) ** self.order, self.axes, self.keepdims) ** (1.0 / self.order)
+            powers = x * x if self.order == 2 else np.abs(x) ** self.order
+            total = reduce(np.add, powers, self.axes, self.keepdims)
+            # The root has no slope at 0: there it is taken of 1, which sends nothing back.
+            zero = raw(total) == 0
+            safe = np.where(zero, 1.0, total) if zero.any() else total
+            y = np.sqrt(safe) if self.order == 2 else safe ** (1.0 / self.order)
+            y = np.where(zero, 0.0, y) if zero.any() else y
         self.y = y
         return y.astype(np.float16) if half else y
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,10 +15,33 @@ from tt_tensor.kernels.elementwise import binary, unary
 if TYPE_CHECKING:
     from tt_tensor.tensor import Tensor
 
-__all__ = ["array_of", "plain_binary", "plain_in_place", "plain_unary", "raw"]
+__all__ = ["ONE", "array_of", "number_like", "plain_binary", "plain_in_place", "plain_unary", "raw"]
 
 # Function and Tensor need each other; once both stand, that module has Tensor, too.
 seam: Any = function
+
+
+ONE = {char: np.ones((), char) for char in "efd"}
+"""1 by the character of its dtype. A ufunc takes half as long with an array of shape () as with a Python number."""
+for _one in ONE.values():
+    _one.setflags(write=False)
+
+
+@lru_cache(maxsize=256)
+def _number(value: float, char: str) -> Any:
+    made = np.array(value, char)
+    made.setflags(write=False)
+    return made
+
+
+def number_like(value: float, x: Any) -> Any:
+    """A Python float in the dtype of the array `x`, which is what NumPy makes of it, as an array of shape ().
+
+    What float32 cannot hold exactly as it is (0 by its sign, very small and very large ones) stays a Python float.
+    """
+    if x.__class__ is np.ndarray and x.dtype.char in "fd" and 1e-30 < abs(value) < 1e30:
+        return _number(value, x.dtype.char)
+    return value
 
 
 def raw(x: Any) -> Any:

@@ -11,7 +11,7 @@ from tt_tensor.errors import DTypeError
 from tt_tensor.function import Function
 from tt_tensor.kernels.elementwise import binary, unary
 from tt_tensor.ops import special
-from tt_tensor.ops.plain import plain_unary
+from tt_tensor.ops.plain import ONE, plain_unary
 
 if TYPE_CHECKING:
     from tt_tensor.tensor import Tensor
@@ -91,7 +91,7 @@ class Square(Function):
         return unary(np.square, x)
 
     def backward(self, grad: Any) -> Any:
-        return grad * (2 * self.x)
+        return grad * (self.x + self.x)
 
 
 class Reciprocal(Function):
@@ -113,7 +113,7 @@ class Sqrt(Function):
         return self.y
 
     def backward(self, grad: Any) -> Any:
-        return grad / (2 * self.y)
+        return grad / (self.y + self.y)
 
 
 class Rsqrt(Function):
@@ -223,7 +223,7 @@ class Tanh(Function):
         return self.y
 
     def backward(self, grad: Any) -> Any:
-        return grad * (1 - self.y * self.y)
+        return grad * (ONE[self.y.dtype.char] - self.y * self.y)
 
 
 class Sigmoid(Function):
@@ -234,7 +234,7 @@ class Sigmoid(Function):
         return self.y
 
     def backward(self, grad: Any) -> Any:
-        return grad * (self.y * (1 - self.y))
+        return grad * (self.y * (ONE[self.y.dtype.char] - self.y))
 
 
 class Erf(Function):

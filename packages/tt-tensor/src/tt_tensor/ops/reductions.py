@@ -237,12 +237,14 @@ class Max(OverAxes, Function):
     def forward(self, x: Any) -> Any:
         self.look_at(x)
         self.x = x
-        self.y = reduce(self.ufunc, x, self.axes, self.keepdims)
-        return self.y
+        y = reduce(self.ufunc, x, self.axes, self.keepdims)
+        self.shares = isinstance(self.axis, tuple | list) or self.axes is None
+        self.y = y if self.shares else None  # not needed, so it may be written after
+        return y
 
     def backward(self, grad: Any) -> Any:
         x = raw(self.x)
-        if isinstance(self.axis, tuple | list) or self.axes is None:
+        if self.shares:
             y = self.aligned(np.asarray(raw(self.y)))
             won = (x == y) | (np.isnan(x) & np.isnan(y))
             share = np.add.reduce(won, self.axes, x.dtype, None, True)
