@@ -109,7 +109,9 @@ def main():
             found = differentiate(program, second)
         except RuntimeError as error:
             if "a leaf Variable that requires grad" in str(error):
-                left["a view taken for a leaf"] += 1  # v[...] += x writes twice, with no line between for asking
+                left["a view taken for a leaf"] += (
+                    1  # v[...] += x writes twice, with no line between for asking
+                )
                 continue
             if "modified by an inplace operation" not in str(error):
                 raise RuntimeError(f"seed {seed}: {program}") from error

@@ -13,6 +13,7 @@ from .program import Program, Step
 
 LARGEST = 60  # elements of one value
 LEAVES = 5
+RESHAPES = ("reshape", "flatten", "ravel", "unflatten")
 APART = 1e-4  # how far from a kink a value stays, or exactly on it where both sides move together
 
 # Distinct, none near 0, with so many digits that sums and products of them meet by chance only.
@@ -136,10 +137,9 @@ class Builder:
         self.steps.append(step)
         for name in step.results:
             self.note(name, visible)
-        for name in step.results:
-            if op in ("expand", "broadcast_to") or any(
-                other in self.stretched and self.groups[other] == self.groups[name] for other in step.names()
-            ):
+            # A reshape of what was stretched is a view as long as NumPy can walk it, when PyTorch copies already.
+            shown = [x for x in step.names() if op in RESHAPES or self.groups[x] == self.groups[name]]
+            if op in ("expand", "broadcast_to") or self.stretched.intersection(shown):
                 self.stretched.add(name)
         if step.writes:
             self.written.add(self.groups[inputs[0]])

@@ -305,7 +305,9 @@ def joining(b):
     several = [x] + [same_shape(b, shape) for _ in range(1 + b.choose(2))]
     if b.chance(2):
         several.reverse()
-    return b.made(op, several, axis=b.choose(len(shape) + (op == "stack")))
+    # Of transposed ones NumPy makes a transposed one, and PyTorch does not; a reshape later is then a view or a copy.
+    made = b.made if all(b.arrays[name].flags.c_contiguous for name in several) else b.made_alike
+    return made(op, several, axis=b.choose(len(shape) + (op == "stack")))
 
 
 def gathering(b):

@@ -102,6 +102,8 @@ def min(x, axis=None, keepdims=False):
 def prod(x, axis=None, keepdims=False):
     if isinstance(axis, int):
         return x.prod(axis, keepdim=keepdims)
+    if x.ndim == 0:
+        return x.prod()
     axes = sorted([one % x.ndim for one in _axes(axis, x)], reverse=True)
     for one in axes:  # from the last, so that those before keep their places
         x = x.prod(one, keepdim=keepdims)
