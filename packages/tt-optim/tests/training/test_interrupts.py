@@ -143,7 +143,6 @@ def test_fit_raises_and_the_handlers_are_those_of_before(tmp_path, number):
     assert isinstance(caught.value, KeyboardInterrupt) and not isinstance(caught.value, Exception)
     assert caught.value.code == 128 + number
     # It goes on in the same process, and in another one.
-    trainer.callbacks.all.clear()
     trainer.fit(data, epochs=2)
     assert trainer.step == 10 and trainer.history.epochs[-1]["step"] == 10
 

@@ -102,6 +102,21 @@ def test_where_they_are_found():
     assert "train.self.slotted.rng" in found
 
 
+def test_in_a_class_and_in_its_methods():
+    inside, shared = Generator(1), Generator(2)
+
+    class Loader:
+        generator = shared
+
+        def __iter__(self):
+            return iter([inside, AT_LARGE])
+
+    class Below(Loader):
+        pass
+
+    assert set(random_states.held(train=Below()).values()) == {inside, shared, AT_LARGE}
+
+
 def test_no_code_of_a_loader_runs():
     class Loader(list):
         def __iter__(self):

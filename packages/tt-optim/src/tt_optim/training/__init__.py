@@ -21,6 +21,7 @@ except ModuleNotFoundError as error:
     ) from error
 
 from tt_optim.training.batches import BatchError
+from tt_optim.training.bits import ResumeWarning
 from tt_optim.training.callbacks import Callback
 from tt_optim.training.configuration import ConfigurationError
 from tt_optim.training.curves import draw_curves, save_curves
@@ -60,6 +61,7 @@ __all__ = [
     "Perplexity",
     "ReplayError",
     "ResumeError",
+    "ResumeWarning",
     "StateError",
     "TensorBoard",
     "TopKAccuracy",

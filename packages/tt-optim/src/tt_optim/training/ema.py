@@ -56,11 +56,7 @@ class EMA:
 
     @contextmanager
     def swapped(self) -> Iterator[None]:
-        """Inside, the model has the averaged weights; afterwards its own again, bit for bit.
-
-        with ema.swapped():
-            evaluate(model)
-        """
+        """Inside `with ema.swapped():`, the model has the averaged weights; afterwards its own, bit for bit."""
         own = {name: p.array.copy() for name, p in self._weights.items()}
         try:
             self.copy_to_model()

@@ -14,6 +14,7 @@ from tt_optim.lr_scheduler import ReduceLROnPlateau
 from tt_optim.training import random_states
 from tt_optim.training.accumulation import add_gradient, divide
 from tt_optim.training.batches import BatchError, rows
+from tt_optim.training.bits import machine_bits
 from tt_optim.training.every import Every
 from tt_optim.training.feed import END, Feed
 from tt_optim.training.finite import NonFiniteError, advice, is_finite, refuse_weights
@@ -70,6 +71,7 @@ class Run:
         self.started = time.monotonic() - trainer.seconds
         self.saved_at = time.monotonic()
         self.evaluated_at = time.monotonic()
+        self.bits = "" if trainer.store is None else machine_bits()
         self.find_parameters()
 
     def find_parameters(self) -> None:
@@ -346,7 +348,7 @@ class Run:
         trainer.history.sync()
         place = trainer.place() | {"evaluation_due": self.evaluation_due}
         score = trainer.best.last if trainer.best.last_step == trainer.step else None
-        path = store.save(capture(trainer, self.feed, self.val, place), trainer.step, score)
+        path = store.save(capture(trainer, self.feed, self.val, place, self.bits), trainer.step, score)
         self.save_due, self.saved, self.saved_at = False, True, time.monotonic()
         trainer.callbacks.emit("on_checkpoint", trainer, path)
         return path

@@ -1,9 +1,11 @@
 """Metrics that are right over any cut into batches: they keep sums and counts, never a mean of means.
 
-accuracy = Accuracy()
-for x, y in batches:
-    accuracy.update(model(x), y)
-accuracy.compute()
+    accuracy = Accuracy()
+    for x, y in batches:
+        accuracy.update(model(x), y)
+    accuracy.compute()
+
+The Trainer does the same with those that it is given, once in training and once in evaluation.
 """
 
 from __future__ import annotations

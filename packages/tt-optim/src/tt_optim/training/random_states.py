@@ -1,14 +1,15 @@
-"""Every random state that training may draw from, as ints and strings that JSON holds.
+"""Every random state that training may draw from, as numbers and text that JSON holds.
 
 The process-wide ones: tt_tensor's default generator, Python's `random`, NumPy's legacy global state. And those that
-somebody holds: generators among the attributes of the model, of the loader, of what they refer to in turn, in the
-closure, the defaults and the globals of a function that makes batches.
+somebody holds: generators among the attributes of the model, of the loader, of what they refer to in turn; and in the
+closure, the defaults and the globals of the functions that make batches, methods among them.
 """
 
 from __future__ import annotations
 
 import functools
 import random
+import sys
 import types
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -105,10 +106,24 @@ def _parts(thing: Any) -> Iterator[tuple[str, Any]]:
     else:
         yield from getattr(thing, "__dict__", {}).items()
         for kind in type(thing).__mro__:
-            slots = kind.__dict__.get("__slots__", ())
-            for name in (slots,) if isinstance(slots, str) else slots:
-                if name not in ("__dict__", "__weakref__") and hasattr(thing, name):
-                    yield name, getattr(thing, name)
+            if not _of_a_library(kind):
+                yield from _of_class(thing, kind)
+
+
+def _of_a_library(kind: type) -> bool:
+    top = kind.__module__.partition(".")[0]
+    return top in sys.stdlib_module_names or top == "numpy" or top.startswith("tt_")
+
+
+def _of_class(thing: Any, kind: type) -> Iterator[tuple[str, Any]]:
+    """What stands in the slots of a thing, and generators in its class: attributes, and what methods refer to."""
+    slots = kind.__dict__.get("__slots__", ())
+    for name in (slots,) if isinstance(slots, str) else slots:
+        if name not in ("__dict__", "__weakref__") and hasattr(thing, name):
+            yield name, getattr(thing, name)
+    for name, value in kind.__dict__.items():
+        if isinstance(value, (types.FunctionType, *_GENERATORS)):
+            yield name, value
 
 
 def _of_function(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
@@ -154,24 +169,29 @@ def _set(generator: Any, saved: Mapping[str, Any], name: str) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """A state of NumPy's in ints, floats, strings, lists and dicts."""
+    """A state of NumPy's in numbers and text; the words of a Mersenne Twister are one text, "uint32:" and hex."""
     if isinstance(value, Mapping):
         return {key: _plain(part) for key, part in value.items()}
-    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype.name}:{value.astype(value.dtype.newbyteorder('<')).tobytes().hex()}"
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _arrays(value: Any) -> Any:
-    """The other way: NumPy wants the key of a Mersenne Twister as an array."""
+    """The other way."""
     if isinstance(value, Mapping):
         return {key: _arrays(part) for key, part in value.items()}
-    return np.array(value, np.uint64) if isinstance(value, list) else value
+    if isinstance(value, str) and ":" in value:
+        name, _, digits = value.partition(":")
+        return np.frombuffer(bytes.fromhex(digits), np.dtype(name).newbyteorder("<")).astype(name)
+    return value
 
 
 def _listed(state: tuple[Any, ...]) -> list[Any]:
     version, numbers, gauss = state
-    return [version, list(numbers), gauss]
+    return [version, _plain(np.array(numbers, np.uint32)), gauss]
 
 
 def _tupled(state: list[Any]) -> tuple[Any, ...]:
     version, numbers, gauss = state
-    return version, tuple(numbers), gauss
+    return version, tuple(_arrays(numbers).tolist()), gauss

@@ -1,15 +1,18 @@
 """All that a run is, as one state: collected for a checkpoint, and put back, all of it or nothing.
 
-config      what the numbers depend on, to be compared (configuration.py)
-model       parameters and persistent buffers by name, tied ones once; what model.load_state_dict takes
-buffers     the buffers that are not persistent
-modes       the modules in eval mode, the parameters that are frozen
-optimizer, scheduler, ema, callbacks
-            their state dicts
-sums        those of the loss and of the metrics in mid-epoch
-data        where the loader stands (feed.py)
-random      every random state (random_states.py)
-place       step, epoch, samples, best score, lines of the history, seconds
+    config      what the numbers depend on, to be compared (configuration.py)
+    bits        how this machine rounds (bits.py)
+    model       parameters and persistent buffers by name, tied ones once; what model.load_state_dict takes
+    buffers     the buffers that are not persistent
+    modes       the modules in eval mode, the parameters that are frozen
+    optimizer, scheduler, ema, callbacks
+                their state dicts
+    sums        those of the loss and of the metrics in mid-epoch
+    data        where the loader stands (feed.py)
+    random      every random state (random_states.py)
+    place       step, epoch, samples, best score, lines of the history, seconds
+
+Putting it back, the data come first: replaying them is what may fail, and it draws random numbers.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import numpy as np
 
 from tt_nn import Module
 from tt_optim.training import random_states
+from tt_optim.training.bits import warn_of_other_bits
 from tt_optim.training.configuration import ConfigurationError, refuse
 from tt_tensor import Tensor
 from tt_tensor.errors import TTError
@@ -50,14 +54,15 @@ def held_by(trainer: Trainer, feed: Feed, val: Any) -> dict[str, Any]:
     return found
 
 
-def capture(trainer: Trainer, feed: Feed, val: Any, place: Mapping[str, Any]) -> dict[str, Any]:
-    """The state of everything, between two steps."""
+def capture(trainer: Trainer, feed: Feed, val: Any, place: Mapping[str, Any], bits: str) -> dict[str, Any]:
+    """The state of everything, between two steps; `bits` are those of the machine."""
     model = trainer.model
     persistent, volatile = _tensors(model)
     modules = model.named_modules()
     return {
         "format": FORMAT,
         "config": trainer.config,
+        "bits": bits,
         "model": persistent,
         "buffers": volatile,
         "modes": {
@@ -87,6 +92,7 @@ def restore(trainer: Trainer, feed: Feed, val: Any, state: Mapping[str, Any]) ->
             f"{', '.join(sorted(map(str, state)))}"
         )
     refuse(state["config"], trainer.config)
+    warn_of_other_bits(state["bits"])
     held = held_by(trainer, feed, val)
     before = random_states.capture(**held)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,9 @@ class TensorBoard(Callback):
 
     def on_fit_start(self, trainer: Trainer) -> None:
         purge = trainer.step + 1 if trainer.step else None
-        self._writer = _writer_class()(str(self.folder), purge_step=purge)
+        # The library names a file by the second, so that a quick resume would write over the file of before.
+        suffix = f".{secrets.token_hex(4)}"
+        self._writer = _writer_class()(str(self.folder), purge_step=purge, filename_suffix=suffix)
 
     def on_step_end(self, trainer: Trainer) -> None:
         if trainer.step % self.every == 0:

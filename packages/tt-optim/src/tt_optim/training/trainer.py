@@ -1,7 +1,9 @@
 """Trainer: one loop for any model, loss and iterable of batches, which can be killed at any moment and goes on.
 
-trainer = Trainer(model, loss_fn, optimizer, metrics=[Accuracy()], checkpoints="runs/first")
-history = trainer.fit(train, val, epochs=10, resume=True)
+    trainer = Trainer(model, loss_fn, optimizer, metrics=[Accuracy()], checkpoints="runs/first")
+    history = trainer.fit(train, val, epochs=10, resume=True)
+
+This file is what a user sees; the loop itself stands in `loop`, what a checkpoint holds in `resume`.
 """
 
 from __future__ import annotations
@@ -133,7 +135,8 @@ class Trainer:
         self.ema = check_ema(ema, model)
         self.own_forward, self.forward = forward, forward or forward_pair
 
-        self.metrics: list[Metric] = list(metrics) if isinstance(metrics, Sequence) else [metrics]
+        single = isinstance(metrics, str) or not isinstance(metrics, Sequence)
+        self.metrics: list[Metric] = [metrics] if single else list(metrics)  # type: ignore[list-item]
         check_metrics(self.metrics)
         self.train_metrics = self.metrics if FLAG("Trainer: train_metrics", train_metrics) else []
         # Evaluation in mid-epoch must not disturb the sums of training.

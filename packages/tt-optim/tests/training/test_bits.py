@@ -1,0 +1,74 @@
+"""The same seed gives the same bits; what can change them is noticed."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+import tt_nn
+import tt_optim
+from tt_optim.training import CheckpointStore, ResumeWarning, Trainer
+from tt_optim.training.bits import machine_bits
+from tt_tensor import tensor
+
+PROGRAM = """
+import hashlib
+import numpy as np, tt_tensor, tt_nn, tt_optim
+from tt_optim.training import Trainer
+from tt_optim.training.bits import machine_bits
+
+tt_tensor.manual_seed(0)
+rng = np.random.default_rng(0)
+x, y = rng.normal(size=(192, 784)).astype(np.float32), rng.integers(0, 10, 192)
+layers = [tt_nn.Linear(784, 256), tt_nn.ReLU(), tt_nn.Dropout(0.1), tt_nn.Linear(256, 128), tt_nn.Linear(128, 10)]
+model = tt_nn.Sequential(*layers)
+optimizer = tt_optim.Adam(model.parameters())
+trainer = Trainer(model, tt_nn.CrossEntropyLoss(), optimizer, clip_norm=1.0, ema=0.9, progress=False, seed=5)
+trainer.fit([(tt_tensor.tensor(x[at:at + 64]), tt_tensor.tensor(y[at:at + 64])) for at in (0, 64, 128)], epochs=4)
+digest = hashlib.sha256(b"".join(p.array.tobytes() for p in model.parameters()))
+print(machine_bits(), digest.hexdigest())
+"""
+
+
+def trained(threads):
+    names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+    environment = os.environ | dict.fromkeys(names, str(threads))
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, env=environment
+    )
+    return done.stdout.split()
+
+
+def test_the_same_seed_and_threads_give_the_same_bits():
+    for threads in (1, 2):
+        assert trained(threads) == trained(threads)
+
+
+def test_where_the_weights_differ_by_threads_the_checksum_does():
+    # The other way need not hold: the network may not do what the checksum looks at.
+    (bits, weights), (other_bits, other_weights) = trained(1), trained(2)
+    assert weights == other_weights or bits != other_bits
+
+
+def test_a_checkpoint_of_another_machine_is_resumed_with_a_warning(tmp_path):
+    def trainer():
+        model = tt_nn.Linear(2, 1)
+        return Trainer(
+            model, tt_nn.MSELoss(), tt_optim.SGD(model.parameters()), checkpoints=tmp_path, progress=False
+        )
+
+    data = [(tensor([[1.0, 2.0]]), tensor([[1.0]]))]
+    trainer().fit(data, epochs=1)
+    store = CheckpointStore(tmp_path)
+    state = store.load()
+    assert state["bits"] == machine_bits()
+    store.save(state | {"bits": "of another"}, 1)
+    again = trainer()
+    with pytest.warns(ResumeWarning, match="not to the same bits"):
+        again.fit(data, epochs=2, resume=True)
+    assert again.step == 2
+
+
+def test_the_checksum_is_the_same_each_time():
+    assert machine_bits() == machine_bits()
