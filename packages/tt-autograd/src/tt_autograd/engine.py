@@ -234,6 +234,8 @@ def partial(
 # --- the gradients of leaves ------------------------------------------------------------------------------
 
 _lock = threading.Lock()
+new = Tensor.__new__
+references: Callable[[Any], int] = getattr(sys, "getrefcount", lambda _: 0)
 
 
 def accumulate(leaves: Mapping[int, list[Any]]) -> None:
@@ -242,12 +244,15 @@ def accumulate(leaves: Mapping[int, list[Any]]) -> None:
         leaf = entry[0]
         if leaf._hooks is not None:
             entry[1] = leaf._hooks.run(entry[1])
-        with _lock:
+    with _lock:  # two threads may come with gradients for the same leaves
+        for entry in leaves.values():
+            leaf = entry[0]
             before = leaf._grad
             if isinstance(entry[1], Tensor):
                 leaf.grad = entry[1].clone() if before is None else before + entry[1]
             elif before is None:
-                leaf._grad = wrap(owned(entry))
+                leaf._grad = found = new(Tensor)
+                found.array = owned(entry)
             elif before._node is None and before.array.flags.writeable:
                 before.array += entry[1]
                 memory.mark_written(before.array)
@@ -258,22 +263,17 @@ def accumulate(leaves: Mapping[int, list[Any]]) -> None:
 def owned(entry: list[Any]) -> np.ndarray[Any, Any]:
     """The gradient entry[1], in memory that nobody else holds: writing into one `.grad` changes no other."""
     g = entry[1]
-    if g.__class__ is np.ndarray and g.base is None and _references(g) == _ALONE and g.flags.writeable:
+    if g.__class__ is np.ndarray and references(g) == _ALONE and g.base is None and g.flags.writeable:
         return g
     return np.array(g)
 
 
-def _references(x: Any) -> int:
-    return sys.getrefcount(x)
-
-
 def _alone() -> int:
-    """What `_references` says of an array that only its entry holds (interpreters differ in what they count)."""
-    if not hasattr(sys, "getrefcount"):
-        return -1  # unknown: every gradient is copied
+    """What `references` says of an array that only its entry holds; interpreters differ in what they count, and where
+    none count, every gradient is copied."""
     entry = [None, np.zeros(1)]
     g = entry[1]
-    return _references(g)
+    return references(g) or -1
 
 
 _ALONE = _alone()

@@ -114,7 +114,7 @@ class Sequential(_Numbered):
 
     def forward(self, x: Any) -> Any:
         for layer in self._list:
-            x = layer(x)
+            x = layer.__call__(x)  # the frame of a slot call costs 0.1 µs
         return x
 
     def backward(self, grad: Any) -> Any:

@@ -49,11 +49,12 @@ class LinearFunction(Function):
 
     def backward(self, grad: Any) -> Any:
         x, weight = self.x, self.weight
+        wanted = self.needs is None or self.needs[0]
         if grad.ndim == 2:
-            dx = grad.dot(weight) if self.wants(0) else None
+            dx = grad.dot(weight) if wanted else None
         else:
             x, grad = x.reshape(-1, x.shape[-1]), grad.reshape(-1, weight.shape[0])
-            dx = grad.dot(weight).reshape(self.x.shape) if self.wants(0) else None
+            dx = grad.dot(weight).reshape(self.x.shape) if wanted else None
         if len(self.inputs) == 2:
             return dx, grad.T.dot(x)
         # A product with ones is the sum over the rows, in a third of the time.

@@ -67,7 +67,7 @@ class Module(StateMethods):
         raise NotImplementedError(f"{type(self).__name__} has no forward(): write there what it computes")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        output = self.forward(*args, **kwargs)
+        output = self.forward(*args, **kwargs) if kwargs else self.forward(*args)
         if self._forward_hooks:
             for hook in list(self._forward_hooks):
                 changed = hook(self, args, output)
@@ -98,8 +98,10 @@ class Module(StateMethods):
             inputs = (as_tensor(inputs[0]), *inputs[1:])
         output = function.__call__(*inputs)  # the frame of a slot call costs 0.1 µs
         # Past __setattr__: this runs in every layer of every step.
-        by_hand = output._node is None and (recorder.active is None or recorder.by_hand())
-        self.__dict__["_applied"] = function if by_hand else None
+        if output._node is None and (recorder.active is None or recorder.by_hand()):
+            self.__dict__["_applied"] = function
+        elif self._applied is not None:
+            self.__dict__["_applied"] = None
         return output
 
     def backward(self, grad: Any) -> Any:

@@ -90,7 +90,7 @@ class Layout:
         try:
             # One pass: the gradients, of those whose array is still the one that was laid out.
             grads: list[Any] = [
-                p.grad.array for p, array in zip(params, arrays, strict=False) if p.array is array
+                p._grad.array for p, array in zip(params, arrays, strict=False) if p.array is array
             ]
             complete = True
         except AttributeError:

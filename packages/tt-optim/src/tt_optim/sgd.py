@@ -12,6 +12,7 @@ from tt_optim.param_groups import Group, Params
 from tt_optim.ranges import FLAG, NONNEGATIVE, NUMBER
 from tt_optim.segments import Clock
 from tt_tensor.errors import ArgumentError
+from tt_tensor.ops.plain import number_like
 
 __all__ = ["SGD"]
 
@@ -98,4 +99,5 @@ class SGD(Optimizer):
                 direction = np.add(direction, np.multiply(buffer, momentum, work), tile.scratch[0])
             else:
                 direction = buffer
-        np.subtract(tile.values, np.multiply(direction, float(group["lr"]), work), tile.values)
+        lr = number_like(float(group["lr"]), work)
+        np.subtract(tile.values, np.multiply(direction, lr, work), tile.values)
