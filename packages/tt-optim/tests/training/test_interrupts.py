@@ -166,6 +166,16 @@ def test_an_interrupted_run_ends_as_the_uninterrupted_one(tmp_path):
         assert [r["val_loss"] for r in again.history] == [r["val_loss"] for r in whole.history]
 
 
+def test_a_signal_at_the_very_end_is_not_lost(tmp_path):
+    class AtTheEnd(Callback):
+        def on_fit_end(self, trainer):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    trainer, data = small(tmp_path, [AtTheEnd()])
+    with pytest.raises(Interrupted, match="after step 5"):
+        trainer.fit(data, epochs=1)
+
+
 def test_without_a_place_it_says_so():
     trainer, data = small(callbacks=[SendAt(2)])
     with pytest.raises(Interrupted, match="no place for a checkpoint"):

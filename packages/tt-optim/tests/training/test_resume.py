@@ -309,6 +309,38 @@ def test_an_early_stop_stays_stopped(classes, tmp_path):
         assert trainer.epoch == 3 and len(trainer.history) == 3
 
 
+@pytest.mark.parametrize("killed", [3, 5, 9, 12, 14])
+def test_a_plateau_goes_on(classes, tmp_path, killed):
+    def make(folder, callbacks=()):
+        trainer = build(classes, folder, callbacks=callbacks, scheduler=None)
+        optimizer = trainer.optimizer
+        trainer = Trainer(
+            trainer.model,
+            trainer.loss_fn,
+            optimizer,
+            scheduler=tt_optim.ReduceLROnPlateau(optimizer, patience=0, threshold=0.2),
+            schedule_every="epoch",
+            callbacks=callbacks,
+            checkpoints=folder,
+            checkpoint_every=1,
+            progress=False,
+            seed=1,
+        )
+        train, val = classes
+        trainer.run_fit = lambda resume=False: trainer.fit(train[:3], val, epochs=5, resume=resume)
+        return trainer
+
+    whole = make(tmp_path / "whole")
+    whole.run_fit()
+    assert whole.history["lr"][-1] < 0.02, "it was never reduced"
+    first = make(tmp_path / "killed", [KillAt("on_step_end", killed)])
+    with pytest.raises(KilledError):
+        first.run_fit()
+    again = make(tmp_path / "killed")
+    again.run_fit(resume=True)
+    assert digest(again) == digest(whole) and lines(again) == lines(whole)
+
+
 def test_a_run_can_be_made_longer(classes, tmp_path):
     whole = build(classes, tmp_path / "whole")
     whole.run_fit()

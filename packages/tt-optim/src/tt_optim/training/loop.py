@@ -108,8 +108,6 @@ class Run:
                     self.end_epoch()
             except _AbandonedError:
                 self.leave()
-        if self.interrupts.asked:
-            self.leave()
         if trainer.store is not None and not self.saved:
             self.save(trainer.store)
 

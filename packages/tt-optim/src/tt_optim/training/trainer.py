@@ -235,6 +235,8 @@ class Trainer:
                 self.callbacks.emit("on_fit_start", self)
                 run.train()
                 self.callbacks.emit("on_fit_end", self)
+                if run.interrupts.asked:  # the run is complete, but what comes after it is not wanted
+                    run.leave()
         except BaseException as error:
             self.callbacks.emit("on_exception", self, error)
             raise
