@@ -16,8 +16,8 @@ class ReleasedGraphError(GradientError):
     def of(cls, function: Any) -> ReleasedGraphError:
         """The error for a Function that has nothing left."""
         return cls(
-            f"backward: the graph was released at {type(function).__name__} by an earlier backward or grad; compute the "
-            "output anew, or pass retain_graph=True to the earlier call to go through it twice"
+            f"backward: the graph was released at {type(function).__name__} by an earlier backward or grad; compute "
+            "the output anew, or pass retain_graph=True to the earlier call to go through it twice"
         )
 
 

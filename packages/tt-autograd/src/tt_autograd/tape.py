@@ -18,7 +18,7 @@ from tt_autograd.engine import accumulate, flow
 from tt_autograd.hooks import Handle, Hooks
 from tt_autograd.modes import enabled, inference
 from tt_autograd.watching import alert, told
-from tt_tensor import Function, Tensor, memory
+from tt_tensor import Function, Tensor
 from tt_tensor.errors import DTypeError, GradientError, ShapeError
 from tt_tensor.tensor import as_array, wrap
 
@@ -238,8 +238,8 @@ def start_gradient(tensor: Tensor, gradient: Any, what: str) -> Any:
     if gradient is None:
         if tensor.size != 1:
             raise GradientError(
-                f"{what}: an output of shape {tensor.shape} is not a single number, so it needs a gradient of its shape: "
-                f"{what}(gradient=...), or reduce it first, with sum() or mean()"
+                f"{what}: an output of shape {tensor.shape} is not a single number, so it needs a gradient of its shape; "
+                "pass one, or reduce the output first, with sum() or mean()"
             )
         return np.ones(tensor.shape, tensor.dtype)
     given = gradient if isinstance(gradient, Tensor) else wrap(as_array(gradient, what))
