@@ -4,6 +4,8 @@ With gc disabled only reference counts free memory, so one reference cycle a ste
 before and after, once warm: live Tensors, all objects that gc tracks, bytes that Python and NumPy allocated
 (tracemalloc, in a run of its own, since tracing takes memory itself), and the resident set of the process
 (Linux; elsewhere left out).
+--tape trains through loss.backward() of tt-autograd instead of gradients called by hand; then a weak reference to the
+loss must also die with the last strong one.
 --plant keeps one Tensor in --plant steps alive, to show that growth is seen.
 """
 
@@ -19,7 +21,8 @@ from typing import Any
 
 import machine
 from duel import MET, MISSED
-from xor_step import tt as make_step
+from xor_step import tt as by_hand
+from xor_tape import tt as by_tape
 
 WARM_UP = 1000
 # What may differ without being growth: pages that malloc took meanwhile, ints and floats that are still
@@ -37,11 +40,11 @@ def counts() -> dict[str, int]:
     return {"live_tensors": tensors, "tracked_objects": len(objects)}
 
 
-def stepper(plant: int) -> Any:
+def stepper(plant: int, tape: bool) -> Any:
     """A function that takes `steps` XOR steps; every `plant`-th leaves a Tensor behind."""
     from tt_tensor import Tensor
 
-    step = make_step()
+    step = by_tape() if tape else by_hand()
 
     def take(steps: int) -> None:
         for number in range(steps):
@@ -52,9 +55,28 @@ def stepper(plant: int) -> Any:
     return take
 
 
-def measured(steps: int, plant: int) -> dict[str, tuple[int, int]]:
+def loss_dies() -> bool:
+    """Does a loss with its whole graph go when its last name goes, backward or not?"""
+    import weakref
+
+    import tt_autograd  # noqa: F401  (installs the tape)
+    import tt_tensor
+
+    w = tt_tensor.ones(3, requires_grad=True)
+    for backward in (False, True):
+        loss = ((w * 2).tanh() * w).sum()
+        if backward:
+            loss.backward()
+        watched = [weakref.ref(loss), weakref.ref(loss.grad_fn)]
+        del loss
+        if any(reference() is not None for reference in watched):
+            return False
+    return True
+
+
+def measured(steps: int, plant: int, tape: bool) -> dict[str, tuple[int, int]]:
     """(before, after) of every count, over `steps` steps."""
-    take = stepper(plant)
+    take = stepper(plant, tape)
     take(WARM_UP)
     resident = machine.resident_bytes()
     before = counts()
@@ -76,15 +98,18 @@ def main() -> int:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--steps", type=int, default=10_000, help="training steps (default 10000)")
     p.add_argument("--plant", type=int, default=0, metavar="N", help="leak one Tensor in N steps")
+    p.add_argument("--tape", action="store_true", help="gradients through the tape")
     p.add_argument("--json", metavar="FILE", help="write the record here")
     options = p.parse_args()
     if options.steps < 1 or options.plant < 0:
         p.error("--steps must be positive, --plant must not be negative")
     gc.collect()
     gc.disable()
-    found = measured(options.steps, options.plant)
+    found = measured(options.steps, options.plant, options.tape)
     grown = [name for name, (before, after) in found.items() if after - before > ALLOWED[name]]
-    print(f"{options.steps:,} XOR steps, gc disabled")
+    print(f"{options.steps:,} XOR steps{' through the tape' if options.tape else ''}, gc disabled")
+    if options.tape and not loss_dies():
+        grown.append("a loss that is not freed without the collector")
     for name, (before, after) in found.items():
         told = "GREW" if name in grown else "ok"
         print(f"  {name.replace('_', ' '):16} {before:>12,} → {after:>12,}  {after - before:+,} ({told})")
