@@ -27,8 +27,10 @@ def test_minor_versions_are_lock_step():
 def test_siblings_are_pinned_to_this_minor(name):
     major, low = minor(project(MEMBERS[name])["version"]).split(".")
     expected = f">={major}.{low},<{major}.{int(low) + 1}"
-    for line in project(MEMBERS[name])["dependencies"]:
-        sibling, bound = re.fullmatch(r"([A-Za-z0-9._-]+)(.*)", line).groups()
+    table = project(MEMBERS[name])
+    extras = table.get("optional-dependencies", {}).values()
+    for line in [*table["dependencies"], *(line for extra in extras for line in extra)]:
+        sibling, bound = re.fullmatch(r"([A-Za-z0-9._-]+)(?:\[[a-z,]+\])?(.*)", line).groups()
         if sibling in MEMBERS:
             assert bound == expected, f"{name}: {line}"
 

@@ -240,7 +240,7 @@ class _Refuse:
     def backward(self, *args: Any) -> None:
         raise RuleError("a rule called backward")
 
-    retain_grad = register_hook = backward
+    settle = retain_grad = register_hook = backward
 
 
 def check_on_tensors(make: Callable[[], Function], *inputs: Any, rtol: float = 1e-12) -> None:
