@@ -25,7 +25,7 @@ layers = [tt_nn.Linear(784, 256), tt_nn.ReLU(), tt_nn.Dropout(0.1), tt_nn.Linear
 model = tt_nn.Sequential(*layers)
 optimizer = tt_optim.Adam(model.parameters())
 trainer = Trainer(model, tt_nn.CrossEntropyLoss(), optimizer, clip_norm=1.0, ema=0.9, progress=False, seed=5)
-trainer.fit([(tt_tensor.tensor(x[at:at + 64]), tt_tensor.tensor(y[at:at + 64])) for at in (0, 64, 128)], epochs=4)
+trainer.fit([(tt_tensor.tensor(x[at:at + 64]), tt_tensor.tensor(y[at:at + 64])) for at in (0, 64, 128)], epochs=2)
 digest = hashlib.sha256(b"".join(p.array.tobytes() for p in model.parameters()))
 print(machine_bits(), digest.hexdigest())
 """
@@ -41,14 +41,11 @@ def trained(threads):
 
 
 def test_the_same_seed_and_threads_give_the_same_bits():
-    for threads in (1, 2):
-        assert trained(threads) == trained(threads)
-
-
-def test_where_the_weights_differ_by_threads_the_checksum_does():
-    # The other way need not hold: the network may not do what the checksum looks at.
-    (bits, weights), (other_bits, other_weights) = trained(1), trained(2)
-    assert weights == other_weights or bits != other_bits
+    one, two = trained(1), trained(2)
+    assert trained(1) == one and trained(2) == two
+    # Where the weights differ by threads, the checksum does. The other way need not hold: the network may not do what
+    # the checksum looks at.
+    assert one[1] == two[1] or one[0] != two[0]
 
 
 def test_a_checkpoint_of_another_machine_is_resumed_with_a_warning(tmp_path):
@@ -68,7 +65,3 @@ def test_a_checkpoint_of_another_machine_is_resumed_with_a_warning(tmp_path):
     with pytest.warns(ResumeWarning, match="not to the same bits"):
         again.fit(data, epochs=2, resume=True)
     assert again.step == 2
-
-
-def test_the_checksum_is_the_same_each_time():
-    assert machine_bits() == machine_bits()

@@ -7,6 +7,7 @@ how many threads it uses; and NumPy picks its loops by processor, too. A checkpo
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import warnings
 from typing import Any
@@ -20,8 +21,9 @@ class ResumeWarning(UserWarning):
     """A run goes on, but not bit for bit: this machine rounds otherwise than the one of the checkpoint."""
 
 
+@functools.cache
 def machine_bits() -> str:
-    """A checksum of products, sums and functions in float32 and float64; it takes a few milliseconds."""
+    """A checksum of products, sums and functions in float32 and float64; once in a process, some milliseconds."""
     total = hashlib.sha256()
     # Quotients of integers are the same everywhere, and their products have to be rounded.
     numbers = (np.arange(784 * 128) * 7919 % 1009 - 504) / 1009

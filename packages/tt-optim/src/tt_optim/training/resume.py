@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tt_optim.training.feed import Feed
     from tt_optim.training.trainer import Trainer
 
-__all__ = ["ResumeError", "capture", "held_by", "load_weights", "restore"]
+__all__ = ["ResumeError", "capture", "held_by", "load_weights", "restore", "step_of"]
 
 FORMAT = 1
 
@@ -86,11 +86,7 @@ def restore(trainer: Trainer, feed: Feed, val: Any, state: Mapping[str, Any]) ->
     Raises ResumeError for a state that no Trainer wrote, ConfigurationError where anything differs that the numbers
     depend on, ReplayError where the data cannot be found again; then the weights are as they were.
     """
-    if not isinstance(state, Mapping) or state.get("format") != FORMAT:
-        raise ResumeError(
-            "fit: this is a checkpoint, but none of a Trainer of this version; it has "
-            f"{', '.join(sorted(map(str, state)))}"
-        )
+    step_of(state)
     refuse(state["config"], trainer.config)
     warn_of_other_bits(state["bits"])
     held = held_by(trainer, feed, val)
@@ -120,6 +116,16 @@ def restore(trainer: Trainer, feed: Feed, val: Any, state: Mapping[str, Any]) ->
         metric.load_state_dict(state["sums"][metric.name])
     place: Mapping[str, Any] = state["place"]
     return place
+
+
+def step_of(state: Mapping[str, Any]) -> int:
+    """The step at which a state was saved. Raises ResumeError for a state that no Trainer of this version wrote."""
+    if state.get("format") != FORMAT:
+        raise ResumeError(
+            "fit: this is a checkpoint, but none of a Trainer of this version; it has "
+            f"{', '.join(sorted(map(str, state)))}"
+        )
+    return int(state["place"]["step"])
 
 
 def load_weights(model: Module, saved: Mapping[str, Any]) -> None:

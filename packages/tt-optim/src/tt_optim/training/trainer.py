@@ -44,7 +44,7 @@ from tt_optim.training.history import History, HistoryError
 from tt_optim.training.loop import Run, training
 from tt_optim.training.metrics import Mean, Metric
 from tt_optim.training.progress import display_of
-from tt_optim.training.resume import ResumeError, load_weights
+from tt_optim.training.resume import ResumeError, load_weights, step_of
 from tt_optim.training.store import CheckpointStore
 from tt_tensor import Tensor
 from tt_tensor.errors import ArgumentError
@@ -224,7 +224,7 @@ class Trainer:
             self.best.monitor = "loss" if val is None or every is None else "val_loss"
         elif self.monitor.startswith("val_") and (val is None or every is None):
             raise ArgumentError(f"fit: {self.monitor!r} is monitored, but there is no validation; pass val=")
-        self.config |= {"evaluate_every": repr(every), "val": "given" if val is not None else "none"}
+        self.config["evaluate_every"] = "never" if val is None else repr(every)
         self._feed = feed
         self.stop_reason = None
         run = self.run = Run(self, feed, val, epochs, steps, every)
@@ -354,13 +354,14 @@ class Trainer:
         if resume is True and store is not None and store.checkpoints():
             run.load(store.load())
         elif not isinstance(resume, bool):
-            run.load(load_from(resume))
+            state = load_from(resume)
             newest = None if store is None else store.newest()
-            if newest is not None and int(newest.stem.partition("-")[2]) > self.step:
+            if newest is not None and int(newest.stem.partition("-")[2]) > step_of(state):
                 raise ResumeError(
                     f"fit: {newest} is newer than {resume}; to go on from there in another way, give the run a "
                     "folder of its own: checkpoints=..."
                 )
+            run.load(state)
         elif self.step == 0:
             if resume is True:
                 self.history.cut(0)
