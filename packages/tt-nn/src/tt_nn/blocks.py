@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -72,15 +73,29 @@ def across(ufunc: Callable[..., Any], x: Any, row: Any, out: Any) -> Any:
 def positive_part(x: Any) -> Any:
     """max(x, 0), NaN where x is NaN.
 
-    NumPy takes the maximum of two arrays three times as fast as that of an array and a number, so large ones
-    are held against a row of zeros.
+    NumPy takes the maximum of two arrays up to three times as fast as that of an array and a number, so large ones
+    are held against zeros, a stretch at a time.
     """
     kind = x.dtype.char
-    if x.size < 2 * RUN or kind not in _ZERO or not x.flags.c_contiguous:
+    if x.size < RUN or kind not in _ZERO or not x.flags.c_contiguous:
         return np.maximum(x, _ZERO.get(kind, 0))
+    nothing = zeros(kind)
+    if x.size <= len(nothing):
+        return np.maximum(x, nothing[: x.size].reshape(x.shape))
     y = np.empty(x.shape, x.dtype)
-    across(np.maximum, x.reshape(-1, 1), np.zeros(1, x.dtype), y.reshape(-1, 1))
+    flat, out = x.reshape(-1), y.reshape(-1)
+    for start in range(0, x.size, len(nothing)):
+        part = flat[start : start + len(nothing)]
+        np.maximum(part, nothing[: len(part)], out=out[start : start + len(nothing)])
     return y
+
+
+@lru_cache
+def zeros(kind: str) -> Any:
+    """A stretch of zeros, the same each time, read-only."""
+    made = np.zeros(8 * RUN, kind)
+    made.flags.writeable = False
+    return made
 
 
 def kept(mask: Any, x: Any) -> Any:
