@@ -1,6 +1,7 @@
 """The display: live in a terminal, plain lines elsewhere, silence on request."""
 
 import io
+import re
 import sys
 
 import pytest
@@ -73,6 +74,21 @@ def test_a_live_display_leaves_the_terminal_in_order(network, classes):
     assert written.endswith("\n") or "\x1b[?25h" in written
     assert written.count("\x1b[?25l") == written.count("\x1b[?25h") == 1  # the cursor is back
     assert display._rich is None
+
+
+@pytest.mark.parametrize("width", [60, 90, 120, 200])
+def test_where_it_is_narrow_the_figures_are_cut_and_not_the_time(network, classes, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    stream = Terminal()
+    display = Display(stream, True)
+    display.every = 0.0
+    shown(network, classes, display)
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", stream.getvalue())
+    lines = [line for line in re.split(r"[\r\n]+", plain) if "step 9/16" in line]
+    assert lines
+    for line in lines:
+        assert len(line.rstrip()) <= width and line.rstrip().endswith(" left")
+        assert ("…" in line) == (60 < width < 150)
 
 
 def test_after_an_error_the_cursor_is_back(network, classes):

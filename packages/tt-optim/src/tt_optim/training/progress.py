@@ -20,6 +20,7 @@ __all__ = ["Display", "Mode", "display_of", "duration"]
 
 Mode: TypeAlias = bool | Literal["auto", "plain"]
 
+BAR = 24
 LIVE_EVERY_SECONDS = 0.1
 PLAIN_EVERY_SECONDS = 2.0
 
@@ -61,8 +62,8 @@ class Display(Callback):
                     "Trainer: the live display needs rich; pip install 'tt-optim[training]', or pass progress='plain'"
                 ) from error
             self._rich = Progress(
-                BarColumn(bar_width=24),
-                TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis")),
+                BarColumn(bar_width=BAR),
+                TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
                 console=Console(file=self.stream, force_terminal=True, highlight=False, markup=False),
                 auto_refresh=False,
             )
@@ -79,9 +80,9 @@ class Display(Callback):
 
     def on_fit_end(self, trainer: Trainer) -> None:
         self.show(trainer, self.clock(), done=True)
+        self.close()
         if trainer.stop_reason:
             self.say(f"stopped: {trainer.stop_reason}")
-        self.close()
 
     def on_exception(self, trainer: Trainer, error: BaseException) -> None:
         self.close()
@@ -91,37 +92,47 @@ class Display(Callback):
     def show(self, trainer: Trainer, now: float, done: bool = False) -> None:
         """Renew the line, or write one."""
         self.shown = now
-        text = self.text(trainer, now, done)
+        place, figures, pace = self.text(trainer, now, done)
         if self._rich is None:
-            self.say(text)
+            self.say("  ".join(filter(None, (place, figures, pace))))
         else:
+            # Where it is narrow the figures are cut, and not the time that is left.
+            room = self._rich.console.width - BAR - len(place) - len(pace) - 6
+            if len(figures) > room:
+                cut = "..." if self._rich.console.options.ascii_only else "…"
+                figures = figures[: room - len(cut)].rstrip() + cut if room > 8 else ""
             total = trainer.total_steps
-            done_steps = min(trainer.step, total) if total else trainer.step
-            self._rich.update(self._task, description=text, completed=done_steps, total=total)
+            self._rich.update(
+                self._task,
+                description="  ".join(filter(None, (place, figures, pace))),
+                completed=min(trainer.step, total) if total else trainer.step,
+                total=total,
+            )
             self._rich.refresh()
 
-    def text(self, trainer: Trainer, now: float, done: bool = False) -> str:
-        """The line. The loss is the mean of this epoch so far."""
+    def text(self, trainer: Trainer, now: float, done: bool = False) -> tuple[str, str, str]:
+        """Where it stands, the figures, and how fast it is. The loss is the mean of this epoch so far."""
         steps, epochs = trainer.total_steps, trainer.total_epochs
         epoch = trainer.epoch + (not done and (epochs is None or trainer.epoch < epochs))
-        parts = [f"epoch {epoch}/{epochs}" if epochs else f"epoch {epoch}"]
-        parts.append(f"step {trainer.step}/{steps}" if steps else f"step {trainer.step}")
-        running = {metric.name: metric.compute() for metric in (trainer.mean_loss, *trainer.train_metrics)}
-        if not trainer.mean_loss.count:
-            running = {}
-        for name, value in {**trainer.results, **running}.items():
-            if isinstance(value, float | int):
-                parts.append(f"{name} {value:.4g}")
+        place = f"epoch {epoch}/{epochs}" if epochs else f"epoch {epoch}"
+        place += f"  step {trainer.step}/{steps}" if steps else f"  step {trainer.step}"
+        figures = dict(trainer.results)
+        if trainer.mean_loss.count:
+            figures |= {
+                metric.name: metric.compute() for metric in (trainer.mean_loss, *trainer.train_metrics)
+            }
+        shown = [f"{name} {value:.4g}" for name, value in figures.items() if isinstance(value, float | int)]
+        pace = ""
         elapsed = now - self.started
         taken = trainer.step - self.first_step
         if elapsed > 0 and taken:
             rate = (trainer.samples - self.first_sample) / elapsed
-            parts.append(f"{rate:,.0f} samples/s" if rate >= 10 else f"{rate:.2g} samples/s")
+            pace = f"{rate:,.0f} samples/s" if rate >= 10 else f"{rate:.2g} samples/s"
             if done:
-                parts.append(duration(elapsed))
+                pace += f"  {duration(elapsed)}"
             elif steps:
-                parts.append(f"{duration((steps - trainer.step) * elapsed / taken)} left")
-        return "  ".join(parts)
+                pace += f"  {duration((steps - trainer.step) * elapsed / taken)} left"
+        return place, "  ".join(shown), pace
 
     def say(self, text: str) -> None:
         """One plain line, at once."""
