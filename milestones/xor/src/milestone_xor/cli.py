@@ -8,7 +8,7 @@ from milestone_kit import Milestone, Parser, Session, number, whole
 
 __all__ = ["main"]
 
-SEEDS, QUICK_SEEDS = 100, 10
+SEEDS, AUTOGRAD_SEEDS, QUICK_SEEDS = 100, 50, 10
 
 
 def add_options(parser: Parser) -> None:
@@ -16,7 +16,8 @@ def add_options(parser: Parser) -> None:
         "--seeds",
         type=whole(1, 100_000),
         metavar="N",
-        help=f"how many networks to train, from as many seeds (default {SEEDS}, with --quick {QUICK_SEEDS})",
+        help=f"how many networks to train, from as many seeds (default {SEEDS}, with --autograd "
+        f"{AUTOGRAD_SEEDS}, with --quick {QUICK_SEEDS})",
     )
     parser.add_argument(
         "--steps",
@@ -32,16 +33,24 @@ def add_options(parser: Parser) -> None:
         metavar="RATE",
         help="learning rate of SGD (default 1.0; with 0 nothing is learned)",
     )
+    parser.add_argument(
+        "--autograd",
+        action="store_true",
+        help="the same network by hand and through the tape, bit for bit, and what by hand cannot do",
+    )
 
 
 def run(session: Session) -> None:
     import numpy as np
 
-    from milestone_xor.story import tell
-
     options = session.options
+    if options.autograd:  # only then is tt_autograd imported, and the tape there
+        from milestone_xor.autograd_story import tell
+    else:
+        from milestone_xor.story import tell
+
     if options.seeds is None:
-        options.seeds = QUICK_SEEDS if options.quick else SEEDS
+        options.seeds = QUICK_SEEDS if options.quick else AUTOGRAD_SEEDS if options.autograd else SEEDS
     with np.errstate(over="ignore", invalid="ignore"):  # what diverges is a missed bar, not a warning
         tell(session, seeds=options.seeds, steps=options.steps, lr=options.lr)
 
