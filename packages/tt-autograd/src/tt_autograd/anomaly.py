@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
+from tt_autograd.blocks import Block
 from tt_autograd.errors import AnomalyError
-from tt_autograd.modes import _Mode
 from tt_autograd.nonfinite import described, first_bad, has, is_finite, range_of
 from tt_autograd.user_lines import Line
 from tt_autograd.watching import guard, watch
@@ -33,7 +33,7 @@ from tt_tensor.errors import ArgumentError
 __all__ = ["detect_anomaly"]
 
 
-class detect_anomaly(_Mode):  # noqa: N801  (PyTorch's name; it reads as a statement)
+class detect_anomaly(Block):  # noqa: N801  (PyTorch's name; it reads as a statement)
     """Raise AnomalyError at the first NaN or Inf, in forward and in backward: a block or a decorator.
 
     The message names the Function, the first bad value and its index, and the line of your code that applied the
@@ -51,21 +51,16 @@ class detect_anomaly(_Mode):  # noqa: N801  (PyTorch's name; it reads as a state
         return cls()(mode) if callable(mode) else super().__new__(cls)
 
     def __init__(self, mode: bool = True, check_nan: bool = True) -> None:
-        super().__init__()
         for name, value in (("mode", mode), ("check_nan", check_nan)):
             if not isinstance(value, bool):
                 raise ArgumentError(f"detect_anomaly: {name} is True or False, not {value!r}")
         self.mode, self.check_nan = mode, check_nan
         self._open: list[ExitStack] = []
 
-    def wanted(self) -> tuple[tuple[ContextVar[bool], bool], ...]:
-        return ()
-
     def fresh(self) -> detect_anomaly:
         return type(self)(self.mode, self.check_nan)
 
     def __enter__(self) -> None:
-        super().__enter__()
         opened = ExitStack()
         detector = Detector(self.check_nan) if self.mode else None
         opened.callback(guard.reset, guard.set(detector))
@@ -79,7 +74,6 @@ class detect_anomaly(_Mode):  # noqa: N801  (PyTorch's name; it reads as a state
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._open.pop().close()
-        super().__exit__(kind, error, trace)
 
 
 # --- where a Function was applied -----------------------------------------------------------------------

@@ -13,10 +13,11 @@ import numpy as np
 
 from tt_autograd import views
 from tt_autograd.engine import Targets, accumulate, flow, owned
+from tt_autograd.forward_mode import ForwardModeError, moves
 from tt_autograd.higher import OnTensors
 from tt_autograd.modes import recorded
 from tt_autograd.tape import start_gradient
-from tt_tensor import Function, Tensor
+from tt_tensor import Function, Tensor, memory
 from tt_tensor.errors import ArgumentError, DTypeError, GradientError
 from tt_tensor.tensor import wrap
 
@@ -79,6 +80,10 @@ def grad(
     """
     outputs = _several(outputs, "grad")
     inputs = _several(inputs, "grad")
+    if materialize_grads and allow_unused is False:
+        raise ArgumentError(
+            "grad: materialize_grads=True gives zeros for what is unused, so allow_unused cannot be False"
+        )
     starts = _starts(outputs, grad_outputs, "grad")
     places = []
     for index, x in enumerate(inputs):
@@ -90,10 +95,7 @@ def grad(
                 "computing with it"
             )
         places.append(views.edge(x))
-    if materialize_grads and allow_unused is False:
-        raise ArgumentError(
-            "grad: materialize_grads=True gives zeros for what is unused, so allow_unused cannot be False"
-        )
+    keys = [place._number if isinstance(place, Function) else id(place) for place in places]
     retain = create_graph if retain_graph is None else bool(retain_graph)
     targets = Targets(places, [x for x, _ in starts if isinstance(x, Function)])
     if create_graph:
@@ -102,17 +104,36 @@ def grad(
     else:
         flow(_on_arrays(starts), retain=retain, targets=targets)
     found: list[Any] = []
-    for index, (x, place) in enumerate(zip(inputs, places, strict=True)):
-        g = targets.found.get(place._number if isinstance(place, Function) else id(place))
+    taken = [_memory(g) for _, g in starts]
+    for index, (x, key) in enumerate(zip(inputs, keys, strict=True)):
+        g = targets.found.get(key)
         if g is None and not (allow_unused or materialize_grads):
             raise GradientError(
                 f"grad: no output depends on input {index} of shape {x.shape}; pass allow_unused=True to get None for it"
             )
         if g is None:
             found.append(wrap(np.zeros(x.shape, x.dtype)) if materialize_grads else None)
+        elif isinstance(g, Tensor):
+            found.append(_apart(g, taken))
         else:
-            found.append(g if isinstance(g, Tensor) else wrap(owned([None, g])))
+            found.append(wrap(owned([None, g])))
     return tuple(found)
+
+
+def _memory(g: Any) -> Any:
+    array = g.array if isinstance(g, Tensor) else g
+    return next(memory.owners(array))
+
+
+def _apart(g: Tensor, taken: list[Any]) -> Tensor:
+    """`g` in memory that is in nobody else's hands: neither in those `taken`, nor shown repeatedly by a view."""
+    owner = _memory(g)
+    if any(owner is other for other in taken) or not g.array.flags.writeable:
+        with recorded():
+            g = g.clone()
+        owner = g.array
+    taken.append(owner)
+    return g
 
 
 def _several(tensors: Any, what: str) -> tuple[Tensor, ...]:
@@ -146,6 +167,8 @@ def _starts(outputs: tuple[Tensor, ...], gradients: Any, what: str) -> list[tupl
     for output, gradient in zip(outputs, given, strict=True):
         if output._view is not None:
             views.refreshed(output)
+        if output._node is None and moves(output):
+            raise ForwardModeError
         if not output._requires_grad:
             raise GradientError(
                 f"{what}: nothing was recorded for this output of shape {output.shape}: none of its inputs requires a "

@@ -19,24 +19,34 @@ J. Townsend, "A new trick for calculating Jacobian vector products", 2017.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from tt_autograd.engine import Targets, flow
-from tt_autograd.modes import recorded
+from tt_autograd.modes import enabled, recorded
 from tt_autograd.views import edge
 from tt_autograd.watching import unwatched, watch
 from tt_tensor import Function, Tensor
 from tt_tensor.tensor import wrap
 
-__all__ = ["Tangents", "WriteInForwardModeError"]
+__all__ = ["ForwardModeError", "Tangents", "moves"]
+
+_travelling: ContextVar[tuple[Tangents, ...]] = ContextVar("tt_autograd_travelling", default=())
 
 
-class WriteInForwardModeError(Exception):
-    """An in-place write: the tangents of all views would have to follow. Reverse mode does that."""
+class ForwardModeError(Exception):
+    """What tangents cannot follow, and reverse mode can: an in-place write (those of all views would have to change),
+    or a gradient that is taken on the way (nothing is recorded where tangents travel)."""
+
+
+def moves(x: Tensor) -> bool:
+    """Whether `x` has a tangent in the forward mode that is under way in this thread and task."""
+    return any(tangents.get(x) is not None for tangents in _travelling.get())
 
 
 class Tangents:
@@ -58,17 +68,26 @@ class Tangents:
         found = self._of.get(id(x))
         return None if found is None else found[1]
 
-    def travel(self) -> Any:
-        """Work out a tangent for every operation inside the block."""
-        return watch(self._follow)
+    @contextmanager
+    def travel(self) -> Iterator[None]:
+        """Work out a tangent for every operation inside the block that would be recorded.
+
+        Raises ForwardModeError from inside of it, where reverse mode has to do.
+        """
+        token = _travelling.set((*_travelling.get(), self))
+        try:
+            with recorded(), watch(self._follow):
+                yield
+        finally:
+            _travelling.reset(token)
 
     def _follow(self, function: Function, inputs: tuple[Any, ...], output: Tensor) -> bool:
         """Give `output` its tangent. Nothing is recorded where an input moves."""
         tangents = [self.get(x) for x in inputs]
-        if all(t is None for t in tangents):
+        if all(t is None for t in tangents) or not enabled.get():
             return False
         if output is inputs[0]:
-            raise WriteInForwardModeError
+            raise ForwardModeError
         if output.dtype.kind == "f":
             self[output] = self._pushed(function, inputs, tangents, output)
         return True
@@ -84,7 +103,7 @@ class Tangents:
                     self[stand_ins[index]] = t
             found = self.get(function.composite(*stand_ins))
         else:
-            with unwatched(), recorded():
+            with unwatched():
                 found = _transposed(function, tangents, output)
         return np.zeros(output.shape, output.dtype) if found is None else found
 
@@ -93,7 +112,11 @@ def _transposed(function: Function, tangents: Sequence[Any], output: Tensor) -> 
     """J t: the derivative with respect to u of ⟨Jᵀu, t⟩, which is linear in u."""
     u = wrap(np.zeros(output.shape, output.dtype))
     u._requires_grad = True
-    pulled = function.gradients(u)
+    before, function.needs = function.needs, tuple([t is not None for t in tangents])
+    try:
+        pulled = function.gradients(u)
+    finally:
+        function.needs = before
     starts = [
         (edge(g), t)
         for g, t in zip(pulled, tangents, strict=True)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from tt_autograd.backward import grad
-from tt_autograd.forward_mode import Tangents, WriteInForwardModeError
+from tt_autograd.forward_mode import ForwardModeError, Tangents
 from tt_autograd.modes import recorded
 from tt_tensor import Tensor, stack
 from tt_tensor.errors import ArgumentError, DTypeError, GradientError, InPlaceError, ShapeError
@@ -28,11 +28,11 @@ from tt_tensor.tensor import as_array, wrap
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 
-Function = Callable[..., Any]
+Func = Callable[..., Any]
 
 
 def vjp(
-    func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+    func: Func, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
 ) -> tuple[Any, Any]:
     """(func(*inputs), vᵀ J): how the outputs, weighted by v, depend on each input. One way back.
 
@@ -52,43 +52,29 @@ def vjp(
 
 
 def jvp(
-    func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+    func: Func, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
 ) -> tuple[Any, Any]:
     """(func(*inputs), J v): how the outputs move when the inputs move along v. One pass along, nothing kept.
 
-    With `create_graph`, or where `func` writes in place, it is two ways back instead: vᵀJ is linear in v, and its
-    derivative along v is J v.
+    With `create_graph` or `strict`, or where `func` writes in place or takes gradients itself, it is two ways back
+    instead: vᵀJ is linear in v, and its derivative along v is J v.
 
     Args:
         v: of the shape of the inputs, a Tensor or a tuple; may be left out where the input is a single number.
 
     Otherwise as `vjp`.
     """
-    xs, one = _inputs("jvp", inputs, create_graph)
+    xs, _ = _inputs("jvp", inputs, create_graph)
     vs = _tangents("jvp", v, xs)
-    if not create_graph:
-        try:
-            ys, found, one_out = _along("jvp", func, xs, vs, strict)
-            return _form(ys, one_out), _form(found, one_out)
-        except (WriteInForwardModeError, InPlaceError):
-            xs, _ = _inputs("jvp", inputs, create_graph)
-    with recorded():
-        ys, one_out = _outputs("jvp", func(*xs))
-        us = [wrap(np.zeros(y.shape, y.dtype)).requires_grad_() for y in ys]
-        pulled = _pulled("jvp", ys, xs, us, True, strict)
-        moved = [g for g in pulled if g._requires_grad]
-        along = [t for g, t in zip(pulled, vs, strict=True) if g._requires_grad]
-        if moved:
-            found = list(
-                grad(moved, us, along, create_graph=create_graph, retain_graph=True, materialize_grads=True)
-            )
-        else:
-            found = [wrap(np.zeros(y.shape, y.dtype)) for y in ys]
-    return _form(_let_go(ys, create_graph), one_out), _form(found, one_out)
+    if create_graph or strict:
+        ys, found, one_out = _along_by_two_ways_back("jvp", func, xs, vs, create_graph, strict)
+    else:
+        ys, found, one_out = _along("jvp", func, xs, vs)
+    return _form(ys, one_out), _form(found, one_out)
 
 
 def jacobian(
-    func: Function,
+    func: Func,
     inputs: Any,
     create_graph: bool = False,
     strict: bool = False,
@@ -104,17 +90,18 @@ def jacobian(
         strategy: "reverse-mode": one way back for each element of the outputs, over one forward. "forward-mode": one pass
             along for each element of the inputs. The first is cheaper for few outputs, the second for few inputs.
         vectorize: taken so that PyTorch's calls need no change.
-        create_graph, strict: as for `vjp`.
+        create_graph, strict: as for `vjp`, in reverse mode only.
 
-    Raises ArgumentError for an unknown strategy, or forward mode with `create_graph`.
+    Raises ArgumentError for an unknown strategy, or forward mode with `create_graph` or `strict`.
     """
     if strategy not in ("reverse-mode", "forward-mode"):
         raise ArgumentError(f"jacobian: strategy is 'reverse-mode' or 'forward-mode', not {strategy!r}")
     xs, one = _inputs("jacobian", inputs, create_graph)
     if strategy == "forward-mode":
-        if create_graph:
-            raise ArgumentError("jacobian: create_graph goes with strategy='reverse-mode'")
-        rows, one_out = _columns(func, xs, strict)
+        if create_graph or strict:
+            what = "create_graph" if create_graph else "strict"
+            raise ArgumentError(f"jacobian: {what}=True goes with strategy='reverse-mode'")
+        rows, one_out = _columns(func, xs)
     else:
         with recorded():
             ys, one_out = _outputs("jacobian", func(*xs))
@@ -124,7 +111,7 @@ def jacobian(
 
 
 def hessian(
-    func: Function,
+    func: Func,
     inputs: Any,
     create_graph: bool = False,
     strict: bool = False,
@@ -137,7 +124,7 @@ def hessian(
 
     Raises ShapeError where the output is not a single number.
     """
-    _, one = _inputs("hessian", inputs, False)
+    one = not isinstance(inputs, tuple | list)
 
     def gradient(*xs: Tensor) -> Any:
         ys, _ = _outputs("hessian", func(*xs))
@@ -149,7 +136,7 @@ def hessian(
 
 
 def hvp(
-    func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+    func: Func, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
 ) -> tuple[Any, Any]:
     """(func(*inputs), H v): how the gradient of a number moves along v, without the Hessian: ∇⟨∇f, v⟩.
 
@@ -175,8 +162,11 @@ def hvp(
     return _form(_let_go(ys, create_graph), one_out), _form(found, one)
 
 
-vhp = hvp
-"""vᵀ H: the same, since a Hessian is symmetric."""
+def vhp(
+    func: Func, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple[Any, Any]:
+    """(func(*inputs), vᵀ H): the same as `hvp`, since a Hessian is symmetric."""
+    return hvp(func, inputs, v, create_graph, strict)
 
 
 # --- rows and columns -------------------------------------------------------------------------------------
@@ -195,18 +185,17 @@ def _rows(y: Tensor, xs: list[Tensor], create_graph: bool, strict: bool) -> list
     return [stack(list(column)).reshape(*y.shape, *x.shape) for column, x in zip(columns, xs, strict=True)]
 
 
-def _columns(func: Function, xs: list[Tensor], strict: bool) -> tuple[list[list[Tensor]], bool]:
+def _columns(func: Func, xs: list[Tensor]) -> tuple[list[list[Tensor]], bool]:
     """The Jacobians of all outputs by columns: a pass along for each element of the inputs."""
     still = [wrap(np.zeros(x.shape, x.dtype)) for x in xs]
-    ys, _, one_out = _along("jacobian", func, xs, still, False)
-    rows = [[np.zeros((*y.shape, x.size), y.dtype) for x in xs] for y in ys]
+    ys, _, one_out = _along("jacobian", func, xs, still)
+    rows = [[np.zeros((*y.shape, x.size), x.dtype) for x in xs] for y in ys]
     for index, x in enumerate(xs):
         for column, place in enumerate(np.ndindex(x.shape)):
             one_hot = np.zeros(x.shape, x.dtype)
             one_hot[place] = 1
-            _, moves, _ = _along(
-                "jacobian", func, xs, [*still[:index], wrap(one_hot), *still[index + 1 :]], strict
-            )
+            direction = [*still[:index], wrap(one_hot), *still[index + 1 :]]
+            _, moves, _ = _along("jacobian", func, xs, direction)
             for row, move in zip(rows, moves, strict=True):
                 row[index][..., column] = move.array
     shaped = [
@@ -217,24 +206,46 @@ def _columns(func: Function, xs: list[Tensor], strict: bool) -> tuple[list[list[
 
 
 def _along(
-    what: str, func: Function, xs: list[Tensor], vs: list[Tensor], strict: bool
+    what: str, func: Func, xs: list[Tensor], vs: list[Tensor]
 ) -> tuple[list[Tensor], list[Tensor], bool]:
-    """Outputs, their tangents, and whether it is one output: forward mode."""
+    """Outputs, their tangents, and whether it is one output: forward mode where it can, two ways back where not."""
     tangents = Tangents()
     moving = [wrap(x.array) for x in xs]
     for x, v in zip(moving, vs, strict=True):
         tangents[x] = v.array
-    with recorded(), tangents.travel():
-        ys, one = _outputs(what, func(*moving))
-    found = []
-    for index, y in enumerate(ys):
-        t = tangents.get(y)
-        if t is None and strict:
-            raise GradientError(
-                f"{what}: output {index} does not depend on the inputs, and strict=True asks for it"
+    try:
+        with tangents.travel():
+            ys, one = _outputs(what, func(*moving))
+    except (ForwardModeError, InPlaceError):
+        leaves = [x.detach().requires_grad_() for x in xs]
+        return _along_by_two_ways_back(what, func, leaves, vs, False, False)
+    found = [tangents.get(y) for y in ys]
+    return (
+        [y.detach() for y in ys],
+        [
+            wrap(np.zeros(y.shape, y.dtype) if t is None else np.array(t))
+            for y, t in zip(ys, found, strict=True)
+        ],
+        one,
+    )
+
+
+def _along_by_two_ways_back(
+    what: str, func: Func, xs: list[Tensor], vs: list[Tensor], create_graph: bool, strict: bool
+) -> tuple[list[Tensor], list[Tensor], bool]:
+    """The same as the derivative of u ↦ Jᵀu, which is linear, along v."""
+    with recorded():
+        ys, one = _outputs(what, func(*xs))
+        us = [wrap(np.zeros(y.shape, y.dtype)).requires_grad_() for y in ys]
+        pulled = _pulled(what, ys, xs, us, True, strict)
+        moved = [(g, v) for g, v in zip(pulled, vs, strict=True) if g._requires_grad]
+        found = [wrap(np.zeros(y.shape, y.dtype)) for y in ys]
+        if moved:
+            outputs, along = [g for g, _ in moved], [v for _, v in moved]
+            found = list(
+                grad(outputs, us, along, create_graph=create_graph, retain_graph=True, materialize_grads=True)
             )
-        found.append(wrap(np.zeros(y.shape, y.dtype) if t is None else np.array(t)))
-    return [y.detach() for y in ys], found, one
+    return _let_go(ys, create_graph), found, one
 
 
 def _pulled(
@@ -252,11 +263,17 @@ def _pulled(
             create_graph=create_graph,
             allow_unused=True,
         )
-    if strict and (len(outputs) < len(ys) or any(g is None for g in found)):
-        index = next((i for i, g in enumerate(found) if g is None), 0)
-        raise GradientError(
-            f"{what}: the outputs do not depend on input {index}, and strict=True asks for it"
-        )
+    if strict:
+        for index, y in enumerate(ys):
+            if not y._requires_grad:
+                raise GradientError(
+                    f"{what}: output {index} depends on no input, and strict=True asks for it"
+                )
+        for index, g in enumerate(found):
+            if g is None:
+                raise GradientError(
+                    f"{what}: no output depends on input {index}, and strict=True asks for it"
+                )
     return [wrap(np.zeros(x.shape, x.dtype)) if g is None else g for x, g in zip(xs, found, strict=True)]
 
 

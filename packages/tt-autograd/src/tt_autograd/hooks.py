@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -13,18 +14,19 @@ from tt_tensor.tensor import wrap
 
 __all__ = ["Handle", "Hooks"]
 
+Hook = Callable[[Tensor], Any]
+_number = count().__next__
+
 
 class Handle:
     """What registering a hook returns: `remove()` takes the hook away, as does leaving a `with` block."""
 
-    def __init__(self, hooks: list[Any], hook: Any) -> None:
-        self._hooks, self._hook = hooks, hook
+    def __init__(self, hooks: dict[int, Hook], key: int) -> None:
+        self._hooks, self._key = hooks, key
 
     def remove(self) -> None:
         """Take the hook away; a second call does nothing."""
-        if self._hook is not None and self._hook in self._hooks:
-            self._hooks.remove(self._hook)
-        self._hook = None
+        self._hooks.pop(self._key, None)
 
     def __enter__(self) -> Handle:
         return self
@@ -40,7 +42,7 @@ class Hooks:
     """
 
     def __init__(self) -> None:
-        self.hooks: list[Callable[[Tensor], Any]] = []
+        self.hooks: dict[int, Hook] = {}
         self.keep: Callable[[Any], None] | None = None
 
     @classmethod
@@ -52,18 +54,29 @@ class Hooks:
             place._hooks = found
         return found
 
-    def add(self, hook: Callable[[Tensor], Any]) -> Handle:
+    @classmethod
+    def move_keep(cls, before: Any, after: Any) -> None:
+        """A tensor that keeps its gradient was written in place: the gradient is now that at `after`.
+
+        Its other hooks stay: they were registered for the value from before.
+        """
+        old = before._hooks
+        if old is not None and old.keep is not None:
+            cls.of(after).keep, old.keep = old.keep, None
+
+    def add(self, hook: Hook) -> Handle:
         """Call `hook`, too."""
-        self.hooks.append(hook)
-        return Handle(self.hooks, hook)
+        key = _number()
+        self.hooks[key] = hook
+        return Handle(self.hooks, key)
 
     def retain(self, keep: Callable[[Any], None]) -> None:
         """Hand the gradient to `keep` once all hooks have seen it."""
         self.keep = keep
 
     def run(self, grad: Any) -> Any:
-        """The gradient after all hooks. An array stays one: a hook's Tensor is a copy with nothing to it."""
-        for hook in list(self.hooks):
+        """The gradient after all hooks. An array stays an array; what a hook sees of it is a copy."""
+        for hook in list(self.hooks.values()):
             given = grad if isinstance(grad, Tensor) else wrap(np.array(grad))
             changed = hook(given)
             if changed is None:

@@ -11,13 +11,11 @@ A new thread records. A new task begins with what held where it was started.
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
+from tt_autograd.blocks import Block, F
 from tt_tensor.errors import ArgumentError
 
 __all__ = [
@@ -29,10 +27,10 @@ __all__ = [
     "set_grad_enabled",
 ]
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 enabled: ContextVar[bool] = ContextVar("tt_autograd_enabled", default=True)
 inference: ContextVar[bool] = ContextVar("tt_autograd_inference", default=False)
+_blocks: ContextVar[tuple[tuple[Any, bool, bool], ...]] = ContextVar("tt_autograd_blocks", default=())
+"""The blocks that this thread and task is in, innermost last, each with what held outside of it."""
 
 
 def is_grad_enabled() -> bool:
@@ -45,156 +43,113 @@ def is_inference_mode_enabled() -> bool:
     return inference.get()
 
 
-class _Mode:
-    """Set variables on entry and put them back on exit, whatever happened; as a block or around a function."""
+class _Mode(Block):
+    """What holds inside a block or a function, and is put back at its end, whatever happened.
 
-    def __init__(self) -> None:
-        self._tokens: list[
-            list[Token[bool]]
-        ] = []  # a stack: the same object may be entered again inside itself
+    The object itself keeps nothing of a block: it may be entered again inside itself, and in several threads at once.
+    """
 
-    def wanted(self) -> tuple[tuple[ContextVar[bool], bool], ...]:
+    def wanted(self, inferring: bool) -> tuple[bool, bool]:
+        """(whether it records, whether it is inference) inside, where `inferring` says the latter of outside."""
         raise NotImplementedError
 
-    def fresh(self) -> _Mode:
-        """Another of the same kind: each call of a decorated function has its own."""
-        return type(self)()
-
     def __enter__(self) -> None:
-        self._tokens.append([variable.set(value) for variable, value in self.wanted()])
+        recording, inferring = enabled.get(), inference.get()
+        _blocks.set((*_blocks.get(), (self, recording, inferring)))
+        recording, inferring = self.wanted(inferring)
+        enabled.set(recording)
+        inference.set(inferring)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for token in reversed(self._tokens.pop()):
-            token.var.reset(token)
-
-    def __call__(self, function: F) -> F:
-        """Decorate a function, coroutine function or generator function (a generator holds it while it runs)."""
-        if not callable(function):
-            raise ArgumentError(
-                f"{type(self).__name__}: decorates a function, not {type(function).__name__}; "
-                f"as a block it is `with {type(self).__name__}():`"
-            )
-        if inspect.isgeneratorfunction(function):
-            return self._around_generator(function)
-        if inspect.iscoroutinefunction(function):
-
-            @functools.wraps(function)
-            async def awaited(*args: Any, **kwargs: Any) -> Any:
-                with self.fresh():
-                    return await function(*args, **kwargs)
-
-            return awaited  # type: ignore[return-value]
-
-        @functools.wraps(function)
-        def called(*args: Any, **kwargs: Any) -> Any:
-            with self.fresh():
-                return function(*args, **kwargs)
-
-        return called  # type: ignore[return-value]
-
-    def _around_generator(self, function: Any) -> Any:
-        @functools.wraps(function)
-        def generator(*args: Any, **kwargs: Any) -> Any:
-            # Only while the generator itself runs: whoever iterates keeps a mode of their own between its values.
-            with self.fresh():
-                running = function(*args, **kwargs)
-            act, sent = running.send, None
-            while True:
-                try:
-                    with self.fresh():
-                        value = act(sent)
-                except StopIteration as done:
-                    return done.value
-                try:
-                    sent = yield value
-                    act = running.send
-                except GeneratorExit:
-                    with self.fresh():
-                        running.close()
-                    raise
-                except BaseException as error:
-                    act, sent = running.throw, error
-
-        return generator
+        blocks = _blocks.get()
+        index = len(blocks) - 1
+        while index >= 0 and blocks[index][0] is not self:
+            index -= 1
+        if index < 0:
+            return  # entered in another task (by an async generator that is closed here): it does not hold in this one
+        _, recording, inferring = blocks[index]
+        inner = blocks[index + 1 :]
+        if inner:
+            # It ends before a block that was entered inside of it (in another generator): that one puts back all.
+            inner = ((inner[0][0], recording, inferring), *inner[1:])
+        else:
+            enabled.set(recording)
+            inference.set(inferring)
+        _blocks.set(blocks[:index] + inner)
 
 
-class no_grad(_Mode):  # noqa: N801  (PyTorch's name; it reads as a statement)
+class _Plain(_Mode):
+    """A mode without arguments: `@no_grad` works without parentheses, too."""
+
+    def __new__(cls, function: Any = None) -> Any:
+        return object.__new__(cls) if function is None else cls()(function)
+
+
+class no_grad(_Plain):  # noqa: N801  (PyTorch's name; it reads as a statement)
     """Record nothing: what is computed inside is constant. A block (`with no_grad():`) or a decorator.
 
     In-place writes to leaves are allowed inside, which is how weights are updated.
     """
 
-    def __new__(cls, function: Any = None) -> Any:
-        # `@no_grad` works without parentheses, too.
-        return super().__new__(cls) if function is None else cls()(function)
-
-    def __init__(self, function: None = None) -> None:
-        super().__init__()
-
-    def wanted(self) -> tuple[tuple[ContextVar[bool], bool], ...]:
-        return ((enabled, False),)
+    def wanted(self, inferring: bool) -> tuple[bool, bool]:
+        return False, inferring
 
 
-class enable_grad(no_grad):  # noqa: N801
+class enable_grad(_Plain):  # noqa: N801
     """Record again, inside `no_grad`. Inside `inference_mode` it changes nothing."""
 
-    def wanted(self) -> tuple[tuple[ContextVar[bool], bool], ...]:
-        return ((enabled, not inference.get()),)
+    def wanted(self, inferring: bool) -> tuple[bool, bool]:
+        return not inferring, inferring
 
 
 class set_grad_enabled(_Mode):  # noqa: N801
     """Record or not, as `mode` says: from now on, or as a block, until its end.
 
     Args:
-        mode: True records, False does not.
+        mode: True records (but not inside `inference_mode`), False does not.
+
+    Raises ArgumentError for anything else.
     """
 
     def __init__(self, mode: bool) -> None:
-        super().__init__()
         if not isinstance(mode, bool):
             raise ArgumentError(f"set_grad_enabled: mode is True or False, not {mode!r}")
         self.mode = mode
         self._before: bool | None = enabled.get()
         enabled.set(mode and not inference.get())
 
-    def wanted(self) -> tuple[tuple[ContextVar[bool], bool], ...]:
-        return ((enabled, self.mode and not inference.get()),)
+    def wanted(self, inferring: bool) -> tuple[bool, bool]:
+        return self.mode and not inferring, inferring
 
-    def fresh(self) -> _Mode:
-        return type(self)(self.mode)
+    def fresh(self) -> Block:
+        again = type(self)(self.mode)
+        again._take_back()
+        return again
 
     def __enter__(self) -> None:
+        self._take_back()
         super().__enter__()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        super().__exit__(kind, error, trace)
-        if not self._tokens and self._before is not None:
-            enabled.set(self._before)
-
     def __call__(self, function: F) -> F:
-        # As a decorator it means the function, so what it set when it was made is taken back.
+        self._take_back()
+        return super().__call__(function)
+
+    def _take_back(self) -> None:
+        """As a block or a decorator it means the block or the function, so what it set when it was made goes."""
         if self._before is not None:
             enabled.set(self._before)
             self._before = None
-        return super().__call__(function)
-
-
-class recorded(_Mode):  # noqa: N801
-    """Record, whatever holds outside: for what the way back itself has to compute."""
-
-    def wanted(self) -> tuple[tuple[ContextVar[bool], bool], ...]:
-        return ((enabled, True), (inference, False))
 
 
 class inference_mode(_Mode):  # noqa: N801
-    """Record nothing, and let nothing inside switch recording on: for code that only predicts.
+    """Record nothing, and let no `enable_grad` inside switch recording on: for code that only predicts.
 
     Args:
-        mode: False leaves everything as it is.
+        mode: False ends it for a part inside, and records there (as in PyTorch).
+
+    Raises ArgumentError for anything else.
     """
 
     def __new__(cls, mode: Any = True) -> Any:
@@ -202,11 +157,17 @@ class inference_mode(_Mode):  # noqa: N801
         return super().__new__(cls) if isinstance(mode, bool) else cls()(mode)
 
     def __init__(self, mode: bool = True) -> None:
-        super().__init__()
         self.mode = mode
 
-    def wanted(self) -> tuple[tuple[ContextVar[bool], bool], ...]:
-        return ((enabled, False), (inference, True)) if self.mode else ()
+    def wanted(self, inferring: bool) -> tuple[bool, bool]:
+        return not self.mode, self.mode
 
-    def fresh(self) -> _Mode:
+    def fresh(self) -> Block:
         return type(self)(self.mode)
+
+
+class recorded(_Mode):  # noqa: N801
+    """Record, whatever holds outside: for what the way back itself has to compute."""
+
+    def wanted(self, inferring: bool) -> tuple[bool, bool]:
+        return True, False

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from tt_autograd.modes import enabled
+from tt_autograd.hooks import Hooks
+from tt_autograd.modes import enabled, recorded
 from tt_tensor import Function, Tensor, memory
 from tt_tensor.errors import InPlaceError
 from tt_tensor.ops.indexing import SetItem, within_rule
@@ -58,14 +59,21 @@ def again(function: Function) -> Function:
 
 
 def refreshed(x: Tensor) -> Tensor:
-    """`x`, a view, with a history that knows of all recorded writes to the memory it shows."""
+    """`x`, a view, with a history that knows of all recorded writes to the memory it shows.
+
+    Where backward has released what cut it, it keeps that history: whoever goes back through it is told so.
+    """
     chain = [x]
     while chain[-1]._view is not None:
         chain.append(chain[-1]._view.parent)
     for child in reversed(chain[:-1]):
         view = child._view
-        if view.recording and view.at is not edge(view.parent):
-            cut = again(view.function)(view.parent, *view.function.inputs[1:])
+        inputs = view.function.inputs
+        if view.recording and view.at is not edge(view.parent) and inputs is not None:
+            with recorded():  # whoever asks first may be inside no_grad()
+                cut = again(view.function)(view.parent, *inputs[1:])
+            if cut._node is not None:
+                Hooks.move_keep(edge(child), cut._node)
             child._node, child._requires_grad = cut._node, cut._requires_grad
             view.at = edge(view.parent)
     return x
@@ -142,10 +150,12 @@ def put_back(child: Tensor, number: Any) -> None:
         put.shape, put.part = parent.shape, child.shape
         # A constant parent gets a history now; what it held outside of the part is kept for higher orders.
         old = parent._node if parent._node is not None else Tensor(parent.array)
-        put.inputs = (old, child._node)
+        released = child._view.function.inputs is None  # then there is no part to speak of, and no way back
+        put.inputs = None if released else (old, child._node)  # type: ignore[assignment]
         put.needs = (parent._requires_grad, True)
         put.stamp, put.output_shape, put.output_dtype = memory.clock, parent.array.shape, parent.array.dtype
         put._number = number()
+        Hooks.move_keep(edge(parent), put)
         parent._node, parent._requires_grad = put, True
         child._view.at = put
         child = parent
