@@ -10,8 +10,18 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-DUELS = (["add.py"], ["xor_step.py"], ["adamw_1000.py"], ["adamw_1000.py", "--fresh"])
-OTHERS = (["import_time.py"], ["leak.py"])
+DUELS = (
+    ["add.py"],
+    ["add_grad.py"],
+    ["xor_step.py"],
+    ["xor_tape.py"],
+    ["chain.py"],
+    ["mlp_step.py"],
+    ["mlp_step.py", "--inference"],
+    ["adamw_1000.py"],
+    ["adamw_1000.py", "--fresh"],
+)
+OTHERS = (["import_time.py"], ["leak.py"], ["leak.py", "--tape"], ["activation_memory.py"])
 
 
 def status(script: str, *arguments: str) -> int:
