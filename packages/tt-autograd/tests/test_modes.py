@@ -1,0 +1,594 @@
+"""Whether operations are recorded: set for a block or a function, put back however it ends, for one thread only."""
+
+import asyncio
+import contextlib
+import contextvars
+import gc
+import inspect
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import tt_autograd as ta
+import tt_tensor as tt
+from tt_tensor.errors import ArgumentError, InPlaceError
+
+# (make the mode, what holds inside where outside it records, and where it does not)
+MODES = {
+    "no_grad": (ta.no_grad, False, False),
+    "enable_grad": (ta.enable_grad, True, True),
+    "set_grad_enabled(False)": (lambda: ta.set_grad_enabled(False), False, False),
+    "set_grad_enabled(True)": (lambda: ta.set_grad_enabled(True), True, True),
+    "inference_mode": (ta.inference_mode, False, False),
+    "inference_mode(False)": (lambda: ta.inference_mode(False), True, True),
+}
+modes = pytest.mark.parametrize("name", MODES)
+
+
+@pytest.fixture(autouse=True)
+def _left_as_it_was():
+    yield
+    assert ta.is_grad_enabled()
+    assert not ta.is_inference_mode_enabled()
+
+
+def recorded():
+    """What really happens to an operation, not what the question is answered with."""
+    y = tt.ones(2, dtype="float64").requires_grad_() * 2
+    assert y.requires_grad == (y.grad_fn is not None) == ta.is_grad_enabled()
+    return y.requires_grad
+
+
+def outside(recording):
+    return ta.set_grad_enabled(recording)
+
+
+# --- blocks ---------------------------------------------------------------------------------------------
+
+
+@modes
+@pytest.mark.parametrize("recording", [True, False])
+def test_a_block(name, recording):
+    make, *inside = MODES[name]
+    with outside(recording):
+        with make():
+            assert recorded() is inside[not recording]
+        assert recorded() is recording
+
+
+@modes
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, GeneratorExit, StopIteration])
+def test_a_block_that_ends_in_an_exception(name, error):
+    make, _, inside = MODES[name]
+    with ta.no_grad():
+
+        def fail():
+            with make():
+                assert recorded() is inside
+                raise error
+
+        with pytest.raises(error):
+            fail()
+        assert not recorded()
+    assert recorded()
+
+
+@pytest.mark.parametrize("inner", MODES)
+@modes
+def test_blocks_in_blocks(name, inner):
+    outer, inside, _ = MODES[name]
+    make, *deeper = MODES[inner]
+    with outer():
+        for _ in range(2):
+            with make():
+                inferring = ta.is_inference_mode_enabled()
+                # Inside inference_mode only inference_mode(False) records.
+                assert recorded() is (deeper[not inside] and not inferring)
+            assert recorded() is inside
+
+
+def test_inference_mode_holds_against_enable_grad():
+    with ta.inference_mode():
+        assert ta.is_inference_mode_enabled()
+        with ta.enable_grad(), ta.set_grad_enabled(True):
+            assert not recorded()
+        with ta.no_grad(), ta.inference_mode(False):
+            assert recorded()
+            assert not ta.is_inference_mode_enabled()
+        assert ta.is_inference_mode_enabled()
+
+
+def test_one_object_entered_inside_itself():
+    off, on = ta.no_grad(), ta.enable_grad()
+    with off:
+        with on:
+            with off:
+                with on:
+                    assert recorded()
+                assert not recorded()
+            assert recorded()
+        assert not recorded()
+    assert recorded()
+
+
+@modes
+def test_blocks_that_end_in_another_order(name):
+    """Two generators, each in a block of its own, closed in the order in which they were opened."""
+    make = MODES[name][0]
+
+    def inside():
+        with make():
+            yield
+
+    first, second = inside(), inside()
+    next(first)
+    held = recorded()
+    next(second)
+    first.close()
+    assert recorded() is held
+    second.close()
+    assert recorded()
+
+
+def test_what_a_constant_allows():
+    x = tt.ones(2).requires_grad_()
+    with pytest.raises(InPlaceError):
+        x.mul_(2.0)
+    with ta.no_grad():
+        x.mul_(2.0)
+        x -= 0.5
+    assert x.tolist() == [1.5, 1.5]
+    assert x.requires_grad
+    with ta.no_grad():
+        y = tt.ones(2).requires_grad_()  # a leaf may be made inside
+    assert y.requires_grad
+    (y * x).sum().backward()
+    assert y.grad.tolist() == [1.5, 1.5]
+
+
+def test_backward_inside_no_grad():
+    x = tt.ones(2).requires_grad_()
+    y = (x * x).sum()
+    with ta.no_grad():
+        y.backward()
+    assert x.grad.tolist() == [2.0, 2.0]
+
+
+# --- set_grad_enabled as a call -------------------------------------------------------------------------
+
+
+def test_a_plain_call_holds_until_the_next():
+    try:
+        ta.set_grad_enabled(False)
+        assert not recorded()
+        ta.set_grad_enabled(True)
+        assert recorded()
+    finally:
+        ta.set_grad_enabled(True)
+
+
+def test_a_plain_call_ends_with_the_block_around_it():
+    with ta.no_grad():
+        ta.set_grad_enabled(True)
+        assert recorded()
+    assert recorded()
+    with ta.enable_grad():
+        ta.set_grad_enabled(False)
+        assert not recorded()
+    assert recorded()
+
+
+def test_one_object_as_several_blocks():
+    off = ta.set_grad_enabled(False)
+    assert not recorded()
+    with off:
+        assert not recorded()
+    assert recorded()
+    for recording in (True, False, True):
+        with outside(recording):
+            with off:
+                assert not recorded()
+            assert recorded() is recording
+
+
+def test_as_a_decorator_it_sets_nothing_when_it_is_made():
+    decorated = ta.set_grad_enabled(False)(recorded)
+    assert recorded()
+    assert not decorated()
+    assert recorded()
+
+
+@pytest.mark.parametrize("mode", [1, 0, None, "no", np.True_])
+def test_a_mode_is_true_or_false(mode):
+    with pytest.raises(ArgumentError, match="set_grad_enabled: mode is True or False"):
+        ta.set_grad_enabled(mode)
+
+
+# --- decorators -----------------------------------------------------------------------------------------
+
+
+@modes
+@pytest.mark.parametrize("recording", [True, False])
+def test_a_decorated_function(name, recording):
+    make, *inside = MODES[name]
+
+    @make()
+    def function(a, /, *b, c, **d):
+        """What it says."""
+        assert recorded() is inside[not recording]
+        return a, b, c, d
+
+    assert function.__name__ == "function"
+    assert function.__doc__ == "What it says."
+    assert inspect.signature(function) == inspect.signature(function.__wrapped__)
+    with outside(recording):
+        assert function(1, 2, c=3, e=4) == (1, (2,), 3, {"e": 4})
+        assert recorded() is recording
+
+
+@modes
+def test_a_decorated_function_that_raises_and_one_that_calls_itself(name):
+    make, inside, _ = MODES[name]
+
+    @make()
+    def fall(n):
+        assert recorded() is inside
+        if n == 0:
+            raise KeyError(n)
+        try:
+            fall(n - 1)
+        finally:
+            assert recorded() is inside
+
+    for _ in range(2):
+        with pytest.raises(KeyError):
+            fall(3)
+        assert recorded()
+
+
+@pytest.mark.parametrize("mode", [ta.no_grad, ta.enable_grad, ta.inference_mode])
+def test_without_parentheses(mode):
+    with ta.no_grad():
+        expected = mode()(recorded)()
+        assert mode(recorded)() is expected
+    assert mode(recorded).__name__ == "recorded"
+
+
+class Net:
+    @ta.no_grad()
+    def method(self):
+        return self, recorded()
+
+    @classmethod
+    @ta.no_grad
+    def of(cls):
+        return cls, recorded()
+
+    @staticmethod
+    @ta.inference_mode()
+    def static():
+        return recorded()
+
+    def __call__(self):
+        return recorded()
+
+
+def test_methods_and_objects_that_can_be_called():
+    net = Net()
+    assert net.method() == (net, False)
+    assert Net.of() == (Net, False)
+    assert net.static() is False
+    assert ta.no_grad()(net)() is False
+    assert net() is True
+
+
+@pytest.mark.parametrize("make", [ta.no_grad, ta.inference_mode, lambda x: ta.set_grad_enabled(True)(x)])
+@pytest.mark.parametrize("wrong", [3.0, [recorded], "f"])
+def test_what_cannot_be_decorated(make, wrong):
+    with pytest.raises(ArgumentError, match="decorates a function, not"):
+        make(wrong)
+
+
+# --- generators -----------------------------------------------------------------------------------------
+
+
+@modes
+@pytest.mark.parametrize("recording", [True, False])
+def test_a_decorated_generator_holds_it_while_it_runs_and_nobody_else(name, recording):
+    make, *inside = MODES[name]
+    seen = []
+
+    @make()
+    def generator(n):
+        try:
+            for k in range(n):
+                assert recorded() is inside[not recording]
+                try:
+                    seen.append((yield k))
+                except KeyError:
+                    seen.append("caught")
+        finally:
+            assert recorded() is inside[not recording]
+            seen.append("closed")
+        return "value"
+
+    with outside(recording):
+        g = generator(4)
+        assert next(g) == 0
+        assert recorded() is recording
+        assert g.send("sent") == 1
+        assert g.throw(KeyError) == 2
+        assert recorded() is recording
+        assert g.send(None) == 3
+        with pytest.raises(StopIteration) as stop:
+            next(g)
+        assert stop.value.value == "value"
+        assert seen == ["sent", "caught", None, None, "closed"]
+        seen.clear()
+        g = generator(4)
+        next(g)
+        g.close()
+        assert seen == ["closed"]
+        assert recorded() is recording
+        h = generator(4)
+        next(h)
+        with pytest.raises(ValueError, match="mine"):
+            h.throw(ValueError("mine"))
+        assert recorded() is recording
+        assert list(generator(3)) == [0, 1, 2]
+
+
+def test_a_decorated_generator_that_is_driven_with_another_mode_each_time():
+    @ta.no_grad()
+    def generator():
+        while True:
+            yield recorded()
+
+    g = generator()
+    for recording in (True, False, True):
+        with outside(recording):
+            assert next(g) is False
+            assert recorded() is recording
+    g.close()
+
+
+def test_a_generator_that_fails_leaves_no_circle():
+    class Mine(Exception):  # noqa: N818
+        pass
+
+    @ta.no_grad()
+    def generator():
+        yield
+
+    gc.collect()
+    gc.disable()
+    try:
+        g = generator()
+        next(g)
+        error = Mine()
+        gone = weakref.ref(error)
+        with contextlib.suppress(Mine):
+            g.throw(error)
+        del error, g
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_a_block_inside_a_generator_that_is_left_half_way():
+    def generator():
+        with ta.no_grad():
+            yield recorded()
+
+    g = generator()
+    assert next(g) is False
+    g.close()
+    assert recorded()
+    g = generator()
+    assert next(g) is False
+    del g
+    assert recorded()
+
+
+# --- threads --------------------------------------------------------------------------------------------
+
+
+def in_a_thread(call):
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(call).result()
+
+
+@modes
+def test_a_new_thread_records(name):
+    with MODES[name][0]():
+        assert in_a_thread(recorded)
+        assert not in_a_thread(ta.is_inference_mode_enabled)
+
+
+def test_a_thread_changes_nothing_in_another():
+    started, leave = threading.Event(), threading.Event()
+
+    def other():
+        with ta.no_grad():
+            started.set()
+            leave.wait(10)
+            return recorded()
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(other)
+        started.wait(10)
+        assert recorded()
+        with ta.inference_mode():
+            leave.set()
+            assert waiting.result() is False
+        assert recorded()
+
+
+def test_one_object_in_two_threads_at_once():
+    off = ta.no_grad()
+    inside, both = threading.Event(), threading.Event()
+
+    def other():
+        with ta.enable_grad(), off:
+            inside.set()
+            both.wait(10)
+        return recorded()
+
+    with ThreadPoolExecutor(1) as pool, ta.no_grad():
+        waiting = pool.submit(other)
+        inside.wait(10)
+        with off:
+            both.set()
+            assert waiting.result() is True
+            assert not recorded()
+        assert not recorded()
+    assert recorded()
+
+
+def test_a_decorated_function_in_many_threads():
+    decorated = ta.no_grad()(lambda: [recorded() for _ in range(20)])
+    with ThreadPoolExecutor(4) as pool:
+        found = [pool.submit(decorated if k % 2 else lambda: [recorded()] * 20) for k in range(40)]
+        assert [all(f.result()) for f in found] == [k % 2 == 0 for k in range(40)]
+        assert not any(any(f.result()) for f in found[1::2])
+
+
+def test_a_context_that_was_copied_has_what_held_there():
+    with ta.no_grad():
+        context = contextvars.copy_context()
+    assert recorded()
+    assert context.run(recorded) is False
+
+
+# --- tasks ----------------------------------------------------------------------------------------------
+
+
+def test_two_tasks_that_take_turns():
+    async def off(log):
+        with ta.no_grad():
+            for _ in range(5):
+                await asyncio.sleep(0)
+                log.append(("off", recorded()))
+        log.append(("off, after", recorded()))
+
+    async def on(log):
+        for _ in range(7):
+            log.append(("on", recorded()))
+            await asyncio.sleep(0)
+
+    async def both():
+        log = []
+        await asyncio.gather(off(log), on(log))
+        assert recorded()
+        return log
+
+    log = asyncio.run(both())
+    assert [name for name, _ in log][:4] in (["on", "off"] * 2, ["on", "on", "off", "on"])  # in turns
+    assert all(value is (name != "off") for name, value in log)
+
+
+def test_a_new_task_begins_with_what_held_where_it_was_started():
+    async def question():
+        await asyncio.sleep(0)
+        return recorded()
+
+    async def main():
+        with ta.no_grad():
+            task = asyncio.create_task(question())
+        assert recorded()
+        return await task
+
+    assert asyncio.run(main()) is False
+
+
+@modes
+def test_a_decorated_coroutine_function(name):
+    make, inside, _ = MODES[name]
+
+    @make()
+    async def coroutine(x):
+        assert recorded() is inside
+        await asyncio.sleep(0)
+        assert recorded() is inside
+        return x
+
+    @make()
+    async def failing():
+        await asyncio.sleep(0)
+        raise KeyError
+
+    async def main():
+        assert await coroutine(1) == 1
+        assert recorded()
+        assert await asyncio.gather(*[coroutine(k) for k in range(5)]) == list(range(5))
+        with pytest.raises(KeyError):
+            await failing()
+        assert recorded()
+
+    assert inspect.iscoroutinefunction(coroutine)
+    asyncio.run(main())
+
+
+@modes
+def test_a_decorated_async_generator(name):
+    make, inside, _ = MODES[name]
+    seen = []
+
+    @make()
+    async def generator(n):
+        try:
+            for k in range(n):
+                await asyncio.sleep(0)
+                assert recorded() is inside
+                try:
+                    seen.append((yield k))
+                except KeyError:
+                    seen.append("caught")
+        finally:
+            await asyncio.sleep(0)
+            seen.append(recorded() is inside)
+
+    async def main():
+        async for _ in generator(3):
+            assert recorded()
+        assert seen == [None, None, None, True]
+        seen.clear()
+        g = generator(5)
+        assert await g.asend(None) == 0
+        assert await g.asend("sent") == 1
+        assert await g.athrow(KeyError) == 2
+        assert recorded()
+        await g.aclose()
+        assert seen == ["sent", "caught", True]
+        h = generator(5)
+        await h.asend(None)
+        with pytest.raises(ValueError, match="mine"):
+            await h.athrow(ValueError("mine"))
+        assert recorded()
+
+    assert inspect.isasyncgenfunction(generator)
+    asyncio.run(main())
+
+
+def test_a_block_in_an_async_generator_that_another_task_closes():
+    async def generator():
+        with ta.no_grad():
+            yield recorded()
+            yield recorded()
+
+    async def begin(g):
+        assert await g.asend(None) is False
+
+    async def main():
+        g = generator()
+        await asyncio.create_task(begin(g))
+        assert recorded()
+        with ta.enable_grad():
+            await g.aclose()
+            assert recorded()
+        assert recorded()
+
+    asyncio.run(main())
