@@ -109,7 +109,8 @@ def grad(
         g = targets.found.get(key)
         if g is None and not (allow_unused or materialize_grads):
             raise GradientError(
-                f"grad: no output depends on input {index} of shape {x.shape}; pass allow_unused=True to get None for it"
+                f"grad: no output depends on input {index} of shape {x.shape}; "
+                "pass allow_unused=True to get None for it"
             )
         if g is None:
             found.append(wrap(np.zeros(x.shape, x.dtype)) if materialize_grads else None)

@@ -19,7 +19,7 @@ import numpy as np
 
 from tt_autograd.engine import partial
 from tt_autograd.modes import enabled, inference_mode, recorded
-from tt_autograd.structure import Structure
+from tt_autograd.structure import Structure, hiding
 from tt_autograd.views import edge
 from tt_autograd.watching import watch
 from tt_tensor import Function, Tensor, as_tensor, concatenate, memory
@@ -42,14 +42,16 @@ def checkpoint(
     Gradients flow to the Tensors among the arguments and to all that `function` uses besides, the parameters of a
     module for example. They have the bits of the plain call: all Generators (dropout's) are set back for the
     second run. It must compute the same the second time; what it uses must not be written in place before backward.
+    The first run is inside `inference_mode`, so nothing in `function` may call backward or grad.
 
     Args:
-        function: takes the arguments, returns a Tensor or a nesting of tuples, lists and dicts with Tensors.
+        function: takes the arguments, returns a Tensor or tuples, lists, dicts and dataclasses of them, nested.
         use_reentrant: taken so that PyTorch's calls need no change.
         preserve_rng_state: False saves the setting back where nothing random happens inside.
 
-    Raises GradientError in backward where the second run gives another shape, InPlaceError where an argument was
-    written in place since.
+    Raises DTypeError where Tensors are hidden in another kind of result, InPlaceError where `function` writes into a
+    Tensor that it did not make; in backward, GradientError where the second run gives another shape, InPlaceError where
+    an argument, or another Tensor that `function` takes a gradient for, was written in place since.
     """
     if not callable(function):
         raise DTypeError(f"checkpoint: expected a function or a module, got {type(function).__name__}")
@@ -60,7 +62,7 @@ def checkpoint(
     states = [(g, g.get_state()) for g in live_generators()] if preserve_rng_state else []
     seen: dict[int, Tensor] = {}
 
-    def notice(_: Function, inputs: tuple[Any, ...], __: Tensor) -> None:
+    def notice(_: Any, inputs: tuple[Any, ...], __: Any) -> None:
         for x in inputs:
             if isinstance(x, Tensor) and x._requires_grad:
                 seen.setdefault(id(x), x)
@@ -70,15 +72,23 @@ def checkpoint(
     tick = memory.clock
     with inference_mode(), watch(notice):
         first_args, first_kwargs = given.filled(mine)
-        out = Structure.of(function(*first_args, **first_kwargs))
-    if any(memory.written_since(x.array, tick) for x in tensors):
-        raise InPlaceError(
-            "checkpoint: the function wrote into one of its arguments, so it cannot be run on them a second time; "
-            "let it clone() the argument first"
-        )
+        value = function(*first_args, **first_kwargs)
+        out = Structure.of(value)
+        notice(None, tuple(out.tensors), None)  # it may give a tensor back that it did nothing with
     others = [x for x in seen.values() if not any(x is one for one in mine)]
+    if any(memory.written_since(x.array, tick) for x in (*tensors, *others)):
+        raise InPlaceError(
+            "checkpoint: the function wrote into an argument, or into another tensor that it did not make, so a second "
+            "run on it would compute something else; let it clone() that first"
+        )
+    hidden = hiding(value)
+    if hidden is not None:
+        raise DTypeError(
+            f"checkpoint: the function gives a {type(hidden).__name__}, and no gradient would flow through the Tensors "
+            "in it; give Tensors, or tuples, lists, dicts or dataclasses with them"
+        )
     results = [x for x in out.tensors if x.dtype.kind == "f"]
-    if not results or not any(x._requires_grad for x in (*tensors, *others)):
+    if not results or not any(x._requires_grad for x in (*mine, *others)):
         return out.filled([x.detach() for x in out.tensors])
 
     def run(*values: Tensor) -> list[Tensor]:
@@ -88,13 +98,15 @@ def checkpoint(
                 x for x in Structure.of(function(*again_args, **again_kwargs)).tensors if x.dtype.kind == "f"
             ]
 
-    packed = Segment(run, len(tensors), _packed(results))(*tensors, *others)
+    # One result alone may be the memory of an argument, and a Segment is no view.
+    first = results[0].array.copy() if len(results) == 1 else _packed(results).array
+    packed = Segment(run, len(tensors), first)(*tensors, *others)
     return out.filled(_unpacked(packed, out.tensors))
 
 
 def _stand_in(x: Tensor) -> Tensor:
     alias = wrap(x.array)
-    alias._requires_grad = x._requires_grad
+    alias._requires_grad = x.requires_grad
     return alias
 
 
@@ -108,7 +120,7 @@ class Segment(Function):
     """
 
     def __init__(
-        self, run: Callable[..., Any], count: int | None = None, first: Tensor | None = None
+        self, run: Callable[..., Any], count: int | None = None, first: np.ndarray[Any, Any] | None = None
     ) -> None:
         self.run, self.count = run, count
         self._first = first
@@ -117,7 +129,7 @@ class Segment(Function):
         self.saved = arrays
         first, self._first = self._first, None
         if first is not None:
-            return first.array
+            return first
         if any(isinstance(x, Tensor) for x in arrays):
             return self.composite(*arrays)
         with inference_mode():
@@ -143,9 +155,9 @@ class Segment(Function):
     def _check(self, shape: tuple[int, ...]) -> None:
         if shape != self.output_shape:
             raise GradientError(
-                f"checkpoint: the second run gives a result of shape {shape}, the first gave {self.output_shape}; what is "
-                "checkpointed must compute the same both times (a random choice from a generator of its own? a "
-                "counter?)"
+                f"checkpoint: the second run gives a result of shape {shape}, the first gave {self.output_shape}; "
+                "what is checkpointed must compute the same both times (is there a counter in it, or a random choice "
+                "that no Generator makes?)"
             )
 
 
@@ -168,9 +180,7 @@ class _set_back:  # noqa: N801
 def _packed(results: list[Tensor]) -> Tensor:
     """One result as it is, several as one row of numbers: a Function has one output."""
     if len(results) == 1:
-        # Never the memory of an argument: a Segment is no view.
-        x = results[0]
-        return x if x.array.base is None else x.clone()
+        return results[0]
     return concatenate([x.reshape(-1) for x in results])
 
 
@@ -229,4 +239,5 @@ def _even(count: int, segments: Any) -> list[int]:
         raise ArgumentError(
             f"checkpoint_sequential: segments is a number from 1 to that of the functions, {count}, not {segments!r}"
         )
-    return [count // segments + (index < count % segments) for index in range(segments)]
+    whole, rest = divmod(count, int(segments))
+    return [whole + (index < rest) for index in range(segments)]

@@ -87,8 +87,8 @@ def jacobian(
     over the inputs, where there are several.
 
     Args:
-        strategy: "reverse-mode": one way back for each element of the outputs, over one forward. "forward-mode": one pass
-            along for each element of the inputs. The first is cheaper for few outputs, the second for few inputs.
+        strategy: "reverse-mode": one way back for each element of the outputs, over one forward. "forward-mode": one
+            pass along for each element of the inputs. The first is cheaper for few outputs, the second for few inputs.
         vectorize: taken so that PyTorch's calls need no change.
         create_graph, strict: as for `vjp`, in reverse mode only.
 
@@ -252,7 +252,7 @@ def _pulled(
     what: str, ys: list[Tensor], xs: list[Tensor], vs: Sequence[Any], create_graph: bool, strict: bool
 ) -> list[Tensor]:
     """vᵀ J for each input; zeros where no output depends on it."""
-    outputs = [(y, v) for y, v in zip(ys, vs, strict=True) if y._requires_grad]
+    outputs = [(y, v) for y, v in zip(ys, vs, strict=True) if y.requires_grad]
     found: Sequence[Any] = [None] * len(xs)
     if outputs:
         found = grad(
@@ -265,7 +265,7 @@ def _pulled(
         )
     if strict:
         for index, y in enumerate(ys):
-            if not y._requires_grad:
+            if not y.requires_grad:
                 raise GradientError(
                     f"{what}: output {index} depends on no input, and strict=True asks for it"
                 )
@@ -291,7 +291,7 @@ def _inputs(what: str, inputs: Any, create_graph: bool) -> tuple[list[Tensor], b
             raise DTypeError(
                 f"{what}: input {index} is {x.dtype}, which has no derivative; use astype('float64') first"
             )
-        if create_graph and x._requires_grad:
+        if create_graph and x.requires_grad:
             with recorded():
                 xs.append(x.view(x.shape))  # a result of its own, connected with x
         else:

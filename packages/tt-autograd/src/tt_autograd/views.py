@@ -92,8 +92,8 @@ def check_write(target: Tensor) -> None:
             return
         if not x._view.recording and edge(x._view.parent) is not x._view.parent:
             raise InPlaceError(
-                f"in-place write to a view (shape {x.shape}) that was made inside no_grad(), of a tensor with a history: "
-                "the write would not be part of it; make the view outside of no_grad(), or write inside"
+                f"in-place write to a view (shape {x.shape}) that was made inside no_grad(), of a tensor with a "
+                "history: the write would not be part of it; make the view outside of no_grad(), or write inside"
             )
         x, what = x._view.parent, "a view of a leaf that collects a gradient"
 
