@@ -93,6 +93,17 @@ def test_a_keyboard_interrupt_is_130_on_every_system(milestone, tmp_path, capsys
     assert not (tmp_path / "out").exists()
 
 
+def test_an_interrupt_may_say_how_to_go_on_and_by_which_signal(milestone, tmp_path, capsys):
+    class Terminated(KeyboardInterrupt):
+        code = 143
+
+    def run(session):
+        raise Terminated("after step 7; go on with --resume")
+
+    assert milestone(run).main(["--out", str(tmp_path / "out")]) == 143
+    assert capsys.readouterr().err == "milestone-toy: interrupted after step 7; go on with --resume\n"
+
+
 def test_the_handler_before_comes_back():
     def mine(number, frame):
         raise AssertionError("not to be called")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from milestone_kit import DigitsError
+from milestone_kit import DigitsError, UsageError
 from milestone_kit.pictures import curves
 
 
@@ -103,6 +103,15 @@ def test_a_kit_error_in_the_run_is_a_message_and_1(milestone, tmp_path, capsys):
     assert (
         capsys.readouterr().err == "milestone-toy: error: digits.bin.gz is damaged; reinstall milestone-kit\n"
     )
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_argument_that_turns_out_wrong_in_the_run_is_2(milestone, tmp_path, capsys):
+    def run(session):
+        raise UsageError("argument --resume: that is another run")
+
+    assert milestone(run).main(["--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err == "milestone-toy: error: argument --resume: that is another run\n"
     assert not (tmp_path / "out").exists()
 
 

@@ -39,6 +39,29 @@ def test_plain_lines_are_throttled_and_end_with_the_last_step():
     assert "\r" not in stream.getvalue()
 
 
+def test_what_was_done_before_says_nothing_about_the_rate():
+    stream, clock = io.StringIO(), Clock()
+    with Progress(Screen(stream), 1000, "training", clock=clock) as bar:
+        bar.go_on_from(900)
+        clock.now += 5
+        bar.update(950)
+        clock.now += 5
+        bar.update(1000)
+    assert stream.getvalue().splitlines() == [
+        "training  950/1000 steps  10 steps/s  5.0 s left",
+        "training  1000/1000 steps  10 steps/s  0.0 s left",
+        "training  1000/1000 steps  10 steps/s  10 s",
+    ]
+
+
+def test_nothing_left_to_do_is_no_rate():
+    stream, clock = io.StringIO(), Clock()
+    with Progress(Screen(stream), 1000, "training", clock=clock) as bar:
+        bar.go_on_from(1000)
+        clock.now += 1
+    assert stream.getvalue() == "training  1000/1000 steps\n"
+
+
 def test_a_terminal_gets_a_moving_bar_with_everything_on_it(terminal):
     train(Screen(terminal))
     shown = terminal.getvalue()

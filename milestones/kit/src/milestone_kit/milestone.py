@@ -77,7 +77,8 @@ class Milestone:
     """``milestone-<name>``: `run(session)` does the work, `main(argv)` makes a program of it.
 
     `add_options(parser)` adds the milestone's own options; `check(options)` raises
-    :class:`UsageError` for options that are wrong together.
+    :class:`UsageError` for options that are wrong together. `run` may raise it, too, for what only shows
+    when the files that they name are read, and KeyboardInterrupt with a word about how to go on.
     """
 
     name: str
@@ -94,7 +95,8 @@ class Milestone:
     def main(self, argv: Sequence[str] | None = None) -> int:
         """Run the program and return its exit code.
 
-        0 every bar met, 1 a bar missed or results not written, 2 wrong arguments, 130 interrupted.
+        0 every bar met, 1 a bar missed or results not written, 2 wrong arguments, 130 interrupted (or 128 +
+        the signal, where the interrupt carries another one as its `code`).
         """
         parser = build_parser(self.name, f"{self.year}: {self.about}", self.add_options)
         version = f"{self.program} {version_of(self.program) or '(not installed)'}"
@@ -112,8 +114,11 @@ class Milestone:
         try:
             with two_step_interrupt():
                 return self._run(options, target)
-        except KeyboardInterrupt:
-            return self._complain(f"{self.program}: interrupted", INTERRUPTED)
+        except KeyboardInterrupt as stop:
+            said = " ".join([f"{self.program}: interrupted", *map(str, stop.args)])
+            return self._complain(said, getattr(stop, "code", INTERRUPTED))
+        except UsageError as error:
+            return self._complain(f"{self.program}: error: {error}", WRONG_ARGUMENTS)
         except KitError as error:
             return self._complain(f"{self.program}: error: {error}", MISSED)
         except OSError as error:

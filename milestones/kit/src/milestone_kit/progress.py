@@ -38,6 +38,7 @@ class Progress:
         self.title = title
         self.unit = unit
         self.step = 0
+        self._first = 0
         self._metrics: dict[str, Any] = {}
         self._clock = clock
         self._every = LIVE_EVERY_SECONDS if screen.live else PLAIN_EVERY_SECONDS
@@ -60,6 +61,10 @@ class Progress:
             self._task = self._rich.add_task(self.title, total=max(self.total, 1), note="")
             self._rich.start()
         return self
+
+    def go_on_from(self, step: int) -> None:
+        """A run before this one did `step` of `total`: they are done, but say nothing of how fast it goes."""
+        self.step = self._first = step
 
     def update(self, step: int, **metrics: Any) -> None:
         """`step` of `total` are done; `metrics` are the numbers to show, in the order given."""
@@ -86,8 +91,8 @@ class Progress:
         elapsed = now - self._started
         parts = [f"{self.step}/{self.total} {self.unit}"]
         parts += [f"{name.replace('_', ' ')} {_short(value)}" for name, value in self._metrics.items()]
-        if elapsed > 0 and self.step > 0:
-            rate = self.step / elapsed
+        if elapsed > 0 and self.step > self._first:
+            rate = (self.step - self._first) / elapsed
             parts.append(f"{rate:,.0f} {self.unit}/s" if rate >= 10 else f"{rate:.2g} {self.unit}/s")
             left = max(self.total - self.step, 0) / rate
             parts.append(duration(elapsed) if done else f"{duration(left)} left")
