@@ -102,7 +102,9 @@ def main() -> int:
     memory = found["checkpoint"]["activations"] / found["plain"]["activations"]
     slower = statistics.median(b / a for a, b in zip(times["plain"], times["checkpoint"], strict=True))
     same = found["plain"]["digest"] == found["checkpoint"]["digest"]
-    print(f"{LAYERS} × (Linear({WIDTH}, {WIDTH}), {options.activation}), {ROWS} rows, {options.segments} segments")
+    print(
+        f"{LAYERS} × (Linear({WIDTH}, {WIDTH}), {options.activation}), {ROWS} rows, {options.segments} segments"
+    )
     for way in ways:
         mib, ms = found[way]["activations"] / 2**20, statistics.median(times[way]) * 1e3
         print(f"  {way:10}  activations {mib:7.1f} MiB   step {ms:7.1f} ms")
