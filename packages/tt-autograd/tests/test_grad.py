@@ -1,0 +1,122 @@
+"""grad: the gradients at the given inputs, on the way or at its end, and nobody's `.grad` changes."""
+
+import numpy as np
+import pytest
+
+import tt_autograd as ta
+import tt_tensor as tt
+from tt_tensor.errors import ArgumentError, GradientError
+
+
+def leaf(*numbers):
+    return tt.tensor(list(numbers), dtype="float64", requires_grad=True)
+
+
+def same(found, wanted):
+    np.testing.assert_allclose(found.numpy(), np.asarray(wanted), 1e-12, 1e-300)
+
+
+def test_grad_leaves_every_grad_alone():
+    x, w = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    x.grad = tt.tensor([7.0, 7.0], dtype="float64")
+    y = x * w
+    y.retain_grad()
+    gx, gw = ta.grad((y * y).sum(), (x, w))
+    same(gx, 2 * x.numpy() * w.numpy() ** 2)
+    same(gw, 2 * w.numpy() * x.numpy() ** 2)
+    same(x.grad, [7.0, 7.0])
+    assert w.grad is None
+
+
+@pytest.mark.parametrize("retain", [False, True])
+@pytest.mark.parametrize("create", [False, True])
+def test_grad_of_results_on_the_way(retain, create):
+    """d/dx, d/dy and d/dz of one output, x → y → z, asked for in every order."""
+    wanted = {"x": [32.0, 256.0], "y": [16.0, 128.0], "z": [4.0, 16.0]}
+    for names in ("x", "y", "z", "xy", "yx", "zx", "yz", "xyz", "zyx", "yxz"):
+        x = leaf(1.0, 2.0)
+        y = x * 2
+        z = y * y
+        places = {"x": x, "y": y, "z": z}
+        found = ta.grad(
+            (z * z / 2).sum(), [places[n] for n in names], retain_graph=retain, create_graph=create
+        )
+        for name, g in zip(names, found, strict=True):
+            same(g, wanted[name])
+            assert g.requires_grad is create
+        assert x.grad is y.grad is z.grad is None
+
+
+def test_the_gradient_at_a_result_counts_what_goes_through_other_inputs():
+    """As in PyTorch, inputs are not held constant: y depends on x."""
+    x = leaf(3.0)
+    y = x * x
+    gx, gy = ta.grad(x * y, (x, y))
+    same(gx, [27.0])
+    same(gy, [3.0])
+
+
+def test_an_input_that_is_the_output():
+    x = leaf(3.0, 4.0)
+    y = x * 2
+    gy, gx = ta.grad(y, (y, x), [[1.0, 10.0]])
+    same(gy, [1.0, 10.0])
+    same(gx, [2.0, 20.0])
+
+
+def test_an_input_named_twice():
+    x = leaf(3.0, 4.0)
+    a, b = ta.grad((x * x).sum(), (x, x))
+    same(a, [6.0, 8.0])
+    same(b, [6.0, 8.0])
+    a += 1
+    same(b, [6.0, 8.0])
+
+
+def test_inputs_as_a_generator():
+    xs = [leaf(1.0), leaf(2.0)]
+    found = ta.grad(xs[0] * xs[1], (x for x in xs))
+    assert [g.item() for g in found] == [2.0, 1.0]
+
+
+def test_unused_inputs():
+    x, w = leaf(1.0, 2.0), leaf(3.0)
+    later = x * 2
+    y = x.sum()
+    for unused in (w, later, w * 2):
+        with pytest.raises(GradientError, match=r"no output depends on input 1 of shape"):
+            ta.grad(y, (x, unused), retain_graph=True)
+        gx, none = ta.grad(y, (x, unused), retain_graph=True, allow_unused=True)
+        assert none is None
+        same(gx, [1.0, 1.0])
+        gx, zeros = ta.grad(y, (x, unused), retain_graph=True, materialize_grads=True)
+        assert zeros.shape == unused.shape
+        assert zeros.dtype == unused.dtype
+        assert not zeros.numpy().any()
+    with pytest.raises(ArgumentError, match="allow_unused cannot be False"):
+        ta.grad(y, x, allow_unused=False, materialize_grads=True)
+
+
+def test_an_input_without_a_gradient():
+    x, c = leaf(1.0), tt.ones(1)
+    with pytest.raises(GradientError, match=r"input 1 of shape .* does not require a gradient"):
+        ta.grad(x * c, (x, c))
+    with ta.no_grad():
+        y = x * 2
+    with pytest.raises(GradientError, match="does not require a gradient"):
+        ta.grad(x * 3, y)
+
+
+@pytest.mark.parametrize("create", [False, True])
+def test_what_grad_gives_shares_memory_with_nothing(create):
+    x, w = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    v = tt.tensor([5.0, 6.0], dtype="float64")
+    y = x + w
+    for output, inputs in ((y, (x, w, x, y)), (x, (x,)), (x.reshape(2, 1).reshape(2), (x,))):
+        found = ta.grad(output, inputs, v, create_graph=create, retain_graph=True)
+        everything = [*found, v, x, w]
+        for k, one in enumerate(everything):
+            assert not any(one.shares_memory(other) for other in everything[k + 1 :] if other is not one)
+    (g,) = ta.grad(x.sum(), x, create_graph=create)
+    g.add_(1.0)
+    same(g, [2.0, 2.0])
