@@ -50,6 +50,10 @@ class Targets:
             return x._number in self.functions or x._number in self.ways
         return id(x) in self.leaves
 
+    def stops_at(self, function: Function) -> bool:
+        """Does nothing flow past this one?"""
+        return self.stop and function._number in self.functions
+
     def only(self, rule: Rule) -> Rule:
         """`rule`, asked only for what leads to a target; it answers None where nothing does."""
 
@@ -77,16 +81,16 @@ class Targets:
             function = stack.pop()
             if function._number in seen or function._number < floor:
                 continue
-            if function.inputs is None:
-                raise ReleasedGraphError.of(function)
             seen[function._number] = function
-            if not (self.stop and function._number in self.functions):
+            if function.inputs is None and function._number not in self.functions:
+                raise ReleasedGraphError.of(function)
+            if function.inputs is not None and not self.stops_at(function):
                 stack += [x for x in function.inputs if isinstance(x, Function)]
         ways: set[int] = set()
         for order in sorted(seen):
-            if self.stop and order in self.functions:
+            if self.stops_at(seen[order]):
                 continue
-            for x in seen[order].inputs:
+            for x in seen[order].inputs or ():
                 if (
                     (x._number in ways or x._number in self.functions)
                     if isinstance(x, Function)
@@ -134,9 +138,10 @@ def flow(
         # The next Function stays in hand where it can: on a chain nothing goes through the heap.
         while function is not None:
             inputs = function.inputs
-            if inputs is None:
+            if inputs is None and (targets is None or function._number in targets.ways):
                 raise ReleasedGraphError.of(function)
-            if function._hooks is not None:
+            # Where a nested way back stops, the outer one comes by again, and the hooks are its affair.
+            if function._hooks is not None and not (targets is not None and targets.stops_at(function)):
                 grad = function._hooks.run(grad)
             if rule is not None:
                 gradients = rule(function, grad)
@@ -168,7 +173,7 @@ def flow(
                         else:
                             functions[number], grads[number] = x, g
                             heappush(heap, -number)
-                    elif isinstance(x, Tensor) and x._requires_grad:
+                    elif isinstance(x, Tensor) and x._requires_grad and x._node is None:
                         array = x.array
                         if g.dtype is not array.dtype or g.shape != array.shape:
                             g = function.fitted(x, g)
@@ -181,7 +186,9 @@ def flow(
                 raise
             if not retain:
                 # Nothing but the shape stays: memory falls while the gradient goes back.
+                number = function._number
                 function.__dict__.clear()
+                function._number = number
                 function.inputs = None  # type: ignore[assignment]
             if following is not None and heap and -heap[0] > following._number:
                 # Another one was recorded later, so it comes first.
@@ -193,9 +200,11 @@ def flow(
         for key, entry in leaves.items():
             if key in targets.leaves:
                 x, g = entry[:2]
-                targets.found[key] = g if x._hooks is None else x._hooks.run(g)
+                targets.found[key] = g if x._hooks is None or targets.stop else x._hooks.run(g)
     if guarded is not None:
-        guarded.arrived({key: entry[1] for key, entry in leaves.items()} if targets is None else targets.found)
+        guarded.arrived(
+            {key: entry[1] for key, entry in leaves.items()} if targets is None else targets.found
+        )
     return leaves
 
 

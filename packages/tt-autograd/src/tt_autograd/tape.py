@@ -109,8 +109,6 @@ class Tape:
         if dtype.kind != "f":
             function.inputs = inputs
             return False
-        if function._number:
-            raise self._applied_twice(function)
         function._number = number()
         function.output_dtype = dtype
         output._requires_grad = True
@@ -138,8 +136,6 @@ class Tape:
         before = function.__dict__.pop("_before", None)
         if True not in needs or target.array.dtype.kind != "f" or not recording():
             return False
-        if function._number:
-            raise self._applied_twice(function)
         old: Any = target._node
         if old is None:
             # A constant that gets a history: what it held is kept for higher orders.
@@ -148,18 +144,13 @@ class Tape:
         if False in needs:
             function.needs = needs
         function._number = number()
+        if isinstance(old, Function):
+            Hooks.move_keep(old, function)
         function.output_dtype = target.array.dtype
         target._requires_grad = True
         target._node = function
         views.put_back(target, number)
         return True
-
-    @staticmethod
-    def _applied_twice(function: Function) -> GradientError:
-        return GradientError(
-            f"{type(function).__name__}: this instance was applied before, and one instance is one application; "
-            f"make a new one for each: {type(function).__name__}()(x)"
-        )
 
     def settle(self, tensor: Tensor) -> None:
         """Bring the history of a view up to date."""
@@ -202,9 +193,8 @@ class Tape:
             def keep(grad: Any) -> None:
                 kept = held()
                 if kept is not None:
-                    kept._grad = (
-                        grad if isinstance(grad, Tensor) and grad._node is not None else wrap(np.array(grad))
-                    )
+                    found = grad if isinstance(grad, Tensor) and grad._requires_grad else wrap(np.array(grad))
+                    kept._grad = found if kept._grad is None else kept._grad + found
 
             Hooks.of(node).retain(keep)
 

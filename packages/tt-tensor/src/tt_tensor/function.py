@@ -90,7 +90,12 @@ class Function:
         return self.needs is None or self.needs[index]
 
     def __call__(self, *inputs: Any) -> Tensor:
-        """Apply to Tensors (or arrays, or scalars): forward, wrap, hand to the recorder."""
+        """Apply to Tensors (or arrays, or scalars): forward, wrap, hand to the recorder.
+
+        Raises GradientError where a recorder noted an earlier application: one instance is one application.
+        """
+        if self._number:
+            raise applied_before(self)
         self.inputs = inputs
         self.stamp = memory.clock
         try:
@@ -137,6 +142,8 @@ class Function:
         Raises ShapeError if the result would not fit, DTypeError if it would not cast, InPlaceError where
         the recorder forbids the write.
         """
+        if self._number:
+            raise applied_before(self)
         self.inputs = (target, *others)
         self.stamp = memory.clock
         recorded = recorder.active is not None and recorder.active.before_write(target)
@@ -267,6 +274,15 @@ class Function:
         return f"{type(self).__name__}({', '.join(map(str, shapes))})"
 
 
+def applied_before(function: Function) -> GradientError:
+    """The error for an instance that is part of a graph already."""
+    name = type(function).__name__
+    return GradientError(
+        f"{name}: this instance was applied before, and one instance is one application; make a new one for each: "
+        f"{name}()(x)"
+    )
+
+
 def check_gradients(function: Function, grads: tuple[Any, ...]) -> None:
     """Raise GradientError unless a rule gave one array, or None, for each input."""
     if len(grads) != len(function.inputs):
@@ -275,7 +291,7 @@ def check_gradients(function: Function, grads: tuple[Any, ...]) -> None:
             "return a tuple with one for each, None where there is none"
         )
     for g in grads:
-        if g.__class__ is float or g.__class__ is int:
+        if g is not None and not hasattr(g, "dtype"):
             raise GradientError(
                 f"{type(function).__name__}.backward gave {g!r}, which is no array; return an array of the input's "
                 "shape, np.zeros_like(grad) for example, or None where there is no gradient"
