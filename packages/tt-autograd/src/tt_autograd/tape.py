@@ -228,8 +228,8 @@ def start_gradient(tensor: Tensor, gradient: Any, what: str) -> Any:
     if gradient is None:
         if tensor.size != 1:
             raise GradientError(
-                f"{what}: an output of shape {tensor.shape} is not a single number, so it needs a gradient of its shape; "
-                "pass one, or reduce the output first, with sum() or mean()"
+                f"{what}: an output of shape {tensor.shape} is not a single number, so it needs a gradient of "
+                "its shape; pass one, or reduce the output first, with sum() or mean()"
             )
         return np.ones(tensor.shape, tensor.dtype)
     given = gradient if isinstance(gradient, Tensor) else wrap(as_array(gradient, what))

@@ -19,7 +19,7 @@ plug-in interface.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -283,7 +283,7 @@ def applied_before(function: Function) -> GradientError:
     )
 
 
-def check_gradients(function: Function, grads: tuple[Any, ...]) -> None:
+def check_gradients(function: Function, grads: Sequence[Any]) -> None:
     """Raise GradientError unless a rule gave one array, or None, for each input."""
     if len(grads) != len(function.inputs):
         raise GradientError(

@@ -75,7 +75,7 @@ class TensorBoard(Callback):
 
 def _writer_class() -> Any:
     try:
-        from tensorboardX import SummaryWriter  # type: ignore[import-not-found,unused-ignore]
+        from tensorboardX import SummaryWriter  # type: ignore[import-not-found, import-untyped, unused-ignore]
     except ModuleNotFoundError as error:
         raise MissingWheelError(
             "TensorBoard: needs tensorboardX; pip install 'tt-optim[tensorboard]'"

@@ -249,7 +249,7 @@ class Max(OverAxes, Function):
             won = (x == y) | (np.isnan(x) & np.isnan(y))
             share = np.add.reduce(won, self.axes, x.dtype, None, True)
             return np.where(won, self.aligned(grad) / share, 0.0)
-        (axis,) = self.axes
+        (axis,) = self.axes or ()
         winner = (np.argmax if self.ufunc is np.maximum else np.argmin)(x, axis, keepdims=True)
         along = np.arange(x.shape[axis]).reshape([-1 if i == axis else 1 for i in range(x.ndim)])
         return np.where(along == winner, self.aligned(grad), 0.0)
