@@ -68,7 +68,7 @@ class OnTensors:
             one = missing[order]
             if one.stamp != memory.clock:
                 self.changed = True
-            self.values[order] = self._again(one) if one._kept is None else one._kept
+            self.values[order] = self._again(one) if one._kept is None else one._kept.array
         return self.values[function._number]
 
     def _again(self, function: Function) -> np.ndarray[Any, Any]:

@@ -21,6 +21,7 @@ from tt_autograd.modes import enabled, recorded
 from tt_tensor import Function, Tensor, memory
 from tt_tensor.errors import InPlaceError
 from tt_tensor.ops.indexing import SetItem, within_rule
+from tt_tensor.tensor import wrap
 
 __all__ = ["Put", "View", "again", "check_write", "edge", "keep", "note", "put_back", "refreshed"]
 
@@ -107,7 +108,7 @@ def keep(target: Tensor) -> None:
     x = target
     while True:
         if x._node is not None:
-            x._node._kept = x.array
+            x._node._kept = wrap(x.array)  # as a Tensor: no rule saved it, so a later write to it harms nobody
         if x._view is None:
             return
         x = x._view.parent
