@@ -105,7 +105,7 @@ def jacobian(
     else:
         with recorded():
             ys, one_out = _outputs("jacobian", func(*xs))
-        rows = [_rows(y, xs, create_graph, strict) for y in ys]
+        rows = [_rows(index, y, xs, create_graph, strict) for index, y in enumerate(ys)]
     parts = [_form(row, one) for row in rows]
     return parts[0] if one_out else tuple(parts)
 
@@ -172,37 +172,40 @@ def vhp(
 # --- rows and columns -------------------------------------------------------------------------------------
 
 
-def _rows(y: Tensor, xs: list[Tensor], create_graph: bool, strict: bool) -> list[Tensor]:
+def _rows(index: int, y: Tensor, xs: list[Tensor], create_graph: bool, strict: bool) -> list[Tensor]:
     """The Jacobian of one output by rows: a way back for each of its elements."""
     rows: list[list[Tensor]] = []
     for place in np.ndindex(y.shape):
         one_hot = np.zeros(y.shape, y.dtype)
         one_hot[place] = 1
-        rows.append(_pulled("jacobian", [y], xs, [wrap(one_hot)], create_graph, strict))
+        rows.append(_pulled("jacobian", [y], xs, [wrap(one_hot)], create_graph, strict, index))
     if not rows:
         return [wrap(np.zeros((*y.shape, *x.shape), x.dtype)) for x in xs]
     columns = zip(*rows, strict=True)
-    return [stack(list(column)).reshape(*y.shape, *x.shape) for column, x in zip(columns, xs, strict=True)]
+    return [stack(list(column)).reshape((*y.shape, *x.shape)) for column, x in zip(columns, xs, strict=True)]
 
 
 def _columns(func: Func, xs: list[Tensor]) -> tuple[list[list[Tensor]], bool]:
     """The Jacobians of all outputs by columns: a pass along for each element of the inputs."""
     still = [wrap(np.zeros(x.shape, x.dtype)) for x in xs]
-    ys, _, one_out = _along("jacobian", func, xs, still)
-    rows = [[np.zeros((*y.shape, x.size), x.dtype) for x in xs] for y in ys]
+    passes: list[list[Tensor]] = []
     for index, x in enumerate(xs):
-        for column, place in enumerate(np.ndindex(x.shape)):
+        for place in np.ndindex(x.shape):
             one_hot = np.zeros(x.shape, x.dtype)
             one_hot[place] = 1
             direction = [*still[:index], wrap(one_hot), *still[index + 1 :]]
-            _, moves, _ = _along("jacobian", func, xs, direction)
-            for row, move in zip(rows, moves, strict=True):
-                row[index][..., column] = move.array
-    shaped = [
-        [wrap(part.reshape(*y.shape, *x.shape)) for part, x in zip(row, xs, strict=True)]
-        for row, y in zip(rows, ys, strict=True)
-    ]
-    return shaped, one_out
+            ys, moves, one_out = _along("jacobian", func, xs, direction)
+            passes.append(moves)
+    if not passes:
+        ys, _, one_out = _along("jacobian", func, xs, still)
+    ends = np.cumsum([x.size for x in xs])[:-1]
+    rows = []
+    for number, y in enumerate(ys):
+        columns = [moves[number].array for moves in passes]
+        whole = np.stack(columns, axis=-1) if columns else np.zeros((*y.shape, 0))
+        parts = zip(np.split(whole, ends, axis=-1), xs, strict=True)
+        rows.append([wrap(part.reshape((*y.shape, *x.shape)).astype(x.dtype)) for part, x in parts])
+    return rows, one_out
 
 
 def _along(
@@ -249,9 +252,15 @@ def _along_by_two_ways_back(
 
 
 def _pulled(
-    what: str, ys: list[Tensor], xs: list[Tensor], vs: Sequence[Any], create_graph: bool, strict: bool
+    what: str,
+    ys: list[Tensor],
+    xs: list[Tensor],
+    vs: Sequence[Any],
+    create_graph: bool,
+    strict: bool,
+    first: int = 0,
 ) -> list[Tensor]:
-    """vᵀ J for each input; zeros where no output depends on it."""
+    """vᵀ J for each input; zeros where no output depends on it. The outputs are counted from `first`."""
     outputs = [(y, v) for y, v in zip(ys, vs, strict=True) if y.requires_grad]
     found: Sequence[Any] = [None] * len(xs)
     if outputs:
@@ -264,7 +273,7 @@ def _pulled(
             allow_unused=True,
         )
     if strict:
-        for index, y in enumerate(ys):
+        for index, y in enumerate(ys, first):
             if not y.requires_grad:
                 raise GradientError(
                     f"{what}: output {index} depends on no input, and strict=True asks for it"
