@@ -40,8 +40,9 @@ def checkpoint(
     """function(*args, **kwargs), of which only the arguments are kept; backward computes it again.
 
     Gradients flow to the Tensors among the arguments and to all that `function` uses besides, the parameters of a
-    module for example. They have the bits of the plain call: all Generators (dropout's) are set back for the
-    second run. It must compute the same the second time; what it uses must not be written in place before backward.
+    module for example. They have the bits of the plain call (but where a Tensor is used inside and outside, or several
+    times inside, its parts are added up in another order): all Generators, dropout's, are set back for the second run.
+    It must compute the same the second time; what it uses must not be written in place before backward.
     The first run is inside `inference_mode`, so nothing in `function` may call backward or grad.
 
     Args:
