@@ -18,7 +18,7 @@ from tt_tensor import Function, Tensor
 
 __all__ = ["Keeper", "Memory", "SavedMemory", "saved_memory"]
 
-BOOKKEEPING = frozenset(("_number", "_hooks", "needs"))
+BOOKKEEPING = frozenset(("_number", "_hooks", "_kept", "needs"))
 
 
 @dataclass(frozen=True)

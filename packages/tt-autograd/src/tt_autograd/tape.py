@@ -118,6 +118,8 @@ class Tape:
     def before_write(self, target: Tensor) -> bool:
         """Refuse a write to a leaf that collects a gradient; True where the value from before is to be kept."""
         if not recording():
+            if target._node is not None or target._view is not None:
+                views.keep(target)
             return alert.watchers > 0  # whoever watches may want to see it
         alert.on = alert.wrote = True  # from now on a view can be out of date
         if target._view is not None:
@@ -137,6 +139,8 @@ class Tape:
         if True not in needs or target.array.dtype.kind != "f" or not recording():
             return False
         old: Any = target._node
+        if old is not None and old._kept is not None:
+            old._kept = wrap(before) if before is not None else Tensor(target.array)
         if old is None:
             # A constant that gets a history: what it held is kept for higher orders.
             old = Tensor(target.array) if before is None else wrap(before)
