@@ -108,7 +108,8 @@ def keep(target: Tensor) -> None:
     x = target
     while True:
         if x._node is not None:
-            x._node._kept = wrap(x.array)  # as a Tensor: no rule saved it, so a later write to it harms nobody
+            # As a Tensor: no rule saved it, so a later write to it harms nobody.
+            x._node._kept = wrap(x.array)
         if x._view is None:
             return
         x = x._view.parent
