@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import inspect
+import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,6 +12,7 @@ import pytest
 
 import tt_autograd as ta
 import tt_tensor as tt
+from tt_autograd.blocks import Block
 from tt_tensor.errors import ArgumentError
 
 # (make the mode, what holds inside where outside it records, and where it does not)
@@ -299,3 +301,37 @@ def test_a_decorated_async_generator(name):
 
     assert inspect.isasyncgenfunction(generator)
     asyncio.run(main())
+
+
+class Own(Block):
+    """A block that keeps what it needs to end on itself, as detect_anomaly does."""
+
+    open = ()
+
+    def fresh(self):
+        return Own()
+
+    def __enter__(self):
+        self.open = (*self.open, threading.get_ident())
+
+    def __exit__(self, *_):
+        *rest, thread = self.open
+        assert thread == threading.get_ident()
+        self.open = rest
+
+
+def test_calls_in_several_threads_each_have_a_block_of_their_own():
+    entered = threading.Barrier(2)
+    left = threading.Barrier(2)
+
+    @Own()
+    def function(k):
+        entered.wait(10)
+        if k:
+            left.wait(10)
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.submit(function, 0), pool.submit(function, 1)
+        first.result()
+        left.wait(10)
+        second.result()

@@ -11,6 +11,7 @@ import pytest
 import tt_autograd as ta
 import tt_tensor as tt
 from tt_autograd.forward_mode import ForwardModeError, Tangents, moves
+from tt_autograd.watching import watch
 
 X = np.array([0.7, -1.3, 2.1])
 V = np.array([1.0, 10.0, 100.0])
@@ -196,6 +197,13 @@ def test_tangents_go_with_their_tensors():
         assert list(tangents._of) == [id(x)]
     finally:
         gc.enable()
+
+
+def test_who_watches_sees_the_operations_and_not_how_their_tangents_are_made():
+    seen = []
+    with watch(lambda function, *_: seen.append(type(function).__name__)):
+        travelling(lambda x: (x.exp() * x).sum())
+    assert seen == ["Exp", "Mul", "Sum"]
 
 
 def test_what_it_leaves_to_reverse_mode():

@@ -286,6 +286,19 @@ def test_a_function_that_writes(strategy):
     same(ta.hessian(lambda x: (filled(x) ** 2).sum(), t(X))[0, 2], 8.0 * X[0])
 
 
+@strategies
+def test_a_result_that_is_a_view_of_what_was_written_since(strategy):
+    def call(x):
+        z = tt.zeros(3, dtype="float64")
+        view = z[:2]
+        z[:] = x * 3.0
+        return view
+
+    same(ta.jacobian(call, t(X), strategy=strategy), 3 * np.eye(3)[:2])
+    same(ta.vjp(call, t(X), t(Y))[1], [*(3 * Y), 0.0])
+    same(ta.jvp(call, t(X), t(X))[1], 3 * X[:2])
+
+
 def test_a_function_that_writes_into_its_input():
     x = t(X)
     for call in (

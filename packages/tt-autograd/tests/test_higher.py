@@ -242,6 +242,10 @@ def test_values_that_were_changed_behind_the_graph_are_refused():
         ta.grad(y, x, retain_graph=True)
         with pytest.raises(InPlaceError, match="create_graph: a value of shape"):
             ta.grad(y, x, create_graph=True)
+        y = x.exp()  # whose value nobody else needs
+        change()
+        with pytest.raises(InPlaceError, match="create_graph: a value of shape"):
+            ta.grad(y, x, np.ones(3), create_graph=True)
 
 
 def test_released_on_the_way():

@@ -110,21 +110,21 @@ def test_one_object_entered_inside_itself():
     assert recorded()
 
 
+@pytest.mark.parametrize("inner", MODES)
 @modes
-def test_blocks_that_end_in_another_order(name):
+def test_blocks_that_end_in_another_order(name, inner):
     """Two generators, each in a block of its own, closed in the order in which they were opened."""
-    make = MODES[name][0]
 
-    def inside():
+    def inside(make):
         with make():
             yield
 
-    first, second = inside(), inside()
+    first, second = inside(MODES[name][0]), inside(MODES[inner][0])
     next(first)
-    held = recorded()
     next(second)
+    held = recorded()
     first.close()
-    assert recorded() is held
+    assert recorded() is held  # the second block has not ended
     second.close()
     assert recorded()
 
@@ -327,9 +327,11 @@ def test_a_block_in_an_async_generator_that_another_task_closes():
         g = generator()
         await asyncio.create_task(begin(g))
         assert recorded()
-        with ta.enable_grad():
+        with ta.no_grad(), ta.enable_grad():
             await g.aclose()
             assert recorded()
+            with ta.no_grad():
+                assert not recorded()
         assert recorded()
 
     asyncio.run(main())

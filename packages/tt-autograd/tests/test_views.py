@@ -256,6 +256,17 @@ def test_a_write_inside_no_grad_keeps_the_history_and_takes_the_new_values():
         same(g, 2 * 2 * values() * 2 * np.array([[10.0], [1.0]]))  # 2 y dy, dy = 2
 
 
+def test_what_was_written_inside_no_grad_needs_nothing_from_behind():
+    x = leaf()
+    h = x * x
+    h.sum().backward()
+    y = h * 2
+    with ta.no_grad():
+        y.mul_(10.0)
+    (g,) = ta.grad((y * y).sum(), y, create_graph=True)
+    same(g, 2 * 20 * values() ** 2)
+
+
 # --- released --------------------------------------------------------------------------------------------
 
 

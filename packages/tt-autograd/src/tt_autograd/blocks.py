@@ -27,8 +27,8 @@ class Block:
         raise NotImplementedError
 
     def fresh(self) -> Block:
-        """Another of the same kind, for one call of a decorated function."""
-        return type(self)()
+        """What one call of a decorated function enters: another of the same kind, unless the object keeps nothing."""
+        return self
 
     def __call__(self, function: F) -> F:
         """Decorate a function, or a coroutine function, or a generator function, async or not: a generator holds it

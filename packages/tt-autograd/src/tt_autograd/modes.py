@@ -123,11 +123,6 @@ class set_grad_enabled(_Mode):  # noqa: N801
     def wanted(self, inferring: bool) -> tuple[bool, bool]:
         return self.mode and not inferring, inferring
 
-    def fresh(self) -> Block:
-        again = type(self)(self.mode)
-        again._take_back()
-        return again
-
     def __enter__(self) -> None:
         self._take_back()
         super().__enter__()
@@ -161,9 +156,6 @@ class inference_mode(_Mode):  # noqa: N801
 
     def wanted(self, inferring: bool) -> tuple[bool, bool]:
         return not self.mode, self.mode
-
-    def fresh(self) -> Block:
-        return type(self)(self.mode)
 
 
 class recorded(_Mode):  # noqa: N801
