@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from milestone_spirals import main
+from milestone_spirals import main, story
 from milestone_spirals.spirals import Problem, draw, problem
 from tt_tensor import recorder
 
@@ -22,7 +22,13 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Path, dict]:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Callable[..., tuple[int, dict]]:
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take longer to draw than a few epochs to train."""
+    monkeypatch.setattr(story, "_draw", lambda *arguments: None)
+
+
+@pytest.fixture
+def run(no_pictures: None, tmp_path: Path) -> Callable[..., tuple[int, dict]]:
     """Run it with few epochs into a folder: the exit code, and what is in figures.json, by name."""
 
     def go(*arguments: str, out: Path = tmp_path) -> tuple[int, dict]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -58,10 +59,11 @@ def test_the_checkpoints_are_there_to_go_on_from(quick):
     assert len(names) <= 4  # two of the last ones, the best
 
 
-def test_a_run_that_is_over_is_gone_on_with_without_a_step(quick, tmp_path):
+def test_a_run_that_is_over_is_gone_on_with_without_a_step(quick, no_pictures, tmp_path):
     _, out, before = quick
-    assert main(["--quick", "--seed", "3", "--resume", "--out", str(out), "--quiet"]) == 0
-    document = json.loads((out / "figures.json").read_text(encoding="utf-8"))
+    shutil.copytree(out / "checkpoints", tmp_path / "checkpoints")
+    assert main(["--quick", "--seed", "3", "--resume", "--out", str(tmp_path), "--quiet"]) == 0
+    document = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
     assert document["figures"] == before["figures"]
 
 
@@ -178,14 +180,14 @@ def test_to_go_on_with_another_run_exits_2_and_changes_nothing(run, tmp_path, ca
     assert (tmp_path / "figures.json").read_bytes() == before
 
 
-def test_json_on_stdout_is_only_json(tmp_path, capsys):
+def test_json_on_stdout_is_only_json(no_pictures, tmp_path, capsys):
     main(["--epochs", "1", "--json", "-", "--out", str(tmp_path)])
     out, err = capsys.readouterr()
     assert json.loads(out)["milestone"] == "spirals"
     assert f"{NAME}, seed 0" in err
 
 
-def test_quiet_is_silent(tmp_path, capfd):
+def test_quiet_is_silent(no_pictures, tmp_path, capfd):
     main(["--epochs", "1", "--quiet", "--out", str(tmp_path)])
     assert capfd.readouterr() == ("", "")
 
@@ -201,7 +203,7 @@ def start(*arguments):
 
 @posix_signals
 def test_ctrl_c_exits_130_and_the_run_goes_on_to_the_same_end(tmp_path):
-    arguments = ["--epochs", "10", "--out", str(tmp_path / "parts")]
+    arguments = ["--epochs", "6", "--out", str(tmp_path / "parts")]
     child = start(*arguments)
     history = tmp_path / "parts/checkpoints/seed-0/history.jsonl"
     until = time.monotonic() + 60
@@ -215,7 +217,7 @@ def test_ctrl_c_exits_130_and_the_run_goes_on_to_the_same_end(tmp_path):
     assert err.endswith("; go on with --resume\n")
     assert not (tmp_path / "parts/figures.json").exists()
     main([*arguments, "--resume", "--quiet"])
-    main(["--epochs", "10", "--quiet", "--out", str(tmp_path / "whole")])
+    main(["--epochs", "6", "--quiet", "--out", str(tmp_path / "whole")])
     parts, whole = (
         json.loads((tmp_path / name / "figures.json").read_text(encoding="utf-8"))["figures"]
         for name in ("parts", "whole")
