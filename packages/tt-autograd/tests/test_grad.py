@@ -47,6 +47,17 @@ def test_grad_of_results_on_the_way(retain, create):
         assert x.grad is y.grad is z.grad is None
 
 
+def test_what_was_left_out_is_there_the_next_time():
+    """grad tells each rule what it needs, which holds for that way back only."""
+    for call in (tt.matmul, tt.mul, tt.div, tt.outer):
+        x, w = leaf(1.0, 2.0), leaf(3.0, 4.0)
+        y = call(x, w).sum()
+        (gx,) = ta.grad(y, x, retain_graph=True)
+        y.backward()
+        same(x.grad, gx.numpy())
+        assert w.grad.numpy().any()
+
+
 def test_the_gradient_at_a_result_counts_what_goes_through_other_inputs():
     """As in PyTorch, inputs are not held constant: y depends on x."""
     x = leaf(3.0)

@@ -48,6 +48,10 @@ ORDERS = {
         lambda x: (x * 1.0).mul_(x).mul_(x).add_(x),
         lambda x, k: math.perm(3, k) * x ** max(3 - k, 0) + (k == 1),
     ),
+    "a constant, written in place": (
+        lambda x: tt.full(x.shape, 2.0, dtype="float64").mul_(x).mul_(x),
+        lambda x, k: 2 * math.perm(2, k) * x ** max(2 - k, 0),
+    ),
     "written through a view": (
         lambda x: through_view(x),
         lambda x, k: math.perm(4, k) * x ** max(4 - k, 0),

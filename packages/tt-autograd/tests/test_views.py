@@ -161,12 +161,26 @@ def test_a_constant_gets_a_history_through_its_view(write):
     same(x.grad, np.full(SHAPE, 3.0))
 
 
-def test_who_asks_first_sees_the_history_as_it_is_now():
-    for ask in (lambda v: v.requires_grad, lambda v: not v.is_leaf, lambda v: v.grad_fn is not None):
-        base = tt.zeros(3, dtype="float64")
-        view = base[:2]
-        base[:] = leaf()[0]
-        assert ask(view)
+ASKS = {
+    "requires_grad": lambda v: v.requires_grad,
+    "is_leaf": lambda v: not v.is_leaf,
+    "grad_fn": lambda v: v.grad_fn is not None,
+    "backward": lambda v: v.backward([1.0, 1.0]) is None,
+    "grad": lambda v: ta.grad((v * 1.0).sum(), v) is not None,
+    "retain_grad": lambda v: v.retain_grad() is None,
+    "register_hook": lambda v: v.register_hook(lambda g: g * 2.0) is not None,
+    "an operation": lambda v: (v + 1.0).requires_grad,
+    "a write to another": lambda v: (leaf((2,)) * 1.0).add_(v).requires_grad,
+    "a write to a constant": lambda v: tt.zeros(2, dtype="float64").copy_(v).requires_grad,
+}
+
+
+@pytest.mark.parametrize("ask", ASKS)
+def test_who_asks_first_sees_the_history_as_it_is_now(ask):
+    base = tt.zeros(3, dtype="float64")
+    view = base[:2]
+    base[:] = leaf()[0]
+    assert ASKS[ask](view)
 
 
 def test_a_view_that_is_first_used_inside_no_grad():
