@@ -63,10 +63,10 @@ class Film(Callback):
         self.planes = np.concatenate([self.planes, seen.astype(np.float16)])
 
     def frames(self) -> list[Frame]:
-        """The frames so far: "step 90: 61 %", the share of `points` that was right."""
+        """The frames so far: "step 90: 61.3 %", the share of `points` that was right."""
         taken = zip(self.steps, self.right, self.planes, strict=True)
         return [
-            Frame(f"step {step:,}: {right:.0%}".replace("%", " %"), plane) for step, right, plane in taken
+            Frame(f"step {step:,}: {right:.1%}".replace("%", " %"), plane) for step, right, plane in taken
         ]
 
     def state_dict(self) -> dict[str, Any]:
