@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from tt_nn import Identity, Linear
 from tt_nn.functional import linear
-from tt_tensor import Tensor, kernels, manual_seed
+from tt_nn.linear import LinearFunction
+from tt_tensor import Tensor, kernels, manual_seed, randn
 from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 
 
@@ -83,3 +84,17 @@ def test_identity_gives_tensors_as_every_layer_does():
     layer = Identity()
     assert isinstance(layer(x), Tensor) and isinstance(layer.backward(x), Tensor)
     assert layer("anything") == "anything"
+
+
+@pytest.mark.parametrize("needs", [(True, False, False), (False, True, False), (False, False, True)])
+def test_only_what_is_wanted_is_worked_out(needs):
+    x, weight, bias = (randn(*shape) for shape in ((3, 4), (2, 4), (2,)))
+    grad = np.ones((3, 2), np.float32)
+    function = LinearFunction()
+    function(x, weight, bias)
+    whole = function.gradients(grad)
+    function.needs = needs
+    for found, wanted, need in zip(function.gradients(grad), whole, needs, strict=True):
+        assert (found is not None) == need
+        if need:
+            np.testing.assert_array_equal(found, wanted)

@@ -8,11 +8,9 @@ A Graph only describes: it keeps none of the tensors alive. Inputs point to the 
 from __future__ import annotations
 
 import os
-import secrets
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -82,6 +80,9 @@ class Graph:
 
         Raises ArgumentError for another ending, OSError where the file cannot be written.
         """
+        import secrets
+        from pathlib import Path
+
         target = Path(path)
         kinds = {".svg": self.svg, ".dot": self.dot, ".gv": self.dot}
         write = kinds.get(target.suffix.lower())

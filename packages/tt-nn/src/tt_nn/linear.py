@@ -49,16 +49,17 @@ class LinearFunction(Function):
 
     def backward(self, grad: Any) -> Any:
         x, weight = self.x, self.weight
-        wanted = self.needs is None or self.needs[0]
+        of_x, of_weight, *of_bias = self.needs or (True,) * len(self.inputs)
         if grad.ndim == 2:
-            dx = grad.dot(weight) if wanted else None
+            dx = grad.dot(weight) if of_x else None
         else:
             x, grad = x.reshape(-1, x.shape[-1]), grad.reshape(-1, weight.shape[0])
-            dx = grad.dot(weight).reshape(self.x.shape) if wanted else None
-        if len(self.inputs) == 2:
-            return dx, grad.T.dot(x)
+            dx = grad.dot(weight).reshape(self.x.shape) if of_x else None
+        dweight = grad.T.dot(x) if of_weight else None
+        if not of_bias:
+            return dx, dweight
         # A product with ones is the sum over the rows, in a third of the time.
-        return dx, grad.T.dot(x), ones(len(grad), grad.dtype).dot(grad)
+        return dx, dweight, ones(len(grad), grad.dtype).dot(grad) if of_bias[0] else None
 
     @staticmethod
     def composite(x: Any, weight: Any, bias: Any = None) -> Tensor:
