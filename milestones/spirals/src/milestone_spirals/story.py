@@ -23,8 +23,8 @@ __all__ = ["tell"]
 BAR = 99.0
 LINEAR_BAR = 50.0
 SECONDS = 20.0
-EARLY_BAND = (60.0, 99.9)
-"""What a quick run has right after a quarter of its training; more would mean that it was told the answers."""
+EARLY_BAND = (70.0, 99.9)
+"""What a quick run has right after a third of its training; more would mean that it was told the answers."""
 LAST_SEED = 2**32
 
 
@@ -57,7 +57,7 @@ def tell(session: Session, plan: Plan, seeds: int, resume: bool) -> None:
     session.figure("one who knows the arms", knowing, "%")
     early = float(np.min([_early(result, plan) for result in networks]))
     low, high = EARLY_BAND if session.options.quick else (None, None)
-    session.figure("after a quarter of the training, right", early, "%", at_least=low, at_most=high)
+    session.figure("after a third of the training, right", early, "%", at_least=low, at_most=high)
     session.figure(f"{NAME}: best weights at step", networks[0].best_step, f"of {plan.steps(problems[0])}")
     times = [result.seconds for result in networks]
     name = "training time" if seeds == 1 else "training time, median seed"
@@ -75,11 +75,11 @@ def _network(session: Session, points: Problem, seed: int, plan: Plan, resume: b
 
 
 def _early(result: Result, plan: Plan) -> float:
-    """The accuracy on the points to choose by after a quarter of the epochs, in percent."""
+    """The accuracy on the points to choose by after a third of the epochs, in percent."""
     if "val_accuracy" not in result.history:
         return math.nan
     _, seen = result.history.column("val_accuracy")
-    at = max(plan.epochs // 4, 1)
+    at = max(plan.epochs // 3, 1)
     return seen[at - 1] * 100 if len(seen) >= at else math.nan
 
 
