@@ -49,17 +49,19 @@ class LinearFunction(Function):
 
     def backward(self, grad: Any) -> Any:
         x, weight = self.x, self.weight
-        of_x, of_weight, *of_bias = self.needs or (True,) * len(self.inputs)
+        needs = self.needs
+        of_x = needs is None or needs[0]
         if grad.ndim == 2:
             dx = grad.dot(weight) if of_x else None
         else:
             x, grad = x.reshape(-1, x.shape[-1]), grad.reshape(-1, weight.shape[0])
             dx = grad.dot(weight).reshape(self.x.shape) if of_x else None
-        dweight = grad.T.dot(x) if of_weight else None
-        if not of_bias:
+        dweight = grad.T.dot(x) if needs is None or needs[1] else None
+        if len(self.inputs) == 2:
             return dx, dweight
         # A product with ones is the sum over the rows, in a third of the time.
-        return dx, dweight, ones(len(grad), grad.dtype).dot(grad) if of_bias[0] else None
+        dbias = ones(len(grad), grad.dtype).dot(grad) if needs is None or needs[2] else None
+        return dx, dweight, dbias
 
     @staticmethod
     def composite(x: Any, weight: Any, bias: Any = None) -> Tensor:
