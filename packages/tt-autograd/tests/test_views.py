@@ -338,3 +338,8 @@ def test_views_and_writes_go_without_the_collector():
         assert [one() for one in gone] == [None] * 6
     finally:
         gc.enable()
+
+
+def test_a_view_of_integers_holds_no_other_tensor():
+    rows = tt.arange(6).reshape(2, 3)
+    assert rows[0]._view is None

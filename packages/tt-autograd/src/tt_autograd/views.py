@@ -45,10 +45,11 @@ def edge(x: Any) -> Any:
 def note(function: Function, inputs: tuple[Any, ...], output: Tensor) -> None:
     """Keep in mind that `output` is a view, if it shows memory of the first input."""
     x = inputs[0]
-    if isinstance(x, Tensor) and x is not output:  # a write in place makes no view
-        base = output.array.base
-        if base is x.array or (x.array.base is not None and base is x.array.base):
-            output._view = View(x, function, enabled.get())
+    if not isinstance(x, Tensor) or x is output or x.array.dtype.kind != "f":
+        return  # a write in place makes no view, and integers never get a history
+    base = output.array.base
+    if base is x.array or (x.array.base is not None and base is x.array.base):
+        output._view = View(x, function, enabled.get())
 
 
 def again(function: Function) -> Function:
