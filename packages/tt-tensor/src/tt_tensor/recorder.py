@@ -27,8 +27,8 @@ class Recorder(Protocol):
         """
 
     def before_write(self, target: Tensor) -> bool:
-        """Called before an in-place write. Raises InPlaceError where it must not happen (a leaf that
-        collects a gradient); returns True if the write will be recorded."""
+        """Called before an in-place write. Raises InPlaceError where it must not happen (a leaf that collects a
+        gradient); returns True if the value from before is to be kept for the rule."""
 
     def recording(self) -> bool:
         """Whether it records right now, in this thread and task (`no_grad` says no)."""
