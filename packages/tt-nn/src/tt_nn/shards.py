@@ -1,0 +1,228 @@
+"""Shards: a batch cut in parts that run side by side, one thread each, with BLAS at one thread.
+
+NumPy works on one core outside of matrix products, but it lets other threads run meanwhile. So a heavy layer
+hands each thread a part of its batch, which makes its copies, products and sums there, on memory that its core
+has in its cache:
+
+    def body(start, stop, part):
+        np.maximum(x[start:stop], 0, out=y[start:stop])
+
+    shards.run(body, len(x))
+
+How a batch is cut depends on its length and the number of threads only. What is summed over parts is summed in
+their order, so the same machine gives the same bits each time; another number of threads may give others.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import math
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from tt_tensor.errors import ArgumentError
+
+__all__ = [
+    "get_num_threads",
+    "one_blas_thread",
+    "parts",
+    "run",
+    "run_parts",
+    "scratch",
+    "set_num_threads",
+    "threads",
+]
+
+Body = Callable[[int, int, int], None]
+
+PARTS_A_THREAD = 2
+"""More parts than threads, so that a thread that is held up leaves some of its work to the other."""
+
+KEPT = 1 << 25
+"""Bytes of scratch memory that a thread keeps for each purpose; larger ones are let go."""
+
+_number: int | None = None
+_pool: ThreadPoolExecutor | None = None
+_lock = threading.Lock()
+_here = threading.local()
+
+
+def get_num_threads() -> int:
+    """How many threads a batch is cut for: what `set_num_threads` or TT_NUM_THREADS says, else one a core."""
+    global _number
+    if _number is None:
+        given = os.environ.get("TT_NUM_THREADS", "")
+        _number = int(given) if given.isdecimal() and int(given) > 0 else _cores()
+    return _number
+
+
+def set_num_threads(number: int) -> None:
+    """Cut batches for `number` threads from now on; with 1 all work stays in the calling thread.
+
+    Raises ArgumentError for a number below 1.
+    """
+    global _number, _pool
+    if not isinstance(number, int | np.integer) or isinstance(number, bool) or number < 1:
+        raise ArgumentError(f"set_num_threads: a whole number from 1 up is needed, not {number!r}")
+    with _lock:
+        _number, old, _pool = int(number), _pool, None
+    if old is not None:
+        old.shutdown(wait=False)
+
+
+@contextmanager
+def threads(number: int) -> Iterator[None]:
+    """`set_num_threads(number)` inside the block; for the whole process."""
+    before = get_num_threads()
+    set_num_threads(number)
+    try:
+        yield
+    finally:
+        set_num_threads(before)
+
+
+def parts(length: int, least: int = 1) -> list[tuple[int, int]]:
+    """How `run` cuts range(length): (start, stop) of each part; none shorter than `least`, except an only one."""
+    count = 1
+    if get_num_threads() > 1 and not getattr(_here, "inside", False):
+        count = max(1, min(PARTS_A_THREAD * get_num_threads(), length // max(least, 1)))
+    return [(length * part // count, length * (part + 1) // count) for part in range(count)]
+
+
+def run(body: Body, length: int, least: int = 1) -> int:
+    """Call body(start, stop, part) for the parts of range(length), side by side; how many there were.
+
+    `body` must write to places of its own part only. `least` is how long a part must be to be worth a thread:
+    handing one over takes about 0.1 ms. Where there is one part, `body` runs here and BLAS keeps its threads.
+
+    The first error of a body is raised when all have ended.
+    """
+    cut = parts(length, least)
+    run_parts(body, cut)
+    return len(cut)
+
+
+def run_parts(body: Body, cut: list[tuple[int, int]]) -> None:
+    """`run`, for the parts that `parts` gave: where memory for a result of each is needed beforehand."""
+    if len(cut) == 1:
+        body(*cut[0], 0)
+        return
+    waiting = iter(enumerate(cut))
+    taking = threading.Lock()
+
+    def work() -> None:
+        _here.inside = True
+        try:
+            while True:
+                with taking:
+                    part, place = next(waiting, (-1, (0, 0)))
+                if part < 0:
+                    return
+                body(*place, part)
+        finally:
+            _here.inside = False
+
+    with one_blas_thread():
+        # np.errstate and the kernels in use hang on the context.
+        others = [
+            _workers().submit(contextvars.copy_context().run, work)
+            for _ in range(min(get_num_threads(), len(cut)) - 1)
+        ]
+        try:
+            work()
+        finally:
+            _wait(others)
+    for other in others:
+        other.result()
+
+
+def scratch(purpose: str, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Uninitialised memory of this thread for one purpose: the same again at the next call.
+
+    A thread that works block by block asks for it before each one, and finds it in its cache.
+    """
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    held: dict[str, Any] = _here.__dict__.setdefault("held", {})
+    memory = held.get(purpose)
+    if memory is None or len(memory) < size:
+        memory = np.empty(size, np.uint8)
+        if size <= KEPT:
+            held[purpose] = memory
+    return memory[:size].view(dtype).reshape(shape)
+
+
+_deep = 0
+_limit: Any = None
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """BLAS at one thread inside the block, for the whole process: of threads that overlap, the last one restores it."""
+    global _deep, _limit
+    with _lock:
+        _deep += 1
+        if _deep == 1:
+            _limit = _blas().limit(limits=1)
+    try:
+        yield
+    finally:
+        with _lock:
+            _deep -= 1
+            if _deep == 0:
+                _limit.restore_original_limits()
+                _limit = None
+
+
+@lru_cache
+def _blas() -> Any:
+    """The BLAS libraries of the process: looking for them takes milliseconds."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController().select(user_api="blas")
+
+
+def _workers() -> ThreadPoolExecutor:
+    """The threads beside the calling one, made when first needed."""
+    global _pool
+    with _lock:
+        if _pool is None:
+            _pool = ThreadPoolExecutor(max(1, get_num_threads() - 1), "tt-shard")
+        return _pool
+
+
+def _wait(others: list[Future[None]]) -> None:
+    """Until all have ended, also where an interrupt comes in between: they write to the caller's memory."""
+    interrupt: BaseException | None = None
+    for other in others:
+        while not other.done():
+            try:
+                other.exception()
+            except BaseException as error:
+                interrupt = error
+    if interrupt is not None:
+        raise interrupt
+
+
+def _cores() -> int:
+    try:
+        return max(1, len(os.sched_getaffinity(0)))
+    except AttributeError:  # not on macOS and Windows
+        return os.cpu_count() or 1
+
+
+def _forget_threads() -> None:
+    """In a forked process: its copy of the pool has no threads, and a lock may have been held."""
+    global _pool, _lock, _deep, _limit
+    _pool, _lock, _deep, _limit = None, threading.Lock(), 0, None
+    _here.__dict__.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_threads)

@@ -1,0 +1,280 @@
+"""Convolution as one trilinear form, of which everything else is a derivative.
+
+    T(x, w, g) = Σ g[n, o, place] · w[o, c, tap] · x[n, c, pixel of the tap at the place]
+
+∂T/∂g is the convolution of x with w; ∂T/∂x is the transposed convolution of g with w; ∂T/∂w is what a weight
+collects. Each is a Function here, linear in both of its inputs, and its rule is the other two. So derivatives of
+every order are made of the same three, and the same kernels.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tt_tensor import Function, Tensor, kernels
+from tt_tensor.errors import DTypeError, ShapeError
+from tt_vision.channels import channel_sums, channels_last, rows_of
+from tt_vision.kernels import conv_blocked, conv_im2col, conv_loops
+from tt_vision.window import Pair, Window
+
+__all__ = ["ConvFunction", "ConvTransposeFunction", "ConvWeightFunction"]
+
+SMALL = 1 << 16
+"""Elements of all windows, up to which one product without blocks and threads is quicker."""
+
+
+def conv2d(x: Any, weight: Any, bias: Any, window: Window) -> Any:
+    """By the kernel that suits the shape."""
+    places = window.output(x.shape[2:], "conv2d")
+    size = x.shape[0] * places[0] * places[1] * x.shape[1] * window.size[0] * window.size[1]
+    kernel = conv_im2col if size <= SMALL else conv_blocked
+    return kernel.conv2d(x, weight, bias, window)
+
+
+def conv2d_backward(
+    x: Any, weight: Any, grad: Any, window: Window, image: Pair, needs: tuple[bool, bool]
+) -> tuple[Any, Any]:
+    """By the kernel that suits the shape."""
+    c = weight.shape[1] if weight is not None else x.shape[1] // window.groups
+    size = grad.size // max(grad.shape[1], 1) * c * window.groups * window.size[0] * window.size[1]
+    kernel = conv_im2col if size <= SMALL else conv_blocked
+    return kernel.conv2d_backward(x, weight, grad, window, image, needs)
+
+
+for _name, _kernel in (("loops", conv_loops), ("im2col", conv_im2col), ("blocked", conv_blocked)):
+    kernels.register("conv2d", _name, _kernel.conv2d)
+    kernels.register("conv2d_backward", _name, _kernel.conv2d_backward)
+kernels.register("conv2d", "numpy", conv2d, default=True)
+kernels.register("conv2d_backward", "numpy", conv2d_backward, default=True)
+
+
+class _Trilinear(Function):
+    """One of the three. `window` is the geometry, `what` the name in errors.
+
+    Rows of samples (N, C, L) with filters (O, C, k) are images of height 1 inside, and (C, H, W) or (C, L) without
+    a batch axis a batch of one.
+    """
+
+    what: str
+
+    def __init__(self, window: Window) -> None:
+        self.window = window
+
+    def filters(self, weight: Any) -> Any:
+        """The weight as (O, C / groups, kh, kw). Raises ShapeError where it does not fit the window."""
+        dims = self.window.dims
+        if weight.ndim != dims + 2:
+            shape = "(O, C / groups, kh, kw)" if dims == 2 else "(O, C / groups, k)"
+            raise ShapeError(f"{self.what}: the weight has shape {weight.shape}; it must be {shape}")
+        w = weight[:, :, None] if dims == 1 else weight
+        if w.shape[2:] != self.window.size:
+            raise ShapeError(
+                f"{self.what}: the weight {weight.shape} is not of the kernel size {self.window.size}"
+            )
+        if w.shape[0] % self.window.groups:
+            raise ShapeError(
+                f"{self.what}: the {w.shape[0]} filters of the weight {weight.shape} cannot be shared out to "
+                f"{self.window.groups} groups"
+            )
+        return w
+
+    def images(self, x: Any, name: str) -> Any:
+        """x as (N, C, H, W). Raises ShapeError for a wrong number of axes, DTypeError for integers."""
+        dims = self.window.dims
+        if x.dtype.kind != "f":
+            raise DTypeError(f"{self.what}: the {name} is {x.dtype}; use x.astype('float32') first")
+        if x.ndim not in (dims + 1, dims + 2):
+            axes = "(N, C, H, W) or (C, H, W)" if dims == 2 else "(N, C, L) or (C, L)"
+            raise ShapeError(f"{self.what}: the {name} has shape {x.shape}; it must be {axes}")
+        if x.ndim == dims + 1:
+            x = x[None]
+        return x[:, :, None] if dims == 1 else x
+
+    def like(self, x: Any, images: Any) -> Any:
+        """`images` (N, C, H, W) with the axes that x has."""
+        dims = self.window.dims
+        if dims == 1:
+            images = images[:, :, 0]
+        return images[0] if x.ndim == dims + 1 else images
+
+    def weight_like(self, weights: Any) -> Any:
+        """(O, C, kh, kw) with the axes that a weight has."""
+        return weights[:, :, 0] if self.window.dims == 1 else weights
+
+    def check_bias(self, bias: Any, channels: int) -> None:
+        """Raise ShapeError unless there is one number for each channel that comes out."""
+        if bias is not None and bias.shape != (channels,):
+            raise ShapeError(
+                f"{self.what}: the bias has shape {bias.shape}; ({channels},) is needed, one for each channel"
+            )
+
+    def bias_gradient(self, grad: Any) -> Any:
+        """Σ over all but the channels."""
+        if isinstance(grad, Tensor):
+            channel = grad.ndim - self.window.dims - 1
+            return grad.sum(axis=tuple(axis for axis in range(grad.ndim) if axis != channel))
+        g = channels_last(self.images(grad, "gradient"))
+        return channel_sums(rows_of(g)).astype(grad.dtype)
+
+
+class ConvFunction(_Trilinear):
+    """y = w ⋆ x + b, the convolution of deep learning (a cross-correlation): see kernels/conv_loops.py.
+
+    dx is the transposed convolution of grad with w, dw what each tap saw of x under grad, db = Σ grad.
+    """
+
+    what = "conv"
+
+    def forward(self, x: Any, weight: Any, bias: Any = None) -> Any:
+        self.x, self.weight = x, weight
+        images, w = self.images(x, "input"), self.filters(weight)
+        if images.shape[1] != w.shape[1] * self.window.groups:
+            raise ShapeError(
+                f"{self.what}: an input of shape {x.shape} has {images.shape[1]} channels, but the weight "
+                f"{weight.shape} in {self.window.groups} groups takes {w.shape[1] * self.window.groups}"
+            )
+        self.check_bias(bias, len(w))
+        self.image = images.shape[2:]
+        self.window.output(self.image, self.what)
+        dtype = np.result_type(*(part for part in (x, weight, bias) if part is not None))
+        return self.like(x, correlate(*_wide(dtype, images, w, bias), self.window)).astype(dtype, copy=False)
+
+    def backward(self, grad: Any) -> Any:
+        x, weight, window = self.x, self.weight, self.window
+        of_x, of_weight = self.wants(0), self.wants(1)
+        if isinstance(grad, Tensor):
+            dx = ConvTransposeFunction(window, self.image)(grad, weight) if of_x else None
+            dw = ConvWeightFunction(window)(x, grad) if of_weight else None
+        else:
+            images, w, g = _wide(
+                grad.dtype, self.images(x, "input"), self.filters(weight), self.images(grad, "gradient")
+            )
+            dx, dw = send_back(images, w, g, window, self.image, (of_x, of_weight))
+            dx = None if dx is None else self.like(x, dx).astype(grad.dtype, copy=False)
+            dw = None if dw is None else self.weight_like(dw).astype(grad.dtype, copy=False)
+        if len(self.inputs) < 3:
+            return dx, dw
+        return dx, dw, self.bias_gradient(grad) if self.wants(2) else None
+
+
+class ConvTransposeFunction(_Trilinear):
+    """x = wᵀ ⋆ g + b: what a convolution sends back to an image of size `image`; as a layer, it enlarges.
+
+    g (N, O, places), w (O, C / groups, kh, kw), gives (N, C, *image). For a gradient h at the result: dg is the
+    convolution of h with w, dw what each tap saw of h under g, db = Σ h.
+    """
+
+    what = "conv_transpose"
+
+    def __init__(self, window: Window, image: Pair) -> None:
+        self.window, self.image = window, image
+
+    def forward(self, g: Any, weight: Any, bias: Any = None) -> Any:
+        self.g, self.weight = g, weight
+        images, w = self.images(g, "input"), self.filters(weight)
+        if images.shape[1] != w.shape[0]:
+            raise ShapeError(
+                f"{self.what}: an input of shape {g.shape} has {images.shape[1]} channels, but the weight "
+                f"{weight.shape} takes {w.shape[0]}"
+            )
+        self.check_bias(bias, w.shape[1] * self.window.groups)
+        places = self.window.output(self.image, self.what)
+        if images.shape[2:] != places:
+            raise ShapeError(
+                f"{self.what}: the window has {places} places in an image of {self.image} pixels, but the input "
+                f"{g.shape} has {images.shape[2:]}"
+            )
+        dtype = np.result_type(*(part for part in (g, weight, bias) if part is not None))
+        images, w, b = _wide(dtype, images, w, bias)
+        x = send_back(None, w, images, self.window, self.image, (True, False))[0]
+        if b is not None:
+            x = x + b[:, None, None]
+        return self.like(g, x).astype(dtype, copy=False)
+
+    def backward(self, grad: Any) -> Any:
+        g, weight, window = self.g, self.weight, self.window
+        dg = dw = None
+        if isinstance(grad, Tensor):
+            dg = ConvFunction(window)(grad, weight) if self.wants(0) else None
+            dw = ConvWeightFunction(window)(grad, g) if self.wants(1) else None
+        else:
+            h, w, images = _wide(
+                grad.dtype, self.images(grad, "gradient"), self.filters(weight), self.images(g, "input")
+            )
+            if self.wants(0):
+                dg = self.like(g, correlate(h, w, None, window)).astype(grad.dtype, copy=False)
+            if self.wants(1):
+                dw = send_back(h, None, images, window, self.image, (False, True))[1]
+                dw = self.weight_like(dw).astype(grad.dtype, copy=False)
+        if len(self.inputs) < 3:
+            return dg, dw
+        return dg, dw, self.bias_gradient(grad) if self.wants(2) else None
+
+
+class ConvWeightFunction(_Trilinear):
+    """What the weight of a convolution collects: Σ g[place] · x[pixel of the tap at the place], (O, C / groups, kh, kw).
+
+    For a gradient k, of the weight's shape: dx is the transposed convolution of g with k, dg the convolution of x
+    with k.
+    """
+
+    what = "conv_weight"
+
+    def forward(self, x: Any, g: Any) -> Any:
+        self.x, self.g = x, g
+        images, back = self.images(x, "input"), self.images(g, "gradient")
+        self.image = images.shape[2:]
+        dtype = np.result_type(x, g)
+        images, back = _wide(dtype, images, back)
+        dw = send_back(images, None, back, self.window, self.image, (False, True))[1]
+        return self.weight_like(dw).astype(dtype, copy=False)
+
+    def backward(self, grad: Any) -> Any:
+        x, g, window = self.x, self.g, self.window
+        if isinstance(grad, Tensor):
+            dx = ConvTransposeFunction(window, self.image)(g, grad) if self.wants(0) else None
+            return dx, ConvFunction(window)(x, grad) if self.wants(1) else None
+        images, k, back = _wide(
+            grad.dtype, self.images(x, "input"), self.filters(grad), self.images(g, "gradient")
+        )
+        dx = dg = None
+        if self.wants(0):
+            dx = send_back(None, k, back, window, self.image, (True, False))[0]
+            dx = self.like(x, dx).astype(grad.dtype, copy=False)
+        if self.wants(1):
+            dg = self.like(g, correlate(images, k, None, window)).astype(grad.dtype, copy=False)
+        return dx, dg
+
+
+def correlate(x: Any, weight: Any, bias: Any, window: Window) -> Any:
+    """∂T/∂g on the kernel in use; where there is nothing to add up, the bias alone."""
+    places = window.output(x.shape[2:], "conv")
+    if x.size and weight.size and 0 not in places:
+        return kernels.kernel("conv2d")(x, weight, bias, window)
+    y = np.zeros((len(x), len(weight), *places), x.dtype)
+    if bias is not None:
+        y += bias[:, None, None]
+    return y
+
+
+def send_back(
+    x: Any, weight: Any, grad: Any, window: Window, image: Pair, needs: tuple[bool, bool]
+) -> tuple[Any, Any]:
+    """∂T/∂x and ∂T/∂w on the kernel in use; zeros where there is nothing to add up."""
+    if not any(needs):
+        return None, None
+    c = weight.shape[1] if weight is not None else x.shape[1] // window.groups
+    if grad.size and c and 0 not in image:
+        found: tuple[Any, Any] = kernels.kernel("conv2d_backward")(x, weight, grad, window, image, needs)
+        return found
+    n, o = grad.shape[:2]
+    dx = np.zeros((n, c * window.groups, *image), grad.dtype) if needs[0] else None
+    return dx, np.zeros((o, c, *window.size), grad.dtype) if needs[1] else None
+
+
+def _wide(dtype: Any, *arrays: Any) -> list[Any]:
+    """The arrays in `dtype`, or in float32 where that is float16, which no BLAS multiplies; None stays None."""
+    to = np.float32 if dtype == np.float16 else dtype
+    return [None if array is None else array.astype(to, copy=False) for array in arrays]

@@ -1,0 +1,1 @@
+"""The heavy operations: the loops that define them, then what runs."""
