@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tt_nn.blocks import kept, positive_part, working
+from tt_nn.blocks import kept, kept_where_positive, positive_part, working
 from tt_nn.module import Module
 from tt_tensor import Function, Tensor, as_tensor
 from tt_tensor.errors import ArgumentError, DTypeError
@@ -57,8 +57,8 @@ class ReLUFunction(Function):
         return self.y
 
     def backward(self, grad: Any) -> Any:
-        # Not `y > 0`: where y is NaN the gradient must not look healthy.
-        return kept(~(self.y <= 0), grad)
+        # Where y is NaN the gradient must not look healthy.
+        return kept_where_positive(self.y, grad)
 
     @staticmethod
     def composite(x: Any) -> Tensor:

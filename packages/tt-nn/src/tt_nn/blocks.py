@@ -1,4 +1,8 @@
-"""Elementwise work on plain arrays, done fast: few temporaries, a block at a time, no branch in the inner loop."""
+"""Elementwise work on plain arrays, done fast: few temporaries, a block at a time, no branch in the inner loop.
+
+Large arrays are worked on in the order in which they lie in memory, by all threads (see shards.py), and what is made
+lies as they do: images with their channels last stay so.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +12,29 @@ from typing import Any
 
 import numpy as np
 
+from tt_nn import shards
 from tt_tensor.errors import DTypeError
 
-__all__ = ["BLOCK", "RUN", "across", "in_blocks", "kept", "positive_part", "working"]
+__all__ = [
+    "BLOCK",
+    "RUN",
+    "across",
+    "in_blocks",
+    "in_memory_order",
+    "kept",
+    "kept_where_positive",
+    "positive_part",
+    "working",
+]
 
 BLOCK = 1 << 18
 """Bytes of one array of a block: the four or five that a formula goes over stay in a level-2 cache."""
 
 RUN = 1 << 13
 """So many elements in one inner loop make what a loop costs small."""
+
+WORTH = 1 << 18
+"""So many elements of a simple formula are worth a thread."""
 
 # An array of shape () costs a ufunc less than a Python number does.
 _ZERO = {dtype: np.zeros((), dtype) for dtype in "fd"}
@@ -40,17 +58,33 @@ def in_blocks(body: Callable[..., None], inputs: tuple[Any, ...], made: int, scr
     same kind for what it wants to keep meanwhile.
     """
     x = inputs[0]
-    results = [np.empty(x.shape, x.dtype) for _ in range(made)]
+    results = [np.empty_like(x) for _ in range(made)]
     if x.nbytes <= BLOCK:
-        body(*inputs, *results, *[np.empty(x.shape, x.dtype) for _ in range(scratch)])
+        body(*inputs, *results, *[np.empty_like(x) for _ in range(scratch)])
         return results
-    flat = [array.reshape(-1) for array in (*inputs, *results)]
+    flat = in_memory_order(*inputs, *results)
     step = BLOCK // x.itemsize
-    spare = np.empty((scratch, step), x.dtype)
-    for start in range(0, x.size, step):
-        parts = [array[start : start + step] for array in flat]
-        body(*parts, *spare[:, : parts[0].size])
+
+    def work(start: int, stop: int, part: int) -> None:
+        spare = np.empty((scratch, min(step, stop - start)), x.dtype)
+        for first in range(start, stop, step):
+            parts = [array[first : min(first + step, stop)] for array in flat]
+            body(*parts, *spare[:, : parts[0].size])
+
+    shards.run(work, x.size, WORTH)
     return results
+
+
+def in_memory_order(x: Any, *others: Any) -> list[Any]:
+    """`x` and others of its shape, flat, all in the order in which x lies in memory; copies where they lie otherwise.
+
+    An array that was made like x (np.empty_like) lies as x does, so it may be written to.
+    """
+    if x.flags.c_contiguous and all(other.flags.c_contiguous for other in others):
+        return [array.reshape(-1) for array in (x, *others)]
+    # The axes by falling steps: along them, memory is walked from one end to the other.
+    order = sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis]))
+    return [array.transpose(order).reshape(-1) for array in (x, *others)]
 
 
 def across(ufunc: Callable[..., Any], x: Any, row: Any, out: Any) -> Any:
@@ -77,16 +111,18 @@ def positive_part(x: Any) -> Any:
     are held against zeros, a stretch at a time.
     """
     kind = x.dtype.char
-    if x.size < RUN or kind not in _ZERO or not x.flags.c_contiguous:
+    if x.size < RUN or kind not in _ZERO:
         return np.maximum(x, _ZERO.get(kind, 0))
     nothing = zeros(kind)
-    if x.size <= len(nothing):
-        return np.maximum(x, nothing[: x.size].reshape(x.shape))
-    y = np.empty(x.shape, x.dtype)
-    flat, out = x.reshape(-1), y.reshape(-1)
-    for start in range(0, x.size, len(nothing)):
-        part = flat[start : start + len(nothing)]
-        np.maximum(part, nothing[: len(part)], out=out[start : start + len(nothing)])
+    y = np.empty_like(x)
+    flat, out = in_memory_order(x, y)
+
+    def work(start: int, stop: int, part: int) -> None:
+        for first in range(start, stop, len(nothing)):
+            some = flat[first : min(first + len(nothing), stop)]
+            np.maximum(some, nothing[: len(some)], out=out[first : first + len(some)])
+
+    shards.run(work, x.size, WORTH)
     return y
 
 
@@ -111,3 +147,28 @@ def kept(mask: Any, x: Any) -> Any:
     np.negative(out, out)
     np.bitwise_and(out, x.view(bits), out)
     return out.view(x.dtype)
+
+
+def kept_where_positive(y: Any, x: Any) -> Any:
+    """x where y > 0 or y is NaN, else 0: `kept`, without a mask for all of y."""
+    kind = x.dtype.char
+    if y.size < RUN or kind not in _BITS or y.dtype != x.dtype:
+        return kept(~(y <= 0), x)
+    bits = _BITS[kind]
+    nothing = _ZERO[kind]
+    out = np.empty_like(y)
+    signs, values, results = in_memory_order(y, x, out)
+
+    def work(start: int, stop: int, part: int) -> None:
+        step = 8 * RUN
+        mask = np.empty(min(step, stop - start), bool)
+        for first in range(start, stop, step):
+            place = slice(first, min(first + step, stop))
+            off, into = mask[: place.stop - first], results[place].view(bits)
+            np.less_equal(signs[place], nothing, off)
+            into[...] = off
+            into -= 1  # all bits where the value stays, none where it goes
+            np.bitwise_and(into, values[place].view(bits), into)
+
+    shards.run(work, y.size, WORTH)
+    return out
