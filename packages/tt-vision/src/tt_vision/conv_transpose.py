@@ -26,7 +26,7 @@ def conv_transpose2d(
     groups: int = 1,
     dilation: Any = 1,
 ) -> Tensor:
-    """Each input pixel paints its filter: y[n, c, h s - p + i d, w s - p + j d] += weight[o, c, i, j] · input[n, o, h, w].
+    """y[n, c, h s - p + i d, w s - p + j d] += weight[o, c, i, j] · input[n, o, h, w]: each pixel paints its filter.
 
     Args:
         input: (N, O, H, W), or (O, H, W).

@@ -65,6 +65,8 @@ class _Trilinear(Function):
     def filters(self, weight: Any) -> Any:
         """The weight as (O, C / groups, kh, kw). Raises ShapeError where it does not fit the window."""
         dims = self.window.dims
+        if weight.dtype.kind != "f":
+            raise DTypeError(f"{self.what}: the weight is {weight.dtype}; use weight.astype('float32') first")
         if weight.ndim != dims + 2:
             shape = "(O, C / groups, kh, kw)" if dims == 2 else "(O, C / groups, k)"
             raise ShapeError(f"{self.what}: the weight has shape {weight.shape}; it must be {shape}")
@@ -104,19 +106,23 @@ class _Trilinear(Function):
         return weights[:, :, 0] if self.window.dims == 1 else weights
 
     def check_bias(self, bias: Any, channels: int) -> None:
-        """Raise ShapeError unless there is one number for each channel that comes out."""
-        if bias is not None and bias.shape != (channels,):
+        """Raise ShapeError unless there is one number for each channel that comes out, DTypeError for integers."""
+        if bias is None:
+            return
+        if bias.shape != (channels,):
             raise ShapeError(
                 f"{self.what}: the bias has shape {bias.shape}; ({channels},) is needed, one for each channel"
             )
+        if bias.dtype.kind != "f":
+            raise DTypeError(f"{self.what}: the bias is {bias.dtype}; use bias.astype('float32') first")
 
     def bias_gradient(self, grad: Any) -> Any:
         """Σ over all but the channels."""
         if isinstance(grad, Tensor):
             channel = grad.ndim - self.window.dims - 1
             return grad.sum(axis=tuple(axis for axis in range(grad.ndim) if axis != channel))
-        g = channels_last(self.images(grad, "gradient"))
-        return channel_sums(rows_of(g)).astype(grad.dtype)
+        (g,) = _wide(grad.dtype, self.images(grad, "gradient"))
+        return channel_sums(rows_of(channels_last(g))).astype(grad.dtype)
 
 
 class ConvFunction(_Trilinear):
@@ -126,9 +132,15 @@ class ConvFunction(_Trilinear):
     """
 
     what = "conv"
+    image: Pair
 
     def forward(self, x: Any, weight: Any, bias: Any = None) -> Any:
         self.x, self.weight = x, weight
+        if _any_tensor(x, weight, bias):
+            again = ConvFunction(self.window)
+            y = again(x, weight) if bias is None else again(x, weight, bias)
+            self.image = again.image
+            return y
         images, w = self.images(x, "input"), self.filters(weight)
         if images.shape[1] != w.shape[1] * self.window.groups:
             raise ShapeError(
@@ -139,7 +151,8 @@ class ConvFunction(_Trilinear):
         self.image = images.shape[2:]
         self.window.output(self.image, self.what)
         dtype = np.result_type(*(part for part in (x, weight, bias) if part is not None))
-        return self.like(x, correlate(*_wide(dtype, images, w, bias), self.window)).astype(dtype, copy=False)
+        images, w, b = _wide(dtype, images, w, bias)
+        return self.like(x, correlate(images, w, b, self.window)).astype(dtype, copy=False)
 
     def backward(self, grad: Any) -> Any:
         x, weight, window = self.x, self.weight, self.window
@@ -148,12 +161,13 @@ class ConvFunction(_Trilinear):
             dx = ConvTransposeFunction(window, self.image)(grad, weight) if of_x else None
             dw = ConvWeightFunction(window)(x, grad) if of_weight else None
         else:
+            dtype = np.result_type(grad, x, weight)
             images, w, g = _wide(
-                grad.dtype, self.images(x, "input"), self.filters(weight), self.images(grad, "gradient")
+                dtype, self.images(x, "input"), self.filters(weight), self.images(grad, "gradient")
             )
             dx, dw = send_back(images, w, g, window, self.image, (of_x, of_weight))
-            dx = None if dx is None else self.like(x, dx).astype(grad.dtype, copy=False)
-            dw = None if dw is None else self.weight_like(dw).astype(grad.dtype, copy=False)
+            dx = None if dx is None else self.like(x, dx).astype(dtype, copy=False)
+            dw = None if dw is None else self.weight_like(dw).astype(dtype, copy=False)
         if len(self.inputs) < 3:
             return dx, dw
         return dx, dw, self.bias_gradient(grad) if self.wants(2) else None
@@ -173,6 +187,9 @@ class ConvTransposeFunction(_Trilinear):
 
     def forward(self, g: Any, weight: Any, bias: Any = None) -> Any:
         self.g, self.weight = g, weight
+        if _any_tensor(g, weight, bias):
+            again = ConvTransposeFunction(self.window, self.image)
+            return again(g, weight) if bias is None else again(g, weight, bias)
         images, w = self.images(g, "input"), self.filters(weight)
         if images.shape[1] != w.shape[0]:
             raise ShapeError(
@@ -200,32 +217,50 @@ class ConvTransposeFunction(_Trilinear):
             dg = ConvFunction(window)(grad, weight) if self.wants(0) else None
             dw = ConvWeightFunction(window)(grad, g) if self.wants(1) else None
         else:
+            dtype = np.result_type(grad, g, weight)
             h, w, images = _wide(
-                grad.dtype, self.images(grad, "gradient"), self.filters(weight), self.images(g, "input")
+                dtype, self.images(grad, "gradient"), self.filters(weight), self.images(g, "input")
             )
             if self.wants(0):
-                dg = self.like(g, correlate(h, w, None, window)).astype(grad.dtype, copy=False)
+                dg = self.like(g, correlate(h, w, None, window)).astype(dtype, copy=False)
             if self.wants(1):
                 dw = send_back(h, None, images, window, self.image, (False, True))[1]
-                dw = self.weight_like(dw).astype(grad.dtype, copy=False)
+                dw = self.weight_like(dw).astype(dtype, copy=False)
         if len(self.inputs) < 3:
             return dg, dw
         return dg, dw, self.bias_gradient(grad) if self.wants(2) else None
 
 
 class ConvWeightFunction(_Trilinear):
-    """What the weight of a convolution collects: Σ g[place] · x[pixel of the tap at the place], (O, C / groups, kh, kw).
+    """What the weight of a convolution collects: Σ g[place] · x[pixel of the tap at the place].
 
+    x (N, C, H, W), g (N, O, places), gives (O, C / groups, kh, kw).
     For a gradient k, of the weight's shape: dx is the transposed convolution of g with k, dg the convolution of x
     with k.
     """
 
     what = "conv_weight"
+    image: Pair
 
     def forward(self, x: Any, g: Any) -> Any:
         self.x, self.g = x, g
+        if _any_tensor(x, g):
+            again = ConvWeightFunction(self.window)
+            dw = again(x, g)
+            self.image = again.image
+            return dw
         images, back = self.images(x, "input"), self.images(g, "gradient")
         self.image = images.shape[2:]
+        places, groups = self.window.output(self.image, self.what), self.window.groups
+        if len(back) != len(images) or back.shape[2:] != places:
+            raise ShapeError(
+                f"{self.what}: an input of shape {x.shape} has windows at {places} places, but the gradient has "
+                f"shape {g.shape}"
+            )
+        if images.shape[1] % groups or back.shape[1] % groups:
+            raise ShapeError(
+                f"{self.what}: {images.shape[1]} and {back.shape[1]} channels cannot be shared out to {groups} groups"
+            )
         dtype = np.result_type(x, g)
         images, back = _wide(dtype, images, back)
         dw = send_back(images, None, back, self.window, self.image, (False, True))[1]
@@ -236,15 +271,16 @@ class ConvWeightFunction(_Trilinear):
         if isinstance(grad, Tensor):
             dx = ConvTransposeFunction(window, self.image)(g, grad) if self.wants(0) else None
             return dx, ConvFunction(window)(x, grad) if self.wants(1) else None
+        dtype = np.result_type(grad, x, g)
         images, k, back = _wide(
-            grad.dtype, self.images(x, "input"), self.filters(grad), self.images(g, "gradient")
+            dtype, self.images(x, "input"), self.filters(grad), self.images(g, "gradient")
         )
         dx = dg = None
         if self.wants(0):
             dx = send_back(None, k, back, window, self.image, (True, False))[0]
-            dx = self.like(x, dx).astype(grad.dtype, copy=False)
+            dx = self.like(x, dx).astype(dtype, copy=False)
         if self.wants(1):
-            dg = self.like(g, correlate(images, k, None, window)).astype(grad.dtype, copy=False)
+            dg = self.like(g, correlate(images, k, None, window)).astype(dtype, copy=False)
         return dx, dg
 
 
@@ -278,3 +314,8 @@ def _wide(dtype: Any, *arrays: Any) -> list[Any]:
     """The arrays in `dtype`, or in float32 where that is float16, which no BLAS multiplies; None stays None."""
     to = np.float32 if dtype == np.float16 else dtype
     return [None if array is None else array.astype(to, copy=False) for array in arrays]
+
+
+def _any_tensor(*operands: Any) -> bool:
+    """Whether a derivative of higher order asks: then forward applies the Function to the Tensors anew."""
+    return any(isinstance(operand, Tensor) for operand in operands)

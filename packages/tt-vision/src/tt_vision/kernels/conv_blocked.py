@@ -80,7 +80,7 @@ def conv2d_backward(
     n, o = grad.shape[:2]
     kh, kw = window.size
     g = grad.transpose(0, 2, 3, 1)
-    images = x.transpose(0, 2, 3, 1) if needs[1] else None
+    images: Any = x.transpose(0, 2, 3, 1) if needs[1] else None
     dx = np.empty((n, *image, c), grad.dtype)
     # The filters upside down and back to front, as a matrix (kh kw O, C).
     matrix = weight[:, :, ::-1, ::-1].transpose(2, 3, 0, 1).reshape(kh * kw * o, c)
@@ -196,7 +196,7 @@ def rows_of_windows(images: Any, block: Block, window: Window, places: Pair, cha
     images (N, H, W, C), of which `channels` are taken.
     """
     a, b, r, s = block
-    (kh, kw), (sh, sw), (dh, dw) = window.size, window.stride, window.dilation
+    (kh, kw), (sh, sw), dw = window.size, window.stride, window.dilation[1]
     (top, _), (left, _) = window.padding
     high, wide = images.shape[1:3]
     some = images[a:b, :, :, channels]
