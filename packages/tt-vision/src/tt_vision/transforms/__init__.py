@@ -1,0 +1,40 @@
+"""Transforms of images, over whole batches: names, arguments and meaning as torchvision.transforms.v2.
+
+    train = Compose([RandomCrop(32, padding=4), RandomHorizontalFlip(), Normalize(mean, std)])
+    x = train(images)  # uint8 (N, 3, 32, 32) → float32
+
+Each takes one image (C, H, W) or a batch (N, C, H, W), an array or a Tensor, uint8 or float, in either memory order,
+and gives the same back; the input is never changed. Random ones draw for each image of a batch by itself, from the
+generator that `tt_tensor.manual_seed` seeds or from a `generator` of their own. `functional` has those that draw
+nothing as functions.
+"""
+
+from tt_vision.transforms import functional
+from tt_vision.transforms.colour import ColorJitter, Grayscale
+from tt_vision.transforms.cropping import CenterCrop, Pad, RandomCrop
+from tt_vision.transforms.drawing import RandomTransform, Transform
+from tt_vision.transforms.erasing import RandomErasing
+from tt_vision.transforms.flips import RandomHorizontalFlip, RandomVerticalFlip
+from tt_vision.transforms.random_affine import RandomAffine, RandomRotation
+from tt_vision.transforms.resizing import Resize
+from tt_vision.transforms.scaling import Normalize, ToDtype, ToTensor
+
+__all__ = [
+    "CenterCrop",
+    "ColorJitter",
+    "Grayscale",
+    "Normalize",
+    "Pad",
+    "RandomAffine",
+    "RandomCrop",
+    "RandomErasing",
+    "RandomHorizontalFlip",
+    "RandomRotation",
+    "RandomTransform",
+    "RandomVerticalFlip",
+    "Resize",
+    "ToDtype",
+    "ToTensor",
+    "Transform",
+    "functional",
+]
