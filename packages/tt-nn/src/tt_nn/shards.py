@@ -19,9 +19,10 @@ import contextvars
 import math
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any
 
@@ -102,7 +103,7 @@ def run(body: Body, length: int, least: int = 1) -> int:
     `body` must write to places of its own part only. `least` is how long a part must be to be worth a thread:
     handing one over takes about 0.1 ms. Where there is one part, `body` runs here and BLAS keeps its threads.
 
-    The first error of a body is raised when all have ended.
+    An error of a body, or an interrupt, is raised when those that run have ended; no more are begun then.
     """
     cut = parts(length, least)
     run_parts(body, cut)
@@ -111,8 +112,9 @@ def run(body: Body, length: int, least: int = 1) -> int:
 
 def run_parts(body: Body, cut: list[tuple[int, int]]) -> None:
     """`run`, for the parts that `parts` gave: where memory for a result of each is needed beforehand."""
-    if len(cut) == 1:
-        body(*cut[0], 0)
+    if len(cut) == 1 or getattr(_here, "inside", False):
+        for part, place in enumerate(cut):
+            body(*place, part)
         return
     waiting = iter(enumerate(cut))
     taking = threading.Lock()
@@ -128,16 +130,25 @@ def run_parts(body: Body, cut: list[tuple[int, int]]) -> None:
                 body(*place, part)
         finally:
             _here.inside = False
+            skip()
 
+    def skip() -> None:
+        """Nothing is left to take: all is done, or an error makes the rest useless."""
+        with taking:
+            deque(waiting, maxlen=0)
+
+    others: list[Future[None]] = []
     with one_blas_thread():
-        # np.errstate and the kernels in use hang on the context.
-        others = [
-            _workers().submit(contextvars.copy_context().run, work)
-            for _ in range(min(get_num_threads(), len(cut)) - 1)
-        ]
         try:
+            # Where no thread can be had (somebody just set their number, Python ends), this one does it all.
+            with suppress(RuntimeError):
+                for _ in range(min(get_num_threads(), len(cut)) - 1):
+                    # np.errstate and the kernels in use hang on the context.
+                    others.append(_workers().submit(contextvars.copy_context().run, work))
             work()
         finally:
+            skip()
+            others = [other for other in others if not other.cancel()]  # those that never began
             _wait(others)
     for other in others:
         other.result()
@@ -167,9 +178,9 @@ def one_blas_thread() -> Iterator[None]:
     """BLAS at one thread inside the block, for the whole process: of threads that overlap, the last one restores it."""
     global _deep, _limit
     with _lock:
-        _deep += 1
-        if _deep == 1:
+        if _deep == 0:
             _limit = _blas().limit(limits=1)
+        _deep += 1
     try:
         yield
     finally:
@@ -183,7 +194,7 @@ def one_blas_thread() -> Iterator[None]:
 @lru_cache
 def _blas() -> Any:
     """The BLAS libraries of the process: looking for them takes milliseconds."""
-    from threadpoolctl import ThreadpoolController
+    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
     return ThreadpoolController().select(user_api="blas")
 
