@@ -25,21 +25,25 @@ __all__ = ["conv2d", "conv2d_backward", "conv2d_input", "conv2d_weight"]
 BLOCK = 1 << 21
 """Bytes of a block of windows: with what is multiplied and made, it stays in a level-2 cache."""
 
+AROUND = 1 << 22
+"""Bytes of images that are put between zeros at a time. Each call of NumPy may hand the interpreter's lock to the other
+thread and wait to have it back, so a few long ones go before many short ones."""
+
 WORTH = 1 << 24
 """Multiplications and additions that are worth a thread."""
 
 Block = tuple[int, int, int, int]
-"""Images from a to b, places (rows) from r to s."""
+"""Images from a to b, rows of places from r to s."""
 
 
 def conv2d(x: Any, weight: Any, bias: Any, window: Window) -> Any:
     """y = (rows of windows) · (filters as columns) + b, block by block."""
-    (n, channels, height, width), (o, c, kh, kw) = x.shape, weight.shape
+    (n, _, height, width), (o, c, kh, kw) = x.shape, weight.shape
     places = window.output((height, width), "conv2d")
     groups, per_group = window.groups, o // window.groups
     images = x.transpose(0, 2, 3, 1)
     y = np.empty((n, *places, o), x.dtype)
-    matrices = [
+    filters = [
         weight[group * per_group : (group + 1) * per_group]
         .transpose(2, 3, 1, 0)
         .reshape(kh * kw * c, per_group)
@@ -48,19 +52,19 @@ def conv2d(x: Any, weight: Any, bias: Any, window: Window) -> Any:
     row = None if bias is None else np.tile(bias, places[1])
 
     def body(start: int, stop: int, part: int) -> None:
-        for block in blocks(start, stop, places, kh * kw * channels * x.itemsize):
-            a, b, r, s = block
-            out = y[a:b, r:s]
-            for group, matrix in enumerate(matrices):
-                some = rows_of_windows(images, block, window, places, slice(group * c, (group + 1) * c))
+        for group, matrix in enumerate(filters):
+            part_of = slice(group * per_group, (group + 1) * per_group)
+            for (a, b, r, s), some in matrices(
+                images, start, stop, window, places, slice(group * c, (group + 1) * c)
+            ):
+                out = y[a:b, r:s]
                 if groups == 1:
                     np.matmul(some, matrix, out=out.reshape(len(some), o))
                 else:
-                    part_of = slice(group * per_group, (group + 1) * per_group)
                     out[..., part_of] = some.dot(matrix).reshape(*out.shape[:3], per_group)
-            if row is not None:
-                lines = out.reshape(-1, row.size)
-                lines += row
+                if row is not None and group == groups - 1:
+                    lines = out.reshape(-1, row.size)
+                    lines += row
 
     shards.run(body, n, least(window, places, c, o))
     return channels_first(y)
@@ -88,9 +92,7 @@ def conv2d_backward(
     sums = np.zeros((len(cut), c, kh * kw * o), grad.dtype) if needs[1] else None
 
     def body(start: int, stop: int, part: int) -> None:
-        for block in blocks(start, stop, image, kh * kw * o * grad.itemsize):
-            a, b, r, s = block
-            some = rows_of_windows(g, block, turned, image, slice(0, o))
+        for (a, b, r, s), some in matrices(g, start, stop, turned, image, slice(0, o)):
             np.matmul(some, matrix, out=dx[a:b, r:s].reshape(len(some), c))
             if sums is not None:
                 sums[part] += images[a:b, r:s].reshape(len(some), c).T.dot(some)
@@ -113,10 +115,9 @@ def conv2d_weight(x: Any, grad: Any, window: Window) -> Any:
     sums = np.zeros((len(cut), groups, kh * kw * c, per_group), grad.dtype)
 
     def body(start: int, stop: int, part: int) -> None:
-        for block in blocks(start, stop, places, kh * kw * c * groups * grad.itemsize):
-            a, b, r, s = block
-            for group in range(groups):
-                some = rows_of_windows(images, block, window, places, slice(group * c, (group + 1) * c))
+        for group in range(groups):
+            channels = slice(group * c, (group + 1) * c)
+            for (a, b, r, s), some in matrices(images, start, stop, window, places, channels):
                 back = g[a:b, r:s, :, group * per_group : (group + 1) * per_group]
                 sums[part, group] += some.T.dot(back.reshape(len(some), per_group))
 
@@ -139,7 +140,7 @@ def conv2d_input(weight: Any, grad: Any, window: Window, image: Pair) -> Any:
     g = grad.transpose(0, 2, 3, 1)
     whole = kernel_is_one(window) and window.stride == (1, 1)
     dx = np.empty((n, *image, c * groups), grad.dtype)
-    matrices = [
+    filters = [
         weight[group * per_group : (group + 1) * per_group]
         .transpose(0, 2, 3, 1)
         .reshape(per_group, kh * kw * c)
@@ -152,12 +153,12 @@ def conv2d_input(weight: Any, grad: Any, window: Window, image: Pair) -> Any:
             b = min(a + step, stop)
             if whole and groups == 1:
                 rows = g[a:b].reshape((b - a) * image[0] * image[1], o)
-                np.matmul(rows, matrices[0], out=dx[a:b].reshape(len(rows), c))
+                np.matmul(rows, filters[0], out=dx[a:b].reshape(len(rows), c))
                 continue
             shape = (b - a, image[0] + top + bottom, image[1] + left + right, c * groups)
             around = shards.scratch("around", shape, grad.dtype)
             around[...] = 0
-            for group, matrix in enumerate(matrices):
+            for group, matrix in enumerate(filters):
                 back = g[a:b, :, :, group * per_group : (group + 1) * per_group]
                 columns = back.reshape(-1, per_group).dot(matrix).reshape(b - a, *places, kh, kw, c)
                 for i in range(kh):
@@ -175,60 +176,72 @@ def conv2d_input(weight: Any, grad: Any, window: Window, image: Pair) -> Any:
     return channels_first(dx)
 
 
-def blocks(start: int, stop: int, places: Pair, row: int) -> Iterator[Block]:
-    """Images from `start` to `stop` in pieces whose windows, of `row` bytes each, fill a block."""
+def matrices(
+    images: Any, start: int, stop: int, window: Window, places: Pair, channels: slice
+) -> Iterator[tuple[Block, Any]]:
+    """The windows of images from `start` to `stop`, block by block, each as the rows of a matrix (places, kh kw C).
+
+    images (N, H, W, C), of which `channels` are taken. The matrix is scratch memory or, for windows of one pixel, the
+    images themselves: read it, then ask for the next.
+    """
+    (kh, kw), c = window.size, channels.stop - channels.start
+    (top, bottom), (left, right) = window.padding
+    high, wide = images.shape[1] + top + bottom, images.shape[2] + left + right
+    step = max(1, AROUND // max(high * wide * c * images.itemsize, 1))
+    for first in range(start, stop, step):
+        last = min(first + step, stop)
+        some = images[first:last, :, :, channels]
+        if window.padding != ((0, 0), (0, 0)):
+            some = _with_zeros_around(some, window, high, wide)
+        for a, b, r, s in blocks(last - first, places, kh * kw * c * images.itemsize):
+            yield (first + a, first + b, r, s), _rows(some[a:b], r, s, window, places)
+
+
+def blocks(count: int, places: Pair, row: int) -> Iterator[Block]:
+    """`count` images in pieces whose windows, of `row` bytes each, fill a block: images, or bands of rows of one."""
     high, wide = places
     of_image = max(high * wide * row, 1)
     if of_image <= BLOCK:
         step = BLOCK // of_image
-        for a in range(start, stop, step):
-            yield a, min(a + step, stop), 0, high
+        for a in range(0, count, step):
+            yield a, min(a + step, count), 0, high
         return
     step = max(1, BLOCK // max(wide * row, 1))
-    for a in range(start, stop):
+    for a in range(count):
         for r in range(0, high, step):
             yield a, a + 1, r, min(r + step, high)
 
 
-def rows_of_windows(images: Any, block: Block, window: Window, places: Pair, channels: slice) -> Any:
-    """The windows of a block as the rows of a matrix (places, kh kw C), in scratch memory or, if it can be, in place.
+def _with_zeros_around(images: Any, window: Window, high: int, wide: int) -> Any:
+    """(N, H, W, C) with its padding, (N, high, wide, C), in scratch memory."""
+    (top, bottom), (left, right) = window.padding
+    n, _, _, c = images.shape
+    around = shards.scratch("around", (n, high, wide, c), images.dtype)
+    around[:, :top] = 0
+    around[:, high - bottom :] = 0
+    around[:, top : high - bottom, :left] = 0
+    around[:, top : high - bottom, wide - right :] = 0
+    around[:, top : high - bottom, left : wide - right] = images
+    return around
 
-    images (N, H, W, C), of which `channels` are taken.
-    """
-    a, b, r, s = block
-    (kh, kw), (sh, sw), dw = window.size, window.stride, window.dilation[1]
-    (top, _), (left, _) = window.padding
-    high, wide = images.shape[1:3]
-    some = images[a:b, :, :, channels]
-    c = some.shape[3]
-    reach = window.reach
-    inside = window.padding == ((0, 0), (0, 0))
-    first, last = r * sh - top, (s - 1) * sh - top + reach[0]  # rows of the image under these places
-    across = (places[1] - 1) * sw + reach[1]  # columns, from -left on
-    if inside:
-        source = some[:, first:last, :across]
-        if kh == kw == 1:
-            return source[:, ::sh, ::sw].reshape((b - a) * (s - r) * places[1], c)
-    else:
-        source = shards.scratch("around", (b - a, last - first, across, c), images.dtype)
-        above, before = min(max(-first, 0), last - first), min(left, across)
-        below, after = max(above, min(last, high) - first), max(before, min(left + wide, across))
-        source[:, :above] = 0
-        source[:, below:] = 0
-        source[:, above:below, :before] = 0
-        source[:, above:below, after:] = 0
-        top_row = first + above
-        source[:, above:below, before:after] = some[:, top_row : first + below, : after - before]
-    matrix = shards.scratch("windows", (b - a, s - r, places[1], kh, kw, c), images.dtype)
-    spread = windows(source, window, (s - r, places[1]))
-    if dw == 1 and source.strides[2] == c * source.itemsize and source.strides[3] == source.itemsize:
+
+def _rows(images: Any, first: int, last: int, window: Window, places: Pair) -> Any:
+    """The windows at the places in rows first to last of padded images (N, H, W, C) as a matrix."""
+    n, _, _, c = images.shape
+    (kh, kw), sh, rows = window.size, window.stride[0], last - first
+    band = images[:, first * sh :]
+    if (kh, kw) == (1, 1):
+        return band[:, : rows * sh : sh, : places[1] * window.stride[1] : window.stride[1]].reshape(-1, c)
+    matrix = shards.scratch("windows", (n, rows, places[1], kh, kw, c), images.dtype)
+    spread = windows(band, window, (rows, places[1]))
+    if window.dilation[1] == 1 and band.strides[2:] == (c * band.itemsize, band.itemsize):
         # A row of taps lies in one piece: fewer, longer copies.
-        shape = (*spread.shape[:4], kw * c)
-        spread = np.lib.stride_tricks.as_strided(spread, shape, (*spread.strides[:4], source.itemsize))
+        shape = (n, rows, places[1], kh, kw * c)
+        spread = np.lib.stride_tricks.as_strided(spread, shape, (*spread.strides[:4], band.itemsize))
         np.copyto(matrix.reshape(shape), spread)
     else:
         np.copyto(matrix, spread)
-    return matrix.reshape((b - a) * (s - r) * places[1], kh * kw * c)
+    return matrix.reshape(n * rows * places[1], kh * kw * c)
 
 
 def least(window: Window, places: Pair, c: int, o: int) -> int:
