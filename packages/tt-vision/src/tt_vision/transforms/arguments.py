@@ -12,7 +12,17 @@ import numpy as np
 from tt_nn.activations import number
 from tt_tensor.errors import ArgumentError, ShapeError
 
-__all__ = ["chosen", "fill_of", "interval_of", "padding_of", "per_image", "share_of", "size_of", "whole"]
+__all__ = [
+    "chosen",
+    "fill_of",
+    "interval_of",
+    "padding_of",
+    "per_image",
+    "share_of",
+    "size_of",
+    "spread_of",
+    "whole",
+]
 
 Sides = tuple[int, int, int, int]
 """left, top, right, bottom"""
@@ -54,13 +64,20 @@ def interval_of(
     where: str, name: str, value: Any, low: float = -math.inf, high: float = math.inf
 ) -> tuple[float, float]:
     """A pair (least, most) of numbers in order, both from `low` to `high`."""
-    if not isinstance(value, Sequence) or len(value) != 2:
+    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 2:
         raise ArgumentError(f"{where}: {name} is a pair (least, most), not {value!r}")
     least, most = (float(number(where, name, end)) for end in value)
     if not (low <= least <= most <= high and math.isfinite(least) and math.isfinite(most)):
         bounds = f" from {low:g} to {high:g}" if math.isfinite(low) or math.isfinite(high) else ""
         raise ArgumentError(f"{where}: {name} is (least, most) in this order{bounds}, not {value!r}")
     return least, most
+
+
+def spread_of(where: str, name: str, value: Any) -> float:
+    """A number that says how far to both sides: finite, not negative."""
+    if isinstance(value, str) or not 0 <= number(where, name, value) < math.inf:
+        raise ArgumentError(f"{where}: {name} is a number from 0 or a pair (least, most), not {value!r}")
+    return float(value)
 
 
 def share_of(where: str, name: str, value: Any) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tt_tensor.errors import ArgumentError, ShapeError
-from tt_vision.transforms.arguments import interval_of, per_image
+from tt_vision.transforms.arguments import interval_of, per_image, spread_of
 from tt_vision.transforms.drawing import RandomTransform, Transform, checked_generator
 from tt_vision.transforms.hue import hsv_of, rgb_of
 from tt_vision.transforms.images import computing_dtype, opened, seen, stored
@@ -229,8 +229,9 @@ def _factors(
     """The interval of a factor; None where it could only be the one that changes nothing."""
     if value is None:
         return None
-    if not isinstance(value, Sequence):
-        interval_of("ColorJitter", name, (0, value))  # a number, not negative
-        value = (max(centre - value, low) if centre else -value, centre + value)
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        spread = spread_of("ColorJitter", name, value)
+        # Below 0 a factor is cut off; a hue beyond its half circle is an error.
+        value = (max(centre - spread, 0.0) if centre else 0 - spread, centre + spread)
     found = interval_of("ColorJitter", name, value, low, high)
     return None if found == (centre, centre) else found

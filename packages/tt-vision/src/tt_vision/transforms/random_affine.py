@@ -9,7 +9,7 @@ import numpy as np
 
 from tt_tensor.errors import ArgumentError
 from tt_vision.transforms.affine import MODES, from_middle, sampled, way_back
-from tt_vision.transforms.arguments import chosen, interval_of, share_of
+from tt_vision.transforms.arguments import chosen, interval_of, share_of, spread_of
 from tt_vision.transforms.drawing import RandomTransform, checked_generator
 
 __all__ = ["RandomAffine", "RandomRotation"]
@@ -126,9 +126,10 @@ class RandomAffine(RandomTransform):
 
 def _around(where: str, name: str, value: Any) -> tuple[float, float]:
     """(-v, v) for a number v, or the pair itself."""
-    if isinstance(value, Sequence):
+    if isinstance(value, Sequence) and not isinstance(value, str):
         return interval_of(where, name, value)
-    return -interval_of(where, name, (0, value))[1], float(value)
+    spread = spread_of(where, name, value)
+    return 0 - spread, spread
 
 
 def _shares(translate: Any) -> tuple[float, float]:
