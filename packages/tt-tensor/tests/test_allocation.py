@@ -12,8 +12,9 @@ import resource, numpy as np
 from tt_tensor.allocation import keep_freed_memory
 kept = keep_freed_memory()
 def work():
-    for _ in range(20):
-        np.ones(1 << 21, np.float64)  # 16 MiB
+    for _ in range(5):
+        arrays = [np.ones(1 << 20, np.float64) for _ in range(16)]  # 8 MiB each
+        del arrays
 work()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 work()
