@@ -30,6 +30,7 @@ def test_right_angles_are_exact(mode, size):
 angles, steps = st.floats(-180, 180), st.floats(-9, 9)
 
 
+@settings(max_examples=40)
 @given(angles, st.tuples(steps, steps), st.floats(0.3, 3), st.tuples(*[st.floats(-40, 40)] * 2), steps, steps)
 def test_the_way_back_undoes_the_way(angle, translate, scale, shear, x, y):
     center = np.array([1.5, -2.0])

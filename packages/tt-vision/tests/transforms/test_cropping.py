@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tt_vision.transforms as T
@@ -21,6 +21,7 @@ def around(padding):
     return ((0, 0), (0, 0), (top, bottom), (left, right))
 
 
+@settings(max_examples=40)
 @given(
     st.tuples(*[st.integers(0, 6)] * 4),
     st.sampled_from(["constant", "edge", "reflect", "symmetric"]),
@@ -33,6 +34,7 @@ def test_pad_is_np_pad(padding, mode, dtype):
     assert T.Pad(padding, padding_mode=mode)(x).dtype == dtype
 
 
+@settings(max_examples=40)
 @given(
     size=st.tuples(st.integers(1, 9), st.integers(1, 9)),
     padding=st.tuples(*[st.integers(0, 6)] * 4),

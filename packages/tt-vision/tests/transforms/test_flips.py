@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tt_vision.transforms as T
@@ -11,6 +11,7 @@ from tt_tensor import Generator
 from tt_tensor.errors import ArgumentError
 
 
+@settings(max_examples=40)
 @given(
     shape=st.tuples(st.integers(0, 4), st.integers(1, 6), st.integers(0, 7), st.integers(0, 7)),
     last=st.booleans(),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tt_vision.transforms as T
@@ -27,6 +27,7 @@ def test_the_shares_of_a_new_pixel_add_up(old, new, antialias):
         assert matrix.sum(axis=0).min() > 0
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 3), lengths, lengths, lengths, lengths, st.booleans())
 def test_bytes_are_the_floats_rounded(n, h, w, new_h, new_w, antialias):
     x = np.random.default_rng(0).integers(0, 256, (n, 3, h, w), dtype=np.uint8)

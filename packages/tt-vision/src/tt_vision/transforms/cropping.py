@@ -53,7 +53,12 @@ def padded(where: str, pixels: Any, sides: Sides, fill: Any, mode: str) -> Any:
         out[...] = values if last else values[:, None, None]
     else:
         out = np.zeros(shape, memory.dtype)
-    seen(out, last)[:, :, top : top + h, left : left + w] = pixels
+    if last:
+        out[:, top : top + h, left : left + w] = memory
+    elif memory.size:
+        # Row by row as one run of bytes, which is copied twice as fast as its elements.
+        run, start = f"V{w * memory.itemsize}", (top * size[1] + left) * memory.itemsize
+        np.ndarray((n, channels, h), run, out, start, out.strides[:3])[...] = memory.view(run)[..., 0]
     return seen(out, last)
 
 
