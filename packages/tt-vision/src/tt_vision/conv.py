@@ -66,20 +66,19 @@ def _functional(
         raise ShapeError(
             f"conv{dims}d: the weight has shape {w.shape}; it must be (O, C / groups, {'kh, kw' if dims == 2 else 'k'})"
         )
-    size = (w.shape[2], w.shape[3]) if dims == 2 else (1, w.shape[2])
-    window = make_window(f"conv{dims}d", dims, size, stride, padding, dilation, groups)
-    return (
-        ConvFunction(window)(as_tensor(x), w) if bias is None else ConvFunction(window)(as_tensor(x), w, bias)
-    )
+    window = make_window(f"conv{dims}d", dims, w.shape[2:], stride, padding, dilation, groups)
+    function = ConvFunction(window)
+    return function(as_tensor(x), w) if bias is None else function(as_tensor(x), w, as_tensor(bias))
 
 
 def make_window(
     what: str, dims: int, size: Any, stride: Any, padding: Any, dilation: Any, groups: Any
 ) -> Window:
     """The geometry from a layer's arguments. Raises ArgumentError for one that no convolution can have."""
-    kernel = size if dims == 1 and isinstance(size, tuple) and len(size) == 2 else None
-    k: Pair = kernel or pair(size, f"{what}: kernel_size", 1, dims)
-    s, d = pair(stride, f"{what}: stride", 1, dims), pair(dilation, f"{what}: dilation", 1, dims)
+    k, s, d = (
+        pair(value, f"{what}: {name}", 1, dims)
+        for name, value in (("kernel_size", size), ("stride", stride), ("dilation", dilation))
+    )
     if not isinstance(groups, int | np.integer) or isinstance(groups, bool) or groups < 1:
         raise ArgumentError(f"{what}: groups must be a whole number from 1 up, not {groups!r}")
     if isinstance(padding, str):
@@ -118,7 +117,7 @@ class _Conv(Module):
         name = type(self).__name__
         self.window = make_window(name, self.dims, kernel_size, stride, padding, dilation, groups)
         check_channels(name, in_channels, out_channels, groups)
-        if padding_mode not in MODES:
+        if not isinstance(padding_mode, str) or padding_mode not in MODES:
             raise ArgumentError(f"{name}: padding_mode {padding_mode!r} is not one of {', '.join(MODES)}")
         self.in_channels, self.out_channels = int(in_channels), int(out_channels)
         self.kernel_size, self.stride = self.given(self.window.size), self.given(self.window.stride)
@@ -126,9 +125,9 @@ class _Conv(Module):
         self.dilation, self.groups = self.given(self.window.dilation), int(groups)
         self.padding_mode = padding_mode
         # Another mode than zeros is a step of its own before the convolution. In a tuple, so that it is no part.
-        self._around: tuple[_Around, ...] = ()
+        self._around: tuple[Around, ...] = ()
         if padding_mode != "zeros":
-            self._around = (_Around(self.window.padding, MODES[padding_mode], self.dims),)
+            self._around = (Around(self.window.padding, MODES[padding_mode], self.dims),)
             self.window = Window(
                 self.window.size,
                 self.window.stride,
@@ -137,8 +136,8 @@ class _Conv(Module):
                 dims=self.dims,
             )
         shape = (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
-        self.weight = Parameter(np.empty(shape, np.float32), dtype=dtype)
-        self.bias = Parameter(np.empty(self.out_channels, np.float32), dtype=dtype) if bias else None
+        self.weight = Parameter(np.zeros(shape, np.float32), dtype=dtype)
+        self.bias = Parameter(np.zeros(self.out_channels, np.float32), dtype=dtype) if bias else None
         self.reset_parameters()
 
     def given(self, both: Pair) -> tuple[int, ...]:
@@ -202,7 +201,7 @@ class Conv1d(_Conv):
     dims = 1
 
 
-class _Around(Module):
+class Around(Module):
     """Pixels around an image, by one of NumPy's modes."""
 
     def __init__(self, padding: tuple[Pair, Pair], mode: str, dims: int) -> None:

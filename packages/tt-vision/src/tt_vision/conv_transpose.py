@@ -9,7 +9,7 @@ import numpy as np
 from tt_nn import Module, Parameter
 from tt_tensor import Tensor, as_tensor
 from tt_tensor.errors import ArgumentError, ShapeError
-from tt_vision.conv import check_channels, describe, draw_uniformly, make_window
+from tt_vision.conv import Around, check_channels, describe, draw_uniformly, make_window
 from tt_vision.convolution import ConvTransposeFunction
 from tt_vision.window import Pair, Window, pair
 
@@ -74,17 +74,20 @@ def _functional(
         raise ShapeError(
             f"{what}: the weight has shape {w.shape}; it must have {dims + 2} axes (O, C / groups, ...)"
         )
-    size = (w.shape[2], w.shape[3]) if dims == 2 else (1, w.shape[2])
-    window = _window(what, dims, size, stride, padding, dilation, groups)
-    image = image_size(what, window, x.shape, check_output_padding(what, window, output_padding))
-    function = ConvTransposeFunction(window, image)
-    return function(x, w) if bias is None else function(x, w, bias)
+    window = _window(what, dims, w.shape[2:], stride, padding, dilation, groups)
+    more = check_output_padding(what, window, output_padding)
+    function = ConvTransposeFunction(window, image_size(what, window, x.shape, more))
+    for around in empty_places(window, more):
+        x = around(x)
+    return function(x, w) if bias is None else function(x, w, as_tensor(bias))
 
 
 class _ConvTranspose(Module):
     """What ConvTranspose1d and ConvTranspose2d share."""
 
     dims: int
+    _around: tuple[Around, ...] = ()
+    """What the last forward did before the convolution."""
 
     def __init__(
         self,
@@ -112,8 +115,8 @@ class _ConvTranspose(Module):
         self.padding = pair(padding, name, 0, self.dims)[first:]
         self.output_padding, self.dilation = self.more[first:], self.window.dilation[first:]
         shape = (self.in_channels, self.out_channels // self.groups, *self.kernel_size)
-        self.weight = Parameter(np.empty(shape, np.float32), dtype=dtype)
-        self.bias = Parameter(np.empty(self.out_channels, np.float32), dtype=dtype) if bias else None
+        self.weight = Parameter(np.zeros(shape, np.float32), dtype=dtype)
+        self.bias = Parameter(np.zeros(self.out_channels, np.float32), dtype=dtype) if bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -125,12 +128,23 @@ class _ConvTranspose(Module):
         name = type(self).__name__
         if output_size is None:
             image = image_size(name, self.window, x.shape, self.more)
+            self._around = empty_places(self.window, self.more)
         else:
             image = _asked(name, self.window, x.shape, output_size)
+            self._around = ()
+        for around in self._around:
+            x = around(x)
         function = ConvTransposeFunction(self.window, image)
         if self.bias is None:
             return self.compute(function, x, self.weight)
         return self.compute(function, x, self.weight, self.bias)
+
+    def backward(self, grad: Any) -> Any:
+        """By hand: the gradient at the input; that of weight and bias is added to theirs."""
+        dx = super().backward(grad)
+        for around in self._around:
+            dx = around.backward(dx)
+        return dx
 
     def extra_repr(self) -> str:
         return describe(self)
@@ -179,6 +193,15 @@ def check_output_padding(what: str, window: Window, output_padding: Any) -> Pair
     return more
 
 
+def empty_places(window: Window, more: Pair) -> tuple[Around, ...]:
+    """Zeros to put after the input, where `more` pixels are so many that the window would stand there once more.
+
+    Stride 1 and dilation 2 with one more pixel, for example: only zeros reach it.
+    """
+    extra = [m // s for m, s in zip(more, window.stride, strict=True)]
+    return (Around(((0, extra[0]), (0, extra[1])), "constant", window.dims),) if any(extra) else ()
+
+
 def image_size(what: str, window: Window, shape: tuple[int, ...], more: Pair) -> Pair:
     """(H', W') of what comes out. Raises ShapeError for an input with other axes, or where nothing would be left."""
     dims = window.dims
@@ -200,15 +223,21 @@ def image_size(what: str, window: Window, shape: tuple[int, ...], more: Pair) ->
 
 
 def _asked(what: str, window: Window, shape: tuple[int, ...], output_size: Any) -> Pair:
-    """`output_size` as a pair. Raises ShapeError unless the convolution would make the input's size of it."""
+    """`output_size` as a pair. Raises ShapeError unless the convolution would make the input's size of it.
+
+    It may begin with batch and channels, as the shape of an image does.
+    """
+    dims = window.dims
     least = image_size(what, window, shape, (0, 0))
-    wanted = tuple(output_size) if isinstance(output_size, tuple | list) else (output_size,) * window.dims
-    wanted = (1, *wanted[-1:]) if window.dims == 1 else wanted[-2:]
-    most = tuple(low + s - 1 for low, s in zip(least, window.stride, strict=True))
-    if len(wanted) != 2 or any(
-        not low <= w <= high for low, w, high in zip(least, wanted, most, strict=True)
-    ):
+    most = [low + s - 1 for low, s in zip(least, window.stride, strict=True)]
+    given = output_size
+    if isinstance(given, tuple | list) and len(given) == len(shape):
+        given = given[-dims:]
+    asked = pair(given, f"{what}: output_size", 0, dims)
+    wanted = asked if dims == 2 else (1, asked[1])
+    if any(not low <= w <= high for low, w, high in zip(least, wanted, most, strict=True)):
         raise ShapeError(
-            f"{what}: output_size {output_size!r} must lie between {least} and {most} for input {shape}"
+            f"{what}: output_size {output_size!r} must lie between {least[-dims:]} and {tuple(most[-dims:])} "
+            f"for an input of shape {shape}"
         )
-    return int(wanted[0]), int(wanted[1])
+    return wanted
