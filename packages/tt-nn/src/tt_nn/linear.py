@@ -10,9 +10,9 @@ import numpy as np
 
 from tt_nn.module import Module
 from tt_nn.parameter import Parameter
+from tt_nn.products import matrix_product
 from tt_tensor import Function, Tensor, as_tensor, matmul, random, swapaxes
 from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
-from tt_tensor.kernels.matmul import product
 
 __all__ = ["Identity", "Linear", "LinearFunction", "linear"]
 
@@ -31,7 +31,7 @@ class LinearFunction(Function):
     def forward(self, x: Any, weight: Any, bias: Any = None) -> Any:
         self.x, self.weight = x, weight
         try:
-            y = product(x, weight.T)
+            y = matrix_product(x, weight.T)
         except ValueError:
             y = None
         if y is None or weight.ndim != 2:
@@ -52,11 +52,11 @@ class LinearFunction(Function):
         needs = self.needs
         of_x = needs is None or needs[0]
         if grad.ndim == 2:
-            dx = grad.dot(weight) if of_x else None
+            dx = matrix_product(grad, weight) if of_x else None
         else:
             x, grad = x.reshape(-1, x.shape[-1]), grad.reshape(-1, weight.shape[0])
-            dx = grad.dot(weight).reshape(self.x.shape) if of_x else None
-        dweight = grad.T.dot(x) if needs is None or needs[1] else None
+            dx = matrix_product(grad, weight).reshape(self.x.shape) if of_x else None
+        dweight = matrix_product(grad.T, x) if needs is None or needs[1] else None
         if len(self.inputs) == 2:
             return dx, dweight
         # A product with ones is the sum over the rows, in a third of the time.
@@ -96,8 +96,8 @@ class Linear(Module):
             if not isinstance(size, int | np.integer) or isinstance(size, bool) or size < 0:
                 raise ArgumentError(f"Linear: {name} must be a whole number from 0 up, not {size!r}")
         self.in_features, self.out_features = int(in_features), int(out_features)
-        self.weight = Parameter(np.empty((out_features, in_features), np.float32), dtype=dtype)
-        self.bias = Parameter(np.empty(out_features, np.float32), dtype=dtype) if bias else None
+        self.weight = Parameter(np.zeros((out_features, in_features), np.float32), dtype=dtype)
+        self.bias = Parameter(np.zeros(out_features, np.float32), dtype=dtype) if bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
