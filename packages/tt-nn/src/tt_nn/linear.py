@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tt_nn import shards
 from tt_nn.module import Module
 from tt_nn.parameter import Parameter
 from tt_nn.products import matrix_product
@@ -50,13 +51,14 @@ class LinearFunction(Function):
     def backward(self, grad: Any) -> Any:
         x, weight = self.x, self.weight
         needs = self.needs
+        times = matrix_product if shards.preferred else np.dot
         of_x = needs is None or needs[0]
         if grad.ndim == 2:
-            dx = matrix_product(grad, weight) if of_x else None
+            dx = times(grad, weight) if of_x else None
         else:
             x, grad = x.reshape(-1, x.shape[-1]), grad.reshape(-1, weight.shape[0])
-            dx = matrix_product(grad, weight).reshape(self.x.shape) if of_x else None
-        dweight = matrix_product(grad.T, x) if needs is None or needs[1] else None
+            dx = times(grad, weight).reshape(self.x.shape) if of_x else None
+        dweight = times(grad.T, x) if needs is None or needs[1] else None
         if len(self.inputs) == 2:
             return dx, dweight
         # A product with ones is the sum over the rows, in a third of the time.

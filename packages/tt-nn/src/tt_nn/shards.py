@@ -34,6 +34,7 @@ __all__ = [
     "get_num_threads",
     "one_blas_thread",
     "parts",
+    "prefer",
     "run",
     "run_parts",
     "scratch",
@@ -48,6 +49,9 @@ PARTS_A_THREAD = 2
 
 KEPT = 1 << 25
 """Bytes of scratch memory that a thread keeps for each purpose; larger ones are let go."""
+
+preferred = False
+"""True where layers in shards are about, so that others should not start threads of BLAS; set by `prefer`."""
 
 _number: int | None = None
 _pool: ThreadPoolExecutor | None = None
@@ -87,6 +91,12 @@ def threads(number: int) -> Iterator[None]:
         yield
     finally:
         set_num_threads(before)
+
+
+def prefer() -> None:
+    """Let matrix products of layers run in shards from now on; a wheel whose layers do says so when it is imported."""
+    global preferred
+    preferred = True
 
 
 def parts(length: int, least: int = 1) -> list[tuple[int, int]]:
