@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tt_nn import blocks
+from tt_nn import blocks, shards
+from tt_nn.blocks import RUN, in_blocks, kept_where_positive, positive_part
 from tt_tensor.errors import DTypeError
 
 STEP = blocks.BLOCK // 4
@@ -85,3 +86,44 @@ def test_working_dtype():
             DTypeError, match=rf"f: the input is {np.dtype(dtype).name}; use x.astype\('float32'\)"
         ):
             blocks.working(np.ones(2, dtype), "f")
+
+
+def channels_last(shape, seed=0):
+    n, c, h, w = shape
+    return np.random.default_rng(seed).normal(size=(n, h, w, c)).astype(np.float32).transpose(0, 3, 1, 2)
+
+
+LARGE = (5, 32, 41, 43)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_images_with_their_channels_last_stay_so(threads):
+    x, grad = channels_last(LARGE), channels_last(LARGE, 1)
+    with shards.threads(threads):
+        y = positive_part(x)
+        np.testing.assert_array_equal(y, np.maximum(x, 0))
+        back = kept_where_positive(y, grad)
+        np.testing.assert_array_equal(back, np.where(x > 0, grad, 0))
+        (doubled,) = in_blocks(lambda a, out: np.add(a, a, out), (x,), 1)
+        np.testing.assert_array_equal(doubled, x + x)
+    assert y.strides == back.strides == doubled.strides == x.strides
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_arrays_that_lie_otherwise_are_matched_by_place(threads):
+    x, grad = channels_last(LARGE), np.ascontiguousarray(channels_last(LARGE, 1))
+    with shards.threads(threads):
+        np.testing.assert_array_equal(kept_where_positive(positive_part(x), grad), np.where(x > 0, grad, 0))
+        (product,) = in_blocks(lambda a, b, out: np.multiply(a, b, out), (x, grad), 1)
+        np.testing.assert_array_equal(product, x * grad)
+        strided = np.random.default_rng(2).normal(size=(200, 300)).astype(np.float32)[::2, ::-1]
+        np.testing.assert_array_equal(positive_part(strided), np.maximum(strided, 0))
+
+
+def test_the_gradient_of_nan_is_not_healthy_and_that_of_zero_is_none():
+    y = np.zeros(RUN, np.float32)
+    y[::3], y[1::3] = np.nan, -0.0
+    y[2::6] = 2.0
+    grad = np.full(RUN, np.inf, np.float32)
+    found = kept_where_positive(y, grad)
+    np.testing.assert_array_equal(found, np.where(~(y <= 0), grad, 0))
