@@ -1,5 +1,52 @@
 """tt_data: Datasets, samplers, a DataLoader with worker processes and exact resume, transforms, verified downloads."""
 
+from tt_data.collate import default_collate, default_convert
+from tt_data.combining import ChainDataset, ConcatDataset, Subset, random_split
+from tt_data.dataset import Dataset, IterableDataset, TensorDataset
+from tt_data.errors import LoaderStateError, WorkerError
+from tt_data.grid import show_batch
+from tt_data.loader import DataLoader
+from tt_data.sampler import (
+    BatchSampler,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    ShardedSampler,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+)
+from tt_data.transformed import TransformedDataset
+from tt_data.transforms import Compose, Lambda, PerSample, Transform
+from tt_data.workers import WorkerInfo, get_worker_info
+
 __version__ = "0.1.0"
 
-__all__: list[str] = []
+__all__ = [
+    "BatchSampler",
+    "ChainDataset",
+    "Compose",
+    "ConcatDataset",
+    "DataLoader",
+    "Dataset",
+    "IterableDataset",
+    "Lambda",
+    "LoaderStateError",
+    "PerSample",
+    "RandomSampler",
+    "Sampler",
+    "SequentialSampler",
+    "ShardedSampler",
+    "Subset",
+    "SubsetRandomSampler",
+    "TensorDataset",
+    "Transform",
+    "TransformedDataset",
+    "WeightedRandomSampler",
+    "WorkerError",
+    "WorkerInfo",
+    "default_collate",
+    "default_convert",
+    "get_worker_info",
+    "random_split",
+    "show_batch",
+]

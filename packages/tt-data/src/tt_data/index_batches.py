@@ -1,0 +1,123 @@
+"""The indices of one epoch, batch by batch, from its beginning or from any place in it.
+
+A sampler draws in the streams of the epoch (see randomness), so the same seed gives the same order, and the middle of
+an epoch is found by drawing its first part again. A sampler with generators of its own draws from those: their states
+at the beginning of the epoch are part of the state. A sampler with a state of its own is asked for it.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
+from copy import deepcopy
+from typing import Any
+
+from tt_data.errors import LoaderStateError
+from tt_data.fetching import SAMPLER
+from tt_data.randomness import Streams, generator_state, set_generator_state
+
+__all__ = ["IndexBatches", "checksum"]
+
+END = object()
+
+
+class IndexBatches:
+    """An iterator of (indices, state of the sampler behind them).
+
+    Args:
+        sampler: gives what is fetched at once: lists of indices, or single ones.
+        keepers: where a state of its own may be, in this order; the first that has one is asked.
+        dataset: what is indexed; the generators in it are none of the sampler's.
+        epoch_seed: the seed of the epoch.
+        resumed: `state()` of an earlier one, and how many batches were used of it.
+
+    Raises LoaderStateError where the batches that were used cannot be found again.
+    """
+
+    def __init__(
+        self,
+        sampler: Any,
+        keepers: tuple[Any, ...],
+        dataset: Any,
+        epoch_seed: int,
+        resumed: tuple[Mapping[str, Any], int] | None = None,
+    ) -> None:
+        self.epoch_seed, self.drawn = epoch_seed, 0
+        self.keeper = next((keeper for keeper in keepers if _has_state(keeper)), None)
+        # The sampler's own generators are its own affair: they are not seeded, only what all share is.
+        self.streams = Streams(*keepers, but=(dataset,))
+        self.own = self.streams.leave_held()
+        state, used = resumed if resumed is not None else ({}, 0)
+        if resumed is not None:
+            self._set_generators(state["generators"])
+        self.begun: list[Any] = [generator_state(generator) for generator in self.own]
+        """The states of the sampler's own generators when the epoch began."""
+        if used and self.keeper is not None:
+            self.keeper.load_state_dict(state["sampler"])
+            self.drawn = used
+        with self._streams(first=True):
+            self.iterator = iter(sampler)
+        self._skip(used - self.drawn, state.get("last"))
+        # At once, so that a sampler has drawn its order before anything else draws from its generator.
+        self.first: Any = self._draw()
+
+    def _set_generators(self, states: Any) -> None:
+        if len(states) != len(self.own):
+            raise LoaderStateError(
+                f"load_state_dict: the state is of a sampler with {len(states)} generators, this has {len(self.own)}"
+            )
+        try:
+            for generator, state in zip(self.own, states, strict=True):
+                set_generator_state(generator, state)
+        except (ValueError, TypeError, KeyError, IndexError) as error:
+            raise LoaderStateError(
+                f"load_state_dict: not the state of this sampler's generator: {error}"
+            ) from error
+
+    def _skip(self, count: int, last: Any) -> None:
+        found: Any = None
+        for _ in range(count):
+            found, _ = self._draw()
+            if found is END:
+                raise LoaderStateError(
+                    f"load_state_dict: the sampler gives only {self.drawn} batches, but {count} of the epoch were used"
+                )
+        if count and last is not None and checksum(found) != last:
+            raise LoaderStateError(
+                f"load_state_dict: batch {count - 1} has other indices than before. Is it the same sampler, and was it "
+                "told the epoch (set_epoch)? A sampler whose order follows from more than random generators needs "
+                "state_dict() and load_state_dict()"
+            )
+
+    def _streams(self, first: bool = False) -> Any:
+        """The streams for the next draw. Our own samplers draw their order at the start; then nothing is lent."""
+        if self.drawn and not first and not self.streams.foreign:
+            return nullcontext()
+        return self.streams.lent(self.epoch_seed, SAMPLER, self.drawn)
+
+    def _draw(self) -> tuple[Any, Any]:
+        with self._streams():
+            indices = next(self.iterator, END)
+        if indices is END:
+            return END, None
+        self.drawn += 1
+        return indices, None if self.keeper is None else deepcopy(self.keeper.state_dict())
+
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+        return self
+
+    def __next__(self) -> tuple[Any, Any]:
+        found, self.first = self.first or self._draw(), None
+        if found[0] is END:
+            raise StopIteration
+        return found  # type: ignore[no-any-return]
+
+
+def checksum(indices: Any) -> int:
+    """Of a batch of indices: is it the same one?"""
+    return zlib.crc32(repr(indices).encode())
+
+
+def _has_state(thing: Any) -> bool:
+    return all(callable(getattr(thing, name, None)) for name in ("state_dict", "load_state_dict"))
