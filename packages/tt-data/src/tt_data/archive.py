@@ -21,7 +21,7 @@ from tt_data.archive_tar import tar_members
 from tt_data.archive_zip import is_zip, zip_members
 from tt_data.download_errors import ArchiveError
 
-__all__ = ["EXTRA", "Member", "MemberStream", "iter_members", "open_member"]
+__all__ = ["EXTRA", "Member", "MemberStream", "iter_members", "open_bounded", "open_member"]
 
 EXTRA = 1 << 22
 """Bytes that an archive may hold beside the members asked for: headers, padding, a readme."""
@@ -61,6 +61,20 @@ def open_member(path: str | os.PathLike[str], member: Member) -> Iterator[Member
             file = stack.enter_context(_opened(where))
             stream = MemberStream(decompressed(file), member, where, alone=True)
         yield stream
+
+
+@contextlib.contextmanager
+def open_bounded(path: str | os.PathLike[str], limit: int) -> Iterator[Bounded]:
+    """The content of a file of which nothing is known, unpacked if it is packed; for `read(size)`, from its start.
+
+    Raises ArchiveError, while it is read, once more than `limit` bytes come, or if the file is damaged.
+    """
+    where = Path(path)
+    with contextlib.ExitStack() as stack:
+        with faults_of(where):
+            file = stack.enter_context(_opened(where))
+            source = Bounded(decompressed(file), limit, where)
+        yield source
 
 
 @contextlib.contextmanager

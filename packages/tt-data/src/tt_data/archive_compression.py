@@ -9,6 +9,7 @@ import lzma
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from tt_data.archive_faults import faults_of
 from tt_data.archive_stream import Source
 from tt_data.download_errors import ArchiveError
 
@@ -82,11 +83,12 @@ class Bounded:
 
     def read(self, size: int) -> bytes:
         """Up to `size` bytes, empty at the end."""
-        piece = self._source.read(min(size, self.left + 1))
+        with faults_of(self._path):
+            piece = self._source.read(min(size, self.left + 1))
         self.left -= len(piece)
         if self.left < 0:
             raise ArchiveError(
-                f"{self._path} unpacks to more than {self._limit:,} bytes, more than its members could need; "
+                f"{self._path} unpacks to more than {self._limit:,} bytes, more than is expected; "
                 "not read further"
             )
         return piece
