@@ -14,7 +14,7 @@ BATCH = 128
 # (channels in, channels out, pooled afterwards)
 LAYERS = ((3, 32, False), (32, 32, True), (32, 64, False), (64, 64, True), (64, 128, True))
 FEATURES = 128 * 4 * 4
-LEARNING_RATE, MOMENTUM = 0.05, 0.9
+LEARNING_RATE, MOMENTUM = 0.005, 0.9
 
 
 def batch(seed: int = 2009) -> tuple[Any, Any]:
