@@ -44,7 +44,7 @@ __all__ = [
 
 Body = Callable[[int, int, int], None]
 
-PARTS_A_THREAD = 4
+PARTS_A_THREAD = 2
 """More parts than threads, so that a thread that is held up leaves some of its work to the other."""
 
 KEPT = 1 << 25
