@@ -31,13 +31,14 @@ import numpy as np
 from duel import MET, MISSED
 
 import tt_tensor
-from tt_vision.transforms import Normalize, RandomCrop, RandomHorizontalFlip
+from tt_vision.transforms import Compose, Normalize, RandomCrop, RandomHorizontalFlip
 
 RATE_BAR, RATIO_BAR = 100_000, 8.0
 BATCH, STORE = 128, 20_000
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 
 crop, flip, normalize = RandomCrop(32, padding=4), RandomHorizontalFlip(), Normalize(MEAN, STD)
+augment = Compose([crop, flip, normalize])
 mean, std = np.float32(MEAN).reshape(3, 1, 1), np.float32(STD).reshape(3, 1, 1)
 
 
@@ -56,11 +57,11 @@ def taken(store: Any, index: Any) -> Any:
 
 
 def whole_batch(store: Any, index: Any) -> Any:
-    return normalize(flip(crop(taken(store, index))))
+    return augment(taken(store, index))
 
 
 def one_at_a_time(store: Any, index: Any) -> Any:
-    return np.stack([normalize(flip(crop(store[i]))) for i in index])
+    return np.stack([augment(store[i]) for i in index])
 
 
 def plain(store: Any, index: Any) -> Any:

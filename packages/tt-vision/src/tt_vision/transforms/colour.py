@@ -10,7 +10,7 @@ import numpy as np
 
 from tt_tensor.errors import ArgumentError, ShapeError
 from tt_vision.transforms.arguments import interval_of, per_image, spread_of
-from tt_vision.transforms.drawing import RandomTransform, Transform, checked_generator
+from tt_vision.transforms.drawing import ImageTransform, RandomTransform, checked_generator
 from tt_vision.transforms.hue import hsv_of, rgb_of
 from tt_vision.transforms.images import computing_dtype, opened, seen, stored
 
@@ -148,7 +148,7 @@ def _hue(pixels: Any, factors: Any) -> Any:
     return turned.astype(pixels.dtype, copy=False)
 
 
-class Grayscale(Transform):
+class Grayscale(ImageTransform):
     """0.2989 R + 0.587 G + 0.114 B, in one channel or the same in three. Errors as for `rgb_to_grayscale`."""
 
     def __init__(self, num_output_channels: int = 1) -> None:

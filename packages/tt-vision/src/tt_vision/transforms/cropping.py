@@ -8,7 +8,7 @@ import numpy as np
 
 from tt_tensor.errors import ShapeError
 from tt_vision.transforms.arguments import Sides, chosen, fill_of, padding_of, size_of, whole
-from tt_vision.transforms.drawing import RandomTransform, Transform, checked_generator
+from tt_vision.transforms.drawing import ImageTransform, RandomTransform, checked_generator
 from tt_vision.transforms.images import opened, seen, stored
 
 __all__ = ["CenterCrop", "Pad", "RandomCrop", "center_crop", "crop", "pad"]
@@ -134,7 +134,7 @@ def windows(pixels: Any, top: Any, left: Any, size: tuple[int, int]) -> Any:
     return seen(found, last)
 
 
-class Pad(Transform):
+class Pad(ImageTransform):
     """Rows and columns added outside. Arguments and errors as for `functional.pad`."""
 
     def __init__(self, padding: Any, fill: Any = 0, padding_mode: str = "constant") -> None:
@@ -146,7 +146,7 @@ class Pad(Transform):
         return given.close(padded("Pad", given.pixels, self.padding, self.fill, self.padding_mode))
 
 
-class CenterCrop(Transform):
+class CenterCrop(ImageTransform):
     """The window of `size` in the middle; an image that is smaller gets zeros around it first."""
 
     def __init__(self, size: Any) -> None:

@@ -11,20 +11,17 @@ from typing import Any
 
 import numpy as np
 
+from tt_data.transforms import Transform
 from tt_tensor import Generator
 from tt_tensor.errors import DTypeError
 from tt_tensor.random import default_generator
 from tt_vision.transforms.images import opened
 
-__all__ = ["RandomTransform", "Transform", "checked_generator", "source"]
+__all__ = ["ImageTransform", "RandomTransform", "checked_generator", "source"]
 
 
-class Transform:
-    """Called with images, gives images; the repr shows what differs from the defaults."""
-
-    def __call__(self, images: Any) -> Any:
-        """What becomes of `images`: (C, H, W) or (N, C, H, W), an array or a Tensor. They are not changed."""
-        raise NotImplementedError(f"{type(self).__name__} has no __call__(): write there what it does")
+class ImageTransform(Transform):
+    """Called with images (C, H, W) or (N, C, H, W), gives images; the repr shows what differs from the defaults."""
 
     def __repr__(self) -> str:
         shown = []
@@ -35,7 +32,7 @@ class Transform:
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
-class RandomTransform(Transform):
+class RandomTransform(ImageTransform):
     """A transform that draws.
 
     It draws from the generator that `tt_tensor.manual_seed` seeds, which a DataLoader seeds for each batch, so that

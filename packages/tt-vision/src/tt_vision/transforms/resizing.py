@@ -12,7 +12,7 @@ import numpy as np
 
 from tt_tensor.errors import ArgumentError
 from tt_vision.transforms.arguments import chosen, whole
-from tt_vision.transforms.drawing import Transform
+from tt_vision.transforms.drawing import ImageTransform
 from tt_vision.transforms.images import computing_dtype, in_order, opened, seen, stored
 
 __all__ = ["Resize", "resize"]
@@ -124,7 +124,7 @@ def _new_size(old: tuple[int, int], wanted: tuple[int, ...] | None, max_size: in
     return (new_short, new_long) if old[0] <= old[1] else (new_long, new_short)
 
 
-class Resize(Transform):
+class Resize(ImageTransform):
     """The images with (h, w) rows and columns. Arguments and errors as for `functional.resize`."""
 
     def __init__(

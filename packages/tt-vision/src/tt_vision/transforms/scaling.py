@@ -11,7 +11,7 @@ from tt_tensor import Tensor
 from tt_tensor.dtypes import check_dtype
 from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 from tt_tensor.tensor import as_array, wrap
-from tt_vision.transforms.drawing import Transform
+from tt_vision.transforms.drawing import ImageTransform
 from tt_vision.transforms.images import opened, seen, stored
 
 __all__ = ["Normalize", "ToDtype", "ToTensor", "normalize", "to_dtype", "to_tensor"]
@@ -161,7 +161,7 @@ def _constants(name: str, values: Any) -> tuple[float, ...]:
     return tuple(found.tolist())
 
 
-class ToTensor(Transform):
+class ToTensor(ImageTransform):
     """Images as a Tensor: uint8 becomes x / 255 in float32, other dtypes stay.
 
     In: (H, W) or (H, W, C) as a NumPy array or a PIL image, which becomes (C, H, W); or (N, C, H, W), or a Tensor,
@@ -172,7 +172,7 @@ class ToTensor(Transform):
         return to_tensor(images)
 
 
-class ToDtype(Transform):
+class ToDtype(ImageTransform):
     """Images cast to `dtype`; with `scale` also from 0 … 255 to 0 … 1, or back. Raises as `functional.to_dtype`."""
 
     def __init__(self, dtype: Any = np.float32, scale: bool = False) -> None:
@@ -182,7 +182,7 @@ class ToDtype(Transform):
         return to_dtype(images, self.dtype, self.scale)
 
 
-class Normalize(Transform):
+class Normalize(ImageTransform):
     """(x - mean) / std for each channel; of uint8, x / 255 comes first, in the same pass, as float32.
 
     So `Normalize(mean, std)` right after crops and flips of bytes gives what ToTensor and Normalize give, in one
