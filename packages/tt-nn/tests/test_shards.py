@@ -20,6 +20,7 @@ from tt_tensor import kernels
 from tt_tensor.errors import ArgumentError
 
 PATIENCE = 20  # seconds until a test gives up on a thread
+PARTS = 2 * shards.PARTS_A_THREAD  # of a long range, for two threads
 
 
 @pytest.fixture
@@ -116,14 +117,14 @@ def test_inside_a_part_all_is_one_part(two_threads):
         found.append(shards.run(lambda *inner: found.append(threading.get_ident()), 100))
 
     shards.run(in_both_threads(outer), 100)
-    assert found.count(1) == 4 and len(set(found)) == 3
-    assert len(shards.parts(100)) == 4  # and outside again
+    assert found.count(1) == PARTS and len(set(found)) == 3
+    assert len(shards.parts(100)) == PARTS  # and outside again
 
 
 def test_parts_that_were_cut_outside_run_inside_one_after_the_other(two_threads):
     # Handed to the pool, both threads would wait for each other.
-    cut, visits = shards.parts(8), np.zeros((4, 8), int)
-    assert len(cut) == 4
+    cut, visits = shards.parts(100), np.zeros((PARTS, 100), int)
+    assert len(cut) == PARTS
 
     def outer(start, stop, part):
         def inner(start, stop, _):
@@ -158,7 +159,7 @@ def test_an_error_comes_through_when_all_have_ended(two_threads, where):
             shards.run(in_both_threads(body), 100)
         assert not running and blas_has(2)
     shards.run(in_both_threads(lambda *part: running.append(part)), 100)
-    assert len(running) == 4
+    assert len(running) == PARTS
 
 
 def test_after_an_error_no_part_is_begun(two_threads):
@@ -187,7 +188,7 @@ def test_an_interrupt_inside_a_part(two_threads):
 
     with pytest.raises(KeyboardInterrupt):
         shards.run(in_both_threads(body), 100)
-    assert ended and blas_has(2) and len(shards.parts(100)) == 4
+    assert ended and blas_has(2) and len(shards.parts(100)) == PARTS
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signals to threads here")
@@ -226,9 +227,9 @@ def test_where_no_thread_can_be_had_this_one_does_it_all(two_threads, monkeypatc
 def test_blas_has_one_thread_inside_and_its_own_again_outside(two_threads):
     inside = []
     shards.run(in_both_threads(lambda *part: inside.append(blas_has(1))), 100)
-    assert inside == [True] * 4 and blas_has(2)
+    assert inside == [True] * PARTS and blas_has(2)
     shards.run(lambda *part: inside.append(blas_has(2)), 1)  # one part keeps them
-    assert inside == [True] * 5
+    assert inside == [True] * (PARTS + 1)
 
 
 def test_of_threads_that_overlap_the_last_one_restores_blas(two_threads):
@@ -314,7 +315,7 @@ def test_errstate_and_the_kernels_in_use_reach_the_threads(two_threads):
 
     with np.errstate(divide="raise"), kernels.use("loops"):
         shards.run(in_both_threads(body), 100)
-    assert found == [("raise", True)] * 4
+    assert found == [("raise", True)] * PARTS
 
 
 def test_a_warning_in_a_thread_is_one_here(two_threads):

@@ -157,9 +157,11 @@ def run_parts(body: Body, cut: list[tuple[int, int]]) -> None:
                     others.append(_workers().submit(contextvars.copy_context().run, work))
             work()
         finally:
-            skip()
-            others = [other for other in others if not other.cancel()]  # those that never began
-            _wait(others)
+            try:
+                skip()
+                others = [other for other in others if not other.cancel()]  # those that never began
+            finally:
+                _wait(others)
     for other in others:
         other.result()
 
