@@ -30,7 +30,7 @@ def test_right_angles_are_exact(mode, size):
 angles, steps = st.floats(-180, 180), st.floats(-9, 9)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(angles, st.tuples(steps, steps), st.floats(0.3, 3), st.tuples(*[st.floats(-40, 40)] * 2), steps, steps)
 def test_the_way_back_undoes_the_way(angle, translate, scale, shear, x, y):
     center = np.array([1.5, -2.0])
@@ -47,9 +47,11 @@ def test_the_way_back_undoes_the_way(angle, translate, scale, shear, x, y):
 @given(angles, st.floats(0.4, 1.5))
 def test_an_edge_lies_on_a_ground_of_the_fill(mode, angle, scale):
     x, fill = images(2, dtype=np.float64), (0.1, 0.9, -0.5)
-    got = F.affine(x, angle, (1, 0), scale, (5, 0), mode, fill)
+    # A shift that puts no pixel right between two, where a last bit would decide which is the nearest.
+    shift = (1.03, 0.017)
+    got = F.affine(x, angle, shift, scale, (5, 0), mode, fill)
     ground = F.pad(x, 12, fill=fill)
-    wanted = F.center_crop(F.affine(ground, angle, (1, 0), scale, (5, 0), mode, fill), 9)
+    wanted = F.center_crop(F.affine(ground, angle, shift, scale, (5, 0), mode, fill), 9)
     np.testing.assert_allclose(got, wanted, atol=1e-9)
 
 

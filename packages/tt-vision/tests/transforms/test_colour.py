@@ -52,7 +52,7 @@ pixels = hnp.arrays(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(pixels, st.floats(-0.5, 0.5))
 def test_hue_is_a_circle(rgb, turn):
     hue, saturation, value = hsv_of(rgb)
@@ -63,7 +63,7 @@ def test_hue_is_a_circle(rgb, turn):
     np.testing.assert_allclose(turned.min(axis=1), rgb.min(axis=1), atol=1e-9)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(pixels)
 def test_hue_is_that_of_the_standard_library(rgb):
     import colorsys

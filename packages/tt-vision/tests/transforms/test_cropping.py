@@ -21,7 +21,7 @@ def around(padding):
     return ((0, 0), (0, 0), (top, bottom), (left, right))
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     st.tuples(*[st.integers(0, 6)] * 4),
     st.sampled_from(["constant", "edge", "reflect", "symmetric"]),
@@ -34,7 +34,7 @@ def test_pad_is_np_pad(padding, mode, dtype):
     assert T.Pad(padding, padding_mode=mode)(x).dtype == dtype
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     size=st.tuples(st.integers(1, 9), st.integers(1, 9)),
     padding=st.tuples(*[st.integers(0, 6)] * 4),

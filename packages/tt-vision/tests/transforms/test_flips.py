@@ -11,7 +11,7 @@ from tt_tensor import Generator
 from tt_tensor.errors import ArgumentError
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     shape=st.tuples(st.integers(0, 4), st.integers(1, 6), st.integers(0, 7), st.integers(0, 7)),
     last=st.booleans(),

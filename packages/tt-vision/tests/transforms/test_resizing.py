@@ -13,6 +13,7 @@ from tt_vision.transforms.resizing import weights
 lengths = st.integers(1, 40)
 
 
+@settings(max_examples=50)
 @given(lengths, lengths, st.booleans())
 def test_the_shares_of_a_new_pixel_add_up(old, new, antialias):
     matrix = weights(old, new, antialias)
@@ -27,7 +28,7 @@ def test_the_shares_of_a_new_pixel_add_up(old, new, antialias):
         assert matrix.sum(axis=0).min() > 0
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.integers(0, 3), lengths, lengths, lengths, lengths, st.booleans())
 def test_bytes_are_the_floats_rounded(n, h, w, new_h, new_w, antialias):
     x = np.random.default_rng(0).integers(0, 256, (n, 3, h, w), dtype=np.uint8)
@@ -37,6 +38,7 @@ def test_bytes_are_the_floats_rounded(n, h, w, new_h, new_w, antialias):
     assert np.all(np.abs(got - exact) < 0.5001)
 
 
+@settings(max_examples=50)
 @given(lengths, lengths)
 def test_nearest_in_a_loop(old, new):
     x = np.arange(old * 2, dtype=np.int64).reshape(1, 1, old, 2)
