@@ -71,7 +71,8 @@ def conv2d_backward(
                 for j in range(kw):
                     taps[:, :, :, i, j, channels] += dcolumns[:, :, :, i, j]
     if needs[0]:
-        dx = channels_first(around[:, top : top + image[0], left : left + image[1]])
+        inner = around[:, top : top + image[0], left : left + image[1]]
+        dx = channels_first(np.ascontiguousarray(inner))
     return dx, dw
 
 
