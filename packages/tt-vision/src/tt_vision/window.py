@@ -58,9 +58,8 @@ def pair(value: Any, what: str, least: int, dims: int = 2) -> Pair:
 
     Raises ArgumentError for anything else, and for numbers below `least`.
     """
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    values = list(value) if isinstance(value, tuple | list) else [value] * dims
+    given = value.tolist() if isinstance(value, np.ndarray) else value
+    values = list(given) if isinstance(given, tuple | list) else [given] * dims
     whole = all(isinstance(v, int | np.integer) and not isinstance(v, bool) and v >= least for v in values)
     if len(values) == 1 and dims == 2:
         values = values * 2
