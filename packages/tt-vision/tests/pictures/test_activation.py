@@ -59,6 +59,26 @@ def test_only_what_the_network_looks_at_is_missed():
     np.testing.assert_allclose(found[inside], probability(1) - probability(8 / 9), atol=1e-6)
 
 
+@pytest.mark.parametrize(("size", "stride"), [(3, 2), (4, 1), (5, 5)])
+def test_occlusion_in_loops(size, stride):
+    image = np.random.default_rng(0).random((3, 8, 9)).astype(np.float32)
+
+    def chance(x):
+        scores = Corner()(tt.Tensor(x[None])).numpy()[0].astype(float)
+        return np.exp(scores[1]) / np.exp(scores).sum()
+
+    lost = [[[] for _ in range(9)] for _ in range(8)]
+    for top in sorted({*range(0, 9 - size, stride), 8 - size}):
+        for left in sorted({*range(0, 10 - size, stride), 9 - size}):
+            hidden = image.copy()
+            hidden[:, top : top + size, left : left + size] = 0.5
+            for i in range(top, top + size):
+                for j in range(left, left + size):
+                    lost[i][j].append(chance(image) - chance(hidden))
+    wanted = [[np.mean(place) for place in row] for row in lost]
+    np.testing.assert_allclose(occlusion_map(Corner(), image, 1, size, stride, 0.5), wanted, atol=1e-6)
+
+
 def test_every_pixel_is_hidden_at_some_time():
     image = np.random.default_rng(0).random((3, 17, 23)).astype(np.float32)
     for size, stride in ((None, None), (5, 5), (17, 1), (4, 3)):
