@@ -33,6 +33,9 @@ BLOCK = 1 << 18
 RUN = 1 << 13
 """So many elements in one inner loop make what a loop costs small."""
 
+STRETCH = 1 << 17
+"""Elements that a thread works on at a time: each call of NumPy hands over the interpreter's lock, so they are many."""
+
 WORTH = 1 << 18
 """So many elements of a simple formula are worth a thread."""
 
@@ -107,20 +110,25 @@ def across(ufunc: Callable[..., Any], x: Any, row: Any, out: Any) -> Any:
 def positive_part(x: Any) -> Any:
     """max(x, 0), NaN where x is NaN.
 
-    NumPy takes the maximum of two arrays up to three times as fast as that of an array and a number, so large ones
-    are held against zeros, a stretch at a time.
+    NumPy takes the maximum of two arrays up to three times as fast as that of an array and a number, so what a cache
+    holds is held against zeros, a stretch at a time; beyond that, memory sets the pace.
     """
     kind = x.dtype.char
     if x.size < RUN or kind not in _ZERO:
         return np.maximum(x, _ZERO.get(kind, 0))
-    nothing = zeros(kind)
+    if x.size < WORTH and x.flags.c_contiguous:
+        nothing = zeros(kind)
+        y = np.empty(x.shape, x.dtype)
+        flat, out = x.reshape(-1), y.reshape(-1)
+        for start in range(0, x.size, len(nothing)):
+            some = flat[start : start + len(nothing)]
+            np.maximum(some, nothing[: len(some)], out=out[start : start + len(some)])
+        return y
     y = np.empty_like(x)
     flat, out = in_memory_order(x, y)
 
     def work(start: int, stop: int, part: int) -> None:
-        for first in range(start, stop, len(nothing)):
-            some = flat[first : min(first + len(nothing), stop)]
-            np.maximum(some, nothing[: len(some)], out=out[first : first + len(some)])
+        np.maximum(flat[start:stop], _ZERO[kind], out=out[start:stop])
 
     shards.run(work, x.size, WORTH)
     return y
@@ -160,7 +168,7 @@ def kept_where_positive(y: Any, x: Any) -> Any:
     signs, values, results = in_memory_order(y, x, out)
 
     def work(start: int, stop: int, part: int) -> None:
-        step = 8 * RUN
+        step = STRETCH
         mask = np.empty(min(step, stop - start), bool)
         for first in range(start, stop, step):
             place = slice(first, min(first + step, stop))

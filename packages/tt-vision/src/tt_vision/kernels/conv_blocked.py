@@ -22,7 +22,7 @@ from tt_vision.window import Pair, Window
 
 __all__ = ["conv2d", "conv2d_backward", "conv2d_input", "conv2d_weight"]
 
-BLOCK = 1 << 21
+BLOCK = 1 << 22
 """Bytes of a block of windows: with what is multiplied and made, it stays in a level-2 cache."""
 
 AROUND = 1 << 22
