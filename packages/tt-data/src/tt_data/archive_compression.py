@@ -15,7 +15,7 @@ from tt_data.download_errors import ArchiveError
 
 __all__ = ["Bounded", "XzFile", "decompressed"]
 
-LZMA_MEMORY = 100 << 20
+LZMA_MEMORY = 70 << 20
 """What an xz file may ask for: its level 9 takes 65 MiB, a hostile header claims 4 GiB."""
 
 PIECE = 1 << 17

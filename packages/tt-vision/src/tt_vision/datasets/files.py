@@ -82,6 +82,8 @@ def read_members(
         for name in published.archives:
             if (place / name).is_file() and _from_archive(search, place / name):
                 return
+    if not published.downloads:
+        raise _nothing(search, "nothing is known to download")
     if len(published.downloads) == 1:
         whole = _from_archive(search, _fetched(search, published.downloads, root, download)[0])
     else:
