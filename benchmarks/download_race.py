@@ -32,7 +32,7 @@ from duel import MET, MISSED
 
 SIZE = 1 << 20
 MIRRORS = 3
-LONGEST = 120.0
+LONGEST = 600.0
 """Seconds that a round may take."""
 
 CLOCK = 0.02

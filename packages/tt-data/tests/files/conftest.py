@@ -128,3 +128,11 @@ def remote(server):
         return RemoteFile(name, hashlib.sha256(content).hexdigest(), len(content), urls, **more)
 
     return make
+
+
+@pytest.fixture
+def names():
+    """The files in a folder and below."""
+    return lambda folder: sorted(
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+    )

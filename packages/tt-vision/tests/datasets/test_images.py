@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tt_data import DataLoader
 from tt_data.dataset import Dataset, fetch_many
 from tt_tensor import Tensor
 from tt_tensor.errors import IndexingError
@@ -86,6 +87,17 @@ def test_what_is_delivered_is_ones_own():
 def test_fetch_many_takes_the_batch_as_it_is():
     images, labels = fetch_many(dataset(), [1, 2])
     assert (images.shape, labels.shape) == ((2, 3, 5, 4), (2,))
+
+
+def test_a_loader_asks_for_whole_batches():
+    data = dataset(transform=lambda images: images.astype(np.float32))
+    batches = list(DataLoader(data, batch_size=3))
+    assert [images.shape for images, _ in batches] == [(3, 3, 5, 4), (3, 3, 5, 4), (1, 3, 5, 4)]
+    for at, (images, labels) in enumerate(batches):
+        rows = slice(3 * at, 3 * at + 3)
+        assert (images.dtype, labels.dtype) == (np.float32, np.int64)
+        np.testing.assert_array_equal(images.array, data.data[rows])
+        np.testing.assert_array_equal(labels.array, data.targets[rows])
 
 
 @pytest.mark.parametrize("index", [7, -8, 1.5, "1", None, slice(2)])
