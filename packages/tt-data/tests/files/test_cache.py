@@ -97,9 +97,14 @@ def test_a_file_has_its_name_only_when_it_is_committed(tmp_path, names):
         assert names(tmp_path) == ["file.part"]
         aside.commit()
     assert names(tmp_path) == ["file"]
-    with pytest.raises(KeyError), Aside(target) as aside:
-        aside.write(b"two")
-        raise KeyError
+
+    def stopped():
+        with Aside(target) as aside:
+            aside.write(b"two")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        stopped()
     assert target.read_bytes() == b"one"
     assert names(tmp_path) == ["file"]
 
@@ -119,8 +124,12 @@ def test_a_commit_that_fails_leaves_nothing(call, tmp_path, names, monkeypatch):
     def refuse(*args):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
+    def write():
+        with Aside(tmp_path / "file") as aside:
+            aside.write(b"one")
+            aside.commit()
+
     monkeypatch.setattr(os, call, refuse)
-    with pytest.raises(OSError, match="space"), Aside(tmp_path / "file") as aside:
-        aside.write(b"one")
-        aside.commit()
+    with pytest.raises(OSError, match="space"):
+        write()
     assert names(tmp_path) == []
