@@ -136,12 +136,14 @@ def _missing(file: RemoteFile, target: Path, reasons: list[str]) -> NoReturn:
 
 
 def _unwritable(file: RemoteFile, target: Path, error: OSError) -> NoReturn:
-    advice = "set TT_DATA_HOME to a folder that you may write to"
+    elsewhere = "set TT_DATA_HOME, or root, to a folder"
+    advice = f"{elsewhere} that you may write to"
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
-        advice = f"free some space ({file.size:,} bytes are needed) or set TT_DATA_HOME to a folder on another disk"
+        advice = f"free some space ({file.size:,} bytes are needed) or {elsewhere} on another disk"
+    if target.with_name(target.name + ".part").exists():
+        advice += ". What came so far stays and is gone on with"
     failure = DownloadError(
-        f"cannot write {file.name} to {os.fspath(target.parent)}: {error.strerror or error}; {advice}. What came "
-        "so far stays and is gone on with"
+        f"cannot write {file.name} to {os.fspath(target.parent)}: {error.strerror or error}; {advice}"
     )
     failure.errno = error.errno
     raise failure from error
