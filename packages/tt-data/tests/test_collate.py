@@ -18,7 +18,11 @@ Point = namedtuple("Point", "x y")
 DTYPES = [np.float16, np.float32, np.float64, np.uint8, np.int32, np.int64, np.bool_]
 
 
-@given(st.sampled_from(DTYPES), hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4), st.integers(1, 5))
+@given(
+    st.sampled_from(DTYPES),
+    hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4),
+    st.integers(1, 5),
+)
 def test_arrays_are_stacked(dtype, shape, n):
     rng = np.random.default_rng(0)
     samples = [rng.integers(0, 2, shape).astype(dtype) for _ in range(n)]
@@ -45,7 +49,12 @@ def test_numbers(numbers, dtype):
 
 def test_structures_stay_what_they_are():
     samples = [
-        {"image": np.full((2,), k, np.float32), "name": f"n{k}", "at": Point(k, [k, -k]), "pair": (k, 2.0 * k)}
+        {
+            "image": np.full((2,), k, np.float32),
+            "name": f"n{k}",
+            "at": Point(k, [k, -k]),
+            "pair": (k, 2.0 * k),
+        }
         for k in range(3)
     ]
     batch = default_collate(samples)

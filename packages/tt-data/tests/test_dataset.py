@@ -41,7 +41,9 @@ def test_a_sample_and_a_batch_of_tensors():
     assert isinstance(images, Tensor) and isinstance(label, Tensor)
 
 
-@pytest.mark.parametrize("take", [lambda d: d[2], lambda d: d.__getitems__([2]), lambda d: d.__getitems__([0, 1])])
+@pytest.mark.parametrize(
+    "take", [lambda d: d[2], lambda d: d.__getitems__([2]), lambda d: d.__getitems__([0, 1])]
+)
 def test_what_is_taken_has_memory_of_its_own(take):
     x, y = arrays(4)
     dataset = TensorDataset(x, y)
@@ -109,7 +111,9 @@ def test_concatenation_is_that_of_lists(sizes, data):
     parts = [TensorDataset(np.arange(n) + 100 * at) for at, n in enumerate(sizes)]
     whole, wanted = ConcatDataset(parts), np.concatenate([p.tensors[0].array for p in parts])
     assert len(whole) == len(wanted)
-    indices = data.draw(st.lists(st.integers(-len(wanted), len(wanted) - 1), max_size=9)) if len(wanted) else []
+    indices = (
+        data.draw(st.lists(st.integers(-len(wanted), len(wanted) - 1), max_size=9)) if len(wanted) else []
+    )
     for index in indices:
         assert int(whole[index][0]) == wanted[index]
     if indices:

@@ -130,7 +130,10 @@ def test_shards_share_the_dataset_out(n, replicas, shuffle, drop_last, epoch):
     else:
         assert len(together) == (math.ceil(n / replicas) * replicas if n else 0)
         assert set(together) == set(range(n))
-        assert max((together.count(index) for index in together), default=0) <= math.ceil(replicas / max(n, 1)) + 1
+        assert (
+            max((together.count(index) for index in together), default=0)
+            <= math.ceil(replicas / max(n, 1)) + 1
+        )
     if not shuffle:
         assert together[: min(n, len(together))] == list(range(min(n, len(together))))
 

@@ -62,8 +62,9 @@ class MapSource:
         """What the random numbers of a batch follow from."""
         return self.epoch_seed, FETCH, number, 0
 
-    def state(self) -> None:
-        """A dataset with indices has no state."""
+    def state(self) -> tuple[Any, bool]:
+        """A dataset with indices has no state, and no end that is not known."""
+        return None, False
 
     def get(self, number: int, indices: Any) -> Any:
         """The batch of these indices; with a note on the index where it fails."""
@@ -131,24 +132,26 @@ class StreamSource:
         self.streams = Streams(dataset, collate_fn)
         self.mark = [WHOLE]
         self.iterator: Iterator[Any] | None = None
+        self.over = False
+        """Whether the stream is known to have ended. It may have begun anew at once, so its state does not tell."""
 
     def start(self, epoch_seed: int, resumed: Any = None) -> None:
         """A new epoch; or, from (number of batches used, state or None), the rest of one."""
         self.epoch_seed = epoch_seed
         given: tuple[int, Any] = (0, None) if resumed is None else resumed
         self.used, self.saved = given
-        self.iterator = None
+        self.iterator, self.over = None, False
 
     def key(self, number: int) -> tuple[int, ...]:
         """What the random numbers of a batch follow from."""
         return self.epoch_seed, FETCH, number, self.worker
 
-    def state(self) -> Any:
-        """Where the stream stands, if it can tell."""
+    def state(self) -> tuple[Any, bool]:
+        """Where the stream stands, if it can tell, and whether it is over."""
         for thing in (self.iterator, self.dataset):
             if _has_state(thing):
-                return deepcopy(thing.state_dict())  # type: ignore[union-attr]
-        return None
+                return deepcopy(thing.state_dict()), self.over  # type: ignore[union-attr]
+        return None, self.over
 
     def get(self, number: int, _: Any = None) -> Any:
         """The next batch. Raises EndOfStreamError where there is none."""
@@ -156,6 +159,7 @@ class StreamSource:
             if self.iterator is None:
                 self.iterator = self._begun(number)
             samples = self._drawn()
+            self.over = len(samples) < (self.batch_size or 1)
             if not samples or (self.drop_last and len(samples) < (self.batch_size or 1)):
                 raise EndOfStreamError
             if self.batch_size is None:

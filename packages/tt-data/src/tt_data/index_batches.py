@@ -22,8 +22,49 @@ __all__ = ["IndexBatches", "checksum"]
 END = object()
 
 
+class SamplersAffair:
+    """What a sampler draws from and keeps beside what follows from the seed of the epoch.
+
+    Args:
+        keepers: where it may be, in this order: the sampler of batches, the sampler in it.
+        dataset: what is indexed; the generators in it are none of the sampler's.
+    """
+
+    def __init__(self, keepers: tuple[Any, ...], dataset: Any) -> None:
+        self.keeper = next((keeper for keeper in keepers if _has_state(keeper)), None)
+        self.streams = Streams(*keepers, but=(dataset,))
+        self.own = self.streams.leave_held()
+
+    def capture(self) -> tuple[list[Any], Any]:
+        """The states of its own generators, and its own state if it has one."""
+        state = None if self.keeper is None else deepcopy(self.keeper.state_dict())
+        return [generator_state(generator) for generator in self.own], state
+
+    def restore(self, generators: Any, state: Any) -> None:
+        """The other way. Raises LoaderStateError where they do not fit; then nothing has changed."""
+        if not isinstance(generators, list) or len(generators) != len(self.own):
+            then = len(generators) if isinstance(generators, list) else "no list of"
+            raise LoaderStateError(
+                f"load_state_dict: the state is of a sampler with {then} generators, this has {len(self.own)}"
+            )
+        if (state is None) != (self.keeper is None):
+            raise LoaderStateError(
+                f"load_state_dict: a sampler {'without' if state is None else 'with'} a state_dict() made this state"
+            )
+        before = [generator_state(generator) for generator in self.own]
+        try:
+            for generator, saved in zip(self.own, generators, strict=True):
+                set_generator_state(generator, saved)
+            if self.keeper is not None:
+                self.keeper.load_state_dict(deepcopy(state))
+        except Exception as error:
+            for generator, saved in zip(self.own, before, strict=True):
+                set_generator_state(generator, saved)
+            raise LoaderStateError(f"load_state_dict: not the state of this sampler: {error!r}") from error
+
+
 class IndexBatches:
-    """An iterator of (indices, state of the sampler behind them).
+    """An iterator of (indices, state of the sampler behind them, whether they are known to be the last ones).
 
     Args:
         sampler: gives what is fetched at once: lists of indices, or single ones.
@@ -44,36 +85,20 @@ class IndexBatches:
         resumed: tuple[Mapping[str, Any], int] | None = None,
     ) -> None:
         self.epoch_seed, self.drawn = epoch_seed, 0
-        self.keeper = next((keeper for keeper in keepers if _has_state(keeper)), None)
-        # The sampler's own generators are its own affair: they are not seeded, only what all share is.
-        self.streams = Streams(*keepers, but=(dataset,))
-        self.own = self.streams.leave_held()
+        self.affair = SamplersAffair(keepers, dataset)
+        self.keeper, self.streams = self.affair.keeper, self.affair.streams
         state, used = resumed if resumed is not None else ({}, 0)
+        over = bool(state.get("over"))
         if resumed is not None:
-            self._set_generators(state["generators"])
-        self.begun: list[Any] = [generator_state(generator) for generator in self.own]
-        """The states of the sampler's own generators when the epoch began."""
-        if used and self.keeper is not None:
-            self.keeper.load_state_dict(state["sampler"])
-            self.drawn = used
+            self.affair.restore(state["generators"], state["sampler"])
+            self.drawn = used if self.keeper is not None else 0
+        self.begun = self.affair.capture()
+        """The generators and the state of the sampler where the iteration of it began."""
         with self._streams(first=True):
             self.iterator = iter(sampler)
         self._skip(used - self.drawn, state.get("last"))
         # At once, so that a sampler has drawn its order before anything else draws from its generator.
-        self.first: Any = self._draw()
-
-    def _set_generators(self, states: Any) -> None:
-        if len(states) != len(self.own):
-            raise LoaderStateError(
-                f"load_state_dict: the state is of a sampler with {len(states)} generators, this has {len(self.own)}"
-            )
-        try:
-            for generator, state in zip(self.own, states, strict=True):
-                set_generator_state(generator, state)
-        except (ValueError, TypeError, KeyError, IndexError) as error:
-            raise LoaderStateError(
-                f"load_state_dict: not the state of this sampler's generator: {error}"
-            ) from error
+        self.ahead: Any = (END, None) if over else self._draw()
 
     def _skip(self, count: int, last: Any) -> None:
         found: Any = None
@@ -104,14 +129,21 @@ class IndexBatches:
         self.drawn += 1
         return indices, None if self.keeper is None else deepcopy(self.keeper.state_dict())
 
-    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+    def __iter__(self) -> Iterator[tuple[Any, Any, bool]]:
         return self
 
-    def __next__(self) -> tuple[Any, Any]:
-        found, self.first = self.first or self._draw(), None
-        if found[0] is END:
+    def __next__(self) -> tuple[Any, Any, bool]:
+        (indices, state), self.ahead = self.ahead or self._draw(), None
+        if indices is END:
+            self.ahead = (END, None)
             raise StopIteration
-        return found  # type: ignore[no-any-return]
+        over = False
+        if self.keeper is not None:
+            # A sampler may begin its next epoch with the last index of this one, so its state does not tell the end.
+            self.ahead = self._draw()
+            if over := self.ahead[0] is END:
+                state = deepcopy(self.keeper.state_dict())
+        return indices, state, over
 
 
 def checksum(indices: Any) -> int:

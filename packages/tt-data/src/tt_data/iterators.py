@@ -37,6 +37,8 @@ class Asked:
     indices: Any = None
     sampler: Any = None
     """The state of the sampler behind it."""
+    last: bool = False
+    """Whether the sampler is known to have no more."""
 
 
 class BatchIterator:
@@ -60,17 +62,18 @@ class BatchIterator:
         """As `DataLoader.state_dict`, of this pass, where a loader has several at once."""
         return self._describe(self.place)
 
-    def given(self, asked: Asked, state: Any) -> None:
-        """Note that a batch is given out; `state` is that of its stream behind it."""
+    def given(self, asked: Asked, state: Any, over: bool) -> None:
+        """Note that a batch is given out; `state` is that of its stream behind it, `over` whether it was the last."""
         position = self.place.position
         if position is None:
             return
         if self.indices is not None:
             position.used = asked.number + 1
-            position.last, position.sampler = checksum(asked.indices), asked.sampler
+            position.last = checksum(asked.indices)
+            position.sampler, position.over = asked.sampler, asked.last
             return
         share = position.shares[asked.worker]
-        share.used, share.state = asked.number + 1, state
+        share.used, share.state, share.over = asked.number + 1, state, over
         position.used = sum(each.used for each in position.shares)
         position.turn = (asked.worker + 1) % len(position.shares)
 
@@ -88,6 +91,7 @@ class LocalIterator(BatchIterator):
     ) -> None:
         super().__init__(place, indices, describe)
         self.source, self.number = source, begun.used
+        self.over = any(share.over for share in begun.shares)
         source.start(begun.epoch_seed, resumed(begun, 1)[0])
 
     def __next__(self) -> Any:
@@ -99,16 +103,18 @@ class LocalIterator(BatchIterator):
             if found is None:
                 self.place.position = None
                 raise StopIteration
-            asked.indices, asked.sampler = found
+            asked.indices, asked.sampler, asked.last = found
         self.number += 1
         try:
+            if self.over:
+                raise EndOfStreamError
             with self.source.streams.lent(*self.source.key(asked.number)):
                 batch = self.source.get(asked.number, asked.indices)
-                state = self.source.state()
+                state, self.over = self.source.state()
         except EndOfStreamError:
             self.place.position = None
             raise StopIteration from None
-        self.given(asked, state)
+        self.given(asked, state, self.over)
         return batch
 
 
@@ -130,7 +136,8 @@ class PoolIterator(BatchIterator):
         release: Callable[[WorkerPool], None],
     ) -> None:
         super().__init__(place, indices, describe)
-        self.pool, self.ahead, self.timeout, self._release = pool, ahead, timeout, release
+        self.pool, self.ahead, self.timeout = pool, ahead, timeout
+        self._release: Callable[[WorkerPool], None] | None = release
         self.asked: deque[Asked] = deque()
         self.number = begun.used
         """Of the batch that is asked for next. Those of a stream are numbered by worker, in `numbers`."""
@@ -188,12 +195,12 @@ class PoolIterator(BatchIterator):
             while self.asked:
                 asked = self.asked.popleft()
                 answer = self.pool.receive(asked.worker, self.timeout)
-                if answer is None:
+                batch, state, over = (None, None, True) if answer is None else answer
+                if over:
                     self.over[asked.worker] = self.place.position.shares[asked.worker].over = True
                 self.fill()
                 if answer is not None:
-                    batch, state = answer
-                    self.given(asked, state)
+                    self.given(asked, state, over)
                     return batch
             if self.failure is not None:
                 raise self.failure
@@ -201,12 +208,16 @@ class PoolIterator(BatchIterator):
             self.pool.close(0)
             raise
         self.place.position = None
-        self._release(self.pool)
+        self._let_go()
         raise StopIteration
 
-    def __del__(self) -> None:
-        if (release := getattr(self, "_release", None)) is not None and self.pool.open:
+    def _let_go(self) -> None:
+        """The workers are needed no longer: at the end, or because nobody refers to this pass any more."""
+        release, self._release = getattr(self, "_release", None), None
+        if release is not None:
             release(self.pool)
+
+    __del__ = _let_go
 
 
 def resumed(position: Position, count: int) -> list[tuple[int, Any] | None]:

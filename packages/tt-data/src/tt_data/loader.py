@@ -9,7 +9,7 @@ from typing import Any
 from tt_data.arguments import count, seconds
 from tt_data.dataset import IterableDataset
 from tt_data.errors import LoaderStateError
-from tt_data.index_batches import END, IndexBatches
+from tt_data.index_batches import END, IndexBatches, SamplersAffair
 from tt_data.iterators import BatchIterator, LocalIterator, Place, PoolIterator
 from tt_data.position import Position, Share, check
 from tt_data.sampler import BatchSampler, RandomSampler, SequentialSampler
@@ -155,19 +155,23 @@ class DataLoader:
                 begun.shares = [Share() for _ in range(max(1, self.num_workers))]
         indices = None if self.iterable else self._indices(begun, fresh)
         self._place = place = Place(begun)
-        if not self.num_workers or (indices is not None and indices.first[0] is END):
+        if not self.num_workers or (indices is not None and indices.ahead[0] is END):
             return LocalIterator(place, indices, self._state, self._job().source(0, None), begun)
         ahead = min(self.prefetch_factor or 1, IN_FLIGHT)
         pool = self._pool()
         return PoolIterator(place, indices, self._state, pool, begun, ahead, self.timeout, self._release)
 
     def _indices(self, begun: Position, fresh: bool) -> IndexBatches:
-        sampler = self.sampler if self.batch_sampler is None else self.batch_sampler
         resumed = None if fresh else (begun.state(), begun.used)
-        keepers = (sampler, getattr(sampler, "sampler", None))
-        found = IndexBatches(sampler, keepers, self.dataset, begun.epoch_seed, resumed)
-        begun.generators = found.begun
+        found = IndexBatches(self._keepers[0], self._keepers, self.dataset, begun.epoch_seed, resumed)
+        begun.generators, begun.sampler = found.begun
         return found
+
+    @property
+    def _keepers(self) -> tuple[Any, Any]:
+        """The sampler that gives what is fetched at once, and the one in it, if there is one."""
+        sampler = self.sampler if self.batch_sampler is None else self.batch_sampler
+        return sampler, getattr(sampler, "sampler", None)
 
     def _job(self) -> Job:
         return Job(
@@ -212,7 +216,12 @@ class DataLoader:
             "loader": self._made(),
             "generator": None if self.generator is None else self.generator.get_state(),
             "epoch": None if place.position is None else place.position.state(),
+            # In an epoch it is part of that.
+            "sampler": None if self.iterable or place.position is not None else self._affair().capture(),
         }
+
+    def _affair(self) -> SamplersAffair:
+        return SamplersAffair(self._keepers, self.dataset)
 
     def _made(self) -> dict[str, Any]:
         """What a state depends on: with other ones it would go on at another place."""
@@ -238,11 +247,18 @@ class DataLoader:
             max(1, self.num_workers) if self.iterable else 0
         ):
             raise LoaderStateError("load_state_dict: the state does not fit the workers of this loader")
+        try:
+            if self.generator is not None:
+                Generator(0).set_state(state["generator"])
+            if position is None and not self.iterable:
+                generators, own = state["sampler"]
+                self._affair().restore(generators, own)
+        except (ArgumentError, DTypeError, KeyError, TypeError, ValueError) as error:
+            if isinstance(error, LoaderStateError):
+                raise
+            raise LoaderStateError(f"load_state_dict: this is no state of a DataLoader: {error!r}") from error
         if self.generator is not None:
-            try:
-                self.generator.set_state(state["generator"])
-            except (ArgumentError, DTypeError, KeyError, TypeError) as error:
-                raise LoaderStateError(f"load_state_dict: the generator's state is none: {error}") from error
+            self.generator.set_state(state["generator"])
         self._resume = position
         self._place = Place(position)
 

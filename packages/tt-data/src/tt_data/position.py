@@ -18,6 +18,7 @@ class Share:
     used: int = 0
     """Batches that were given out."""
     over: bool = False
+    """Whether there are no more."""
     state: Any = None
     """The stream's own, behind the last of them; None where it has none."""
 
@@ -35,6 +36,8 @@ class Position:
     """States of the sampler's own generators, when the epoch began."""
     sampler: Any = None
     """The state of a sampler that has one, behind the last batch."""
+    over: bool = False
+    """Whether a sampler with a state has told that there is no further batch."""
     turn: int = 0
     """The worker whose stream is next."""
     shares: list[Share] = field(default_factory=list)

@@ -131,7 +131,7 @@ class WorkerPool:
             raise error from None
 
     def receive(self, worker: int, timeout: float) -> Any:
-        """The next answer of a worker: (batch, state), or None where its stream is over.
+        """The next answer of a worker: (batch, state, over), or None where its stream has no more.
 
         Raises WorkerError where it raised, where any worker is dead, or where `timeout` seconds (0: no limit) were not
         enough. The pool is closed then.

@@ -1,11 +1,13 @@
 """A worker: a process that fetches batches for a DataLoader, one after the other, and ends with its parent.
 
-("epoch", epoch_seed, resumed)            begin an epoch
-("batch", number, indices)                fetch one; answered by
-    ("batch", batch, state)
-    ("end",)                              the stream has none left
-    ("error", cause, text, at)            what went wrong, its traceback as text, the position in the batch
-None                                      end
+    ("epoch", epoch_seed, resumed)          begin an epoch
+    ("batch", number, indices)              fetch one; answered by
+        ("batch", batch, state, over)       with the state of the stream behind it, and whether it was the last one
+        ("end",)                            the stream had none left
+        ("error", cause, text, at)          what went wrong, its traceback as text, the position in the batch
+    None                                    end
+
+What a worker is told comes in this order; it answers in this order.
 """
 
 from __future__ import annotations
@@ -119,7 +121,7 @@ def _serve(worker: int, job: Job, connection: Any, mark: Any) -> None:
 def _answer(source: Any, number: int, indices: Any) -> tuple[Any, ...]:
     try:
         source.streams.seed(*source.key(number))
-        return ("batch", source.get(number, indices), source.state())
+        return ("batch", source.get(number, indices), *source.state())
     except EndOfStreamError:
         return ("end",)
     except Exception as error:
