@@ -20,7 +20,7 @@ def make_window(
     then a window might lie in the padding alone.
     """
     size = pair(kernel_size, f"{what}: kernel_size", 1, dims)
-    steps = size if stride is None or stride == () else pair(stride, f"{what}: stride", 1, dims)
+    steps = size if stride is None else pair(stride, f"{what}: stride", 1, dims)
     around = pair(padding, f"{what}: padding", 0, dims)
     window = Window(
         size,
