@@ -1,5 +1,6 @@
 """What the suites of worker processes share."""
 
+import gc
 import multiprocessing
 import os
 import time
@@ -26,6 +27,7 @@ def no_orphans():
         resource_tracker.ensure_running()  # multiprocessing's own, which "spawn" starts and keeps
     before = _descriptors()
     yield
+    gc.collect()  # tracebacks of errors that were expected hold frames, and these hold loaders
     deadline = time.monotonic() + 5
     while multiprocessing.active_children() and time.monotonic() < deadline:
         time.sleep(0.01)

@@ -120,9 +120,10 @@ class _Pickler(pickle.Pickler):
 def _arranged(array: np.ndarray) -> tuple[Any, ...]:
     """The bytes of an array in memory order, and what makes the array of them again."""
     axes = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
-    rows = np.ascontiguousarray(array.transpose(axes))
+    turned = array.transpose(axes)
+    rows = np.ascontiguousarray(turned)
     back = tuple(sorted(range(array.ndim), key=axes.__getitem__))
-    return pickle.PickleBuffer(rows.reshape(-1).view(np.uint8).data), array.dtype.str, rows.shape, back
+    return pickle.PickleBuffer(rows.reshape(-1).view(np.uint8).data), array.dtype.str, turned.shape, back
 
 
 def _arrange(memory: Any, dtype: str, shape: tuple[int, ...], axes: tuple[int, ...]) -> np.ndarray:
