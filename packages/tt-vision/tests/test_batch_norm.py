@@ -162,8 +162,8 @@ def test_the_order_of_memory_does_not_matter_and_is_channels_last_after(shape, t
 
     def run(x, g):
         layer.zero_grad()
-        y = layer(Tensor(x))
-        dx = layer.backward(Tensor(g))
+        y = layer(from_numpy(x))
+        dx = layer.backward(from_numpy(g))
         return y.numpy(), dx.numpy(), layer.weight.grad.numpy(), layer.bias.grad.numpy()
 
     wanted = run(x, g)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tt_tensor import Generator, Tensor, manual_seed
+from tt_tensor import Generator, Tensor, from_numpy, manual_seed
 from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 from tt_vision.dropout2d import ChannelDropoutFunction, Dropout1d, Dropout2d, dropout1d, dropout2d
 
@@ -53,7 +53,7 @@ def test_the_same_mask_on_the_way_back(shape, last, dtype):
     if last:
         x, g = (np.ascontiguousarray(a.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2) for a in (x, g))
     layer = Dropout2d(0.5, generator=Generator(3))
-    y, dx = layer(Tensor(x)), layer.backward(Tensor(g))
+    y, dx = layer(from_numpy(x)), layer.backward(from_numpy(g))
     mask = layer._applied.mask
     assert mask.shape == (*shape[:2], 1, 1) and mask.dtype == bool
     assert y.dtype == dx.dtype == dtype

@@ -133,9 +133,9 @@ def batch_norm_backward_whole(
 
 
 def rows_of(x: Any) -> Any:
-    """(N, C, P) as (N P, C)."""
+    """(N, C, P) as a C-contiguous (N P, C)."""
     n, c, p = x.shape
-    return x.transpose(0, 2, 1).reshape(n * p, c)
+    return np.ascontiguousarray(x.transpose(0, 2, 1)).reshape(n * p, c)
 
 
 def batch_norm_blocked(x: Any, weight: Any, bias: Any, eps: float, given: Any = None) -> tuple[Any, Any, Any]:
