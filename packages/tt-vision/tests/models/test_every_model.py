@@ -42,13 +42,14 @@ def test_a_batch_is_its_rows_in_eval(name):
 
 
 @each_model
-def test_training_sees_every_parameter(name):
+def test_training_sees_every_parameter_that_is_not_frozen(name):
     shape = MODELS[name][1]
     model = built(name).train()
     y = model(images(2, shape))
     model.backward(np.random.default_rng(1).normal(size=y.shape).astype(np.float32))
     for key, parameter in model.named_parameters():
-        assert parameter.grad is not None and parameter.grad.numpy().any(), key
+        seen = parameter.grad is not None and parameter.grad.numpy().any()
+        assert seen == parameter.requires_grad, key
 
 
 @each_model
@@ -69,5 +70,6 @@ def test_models_begin_in_train_mode():
 
 def test_builders_are_all_there_is():
     public = {name for name in models.__all__ if name.islower()}
-    others = {"get_card", "list_cards", "load_pretrained", "save_pretrained"}
+    others = {"get_card", "list_cards", "load_pretrained", "save_pretrained", "whitening"}
     assert set(models.BUILDERS) == public - others
+    assert all(name == builder.__name__ for name, builder in models.BUILDERS.items())

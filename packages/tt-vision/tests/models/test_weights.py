@@ -78,10 +78,10 @@ def test_unknown_names_list_what_there_is(tiny):
 
 
 def test_the_batch_norms_statistics_are_saved_too(shelf):
-    model = cifar_cnn(2, ((3,), (4,)), image_size=8)
+    model = cifar_cnn(2, (2, 2, 0, 3), ((4, True), (4, False)))
     x = np.random.default_rng(0).normal(size=(6, 3, 8, 8)).astype(np.float32)
     model(x)
-    card = card_of("cifar_cnn", widths=((3,), (4,)), image_size=8, num_classes=2)
+    card = card_of("cifar_cnn", stem=(2, 2, 0, 3), blocks=((4, True), (4, False)), num_classes=2)
     save_pretrained(model, shelf / "cifar_cnn-tiny.safetensors", card)
     np.testing.assert_array_equal(cifar_cnn(weights="tiny")(x).numpy(), model.eval()(x).numpy())
 

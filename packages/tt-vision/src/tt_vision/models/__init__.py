@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from tt_nn import Module
 from tt_vision.models.cards import Card
-from tt_vision.models.cifar_cnn import CifarCNN, cifar_cnn
+from tt_vision.models.cifar_cnn import CifarCNN, cifar_cnn, whitening
 from tt_vision.models.lenet import LeNet5, lenet5
 from tt_vision.models.mlp import MLP, mlp
 from tt_vision.models.resnet import BasicBlock, ResNet, resnet18, resnet20, resnet34
@@ -41,6 +41,7 @@ __all__ = [
     "save_pretrained",
     "vgg11",
     "vgg11_bn",
+    "whitening",
 ]
 
 BUILDERS: dict[str, Callable[..., Module]] = {
