@@ -1,5 +1,6 @@
 """Residual networks: gradients by hand, both stems, both shortcuts, and how weights begin."""
 
+import copy
 import math
 
 import numpy as np
@@ -106,6 +107,27 @@ def test_zero_init_residual_makes_blocks_begin_as_identities():
     np.testing.assert_array_equal(model.layer1(x).numpy(), x)
     ordinary = ResNet((2,), (3,), stem="cifar")
     assert not np.allclose(ordinary.layer1(x).numpy(), x)
+
+
+def test_another_last_layer_takes_the_place_of_fc():
+    model = ResNet((1,), (4,), num_classes=10, stem="cifar")
+    model.fc = Linear(4, 3)
+    x = np.random.default_rng(0).normal(size=(2, 3, 6, 6)).astype(np.float32)
+    assert model(x).shape == (2, 3)
+    assert model.backward(np.ones((2, 3), np.float32)).shape == x.shape
+    assert [name for name in model.state_dict() if name.startswith("fc")] == ["fc.weight", "fc.bias"]
+    assert model[:-1](x).shape == (2, 4)  # what the last layer sees
+
+
+def test_a_copy_has_weights_of_its_own():
+    model = ResNet((1,), (4,), num_classes=3, stem="cifar").eval()
+    again = copy.deepcopy(model)
+    x = np.random.default_rng(0).normal(size=(2, 3, 6, 6)).astype(np.float32)
+    before = model(x).numpy()
+    np.testing.assert_array_equal(again(x).numpy(), before)
+    again.layer1[0].conv1.weight.write(0)
+    assert not np.array_equal(again(x).numpy(), before)
+    np.testing.assert_array_equal(model(x).numpy(), before)
 
 
 @pytest.mark.parametrize(

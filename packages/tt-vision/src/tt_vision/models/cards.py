@@ -88,8 +88,8 @@ class Card:
         """Inputs as the network was trained on them: images of `size`, scaled to 0 … 1, less `mean`, by `std`.
 
         Args:
-            inputs: images (N, C, H, W) of uint8 from 0 to 255 or of floats from 0 to 1. Of another size, they are
-                resized. Where the card names no size: anything that makes a float Tensor.
+            inputs: images (N, C, H, W), uint8 as the dataset has them or floats, 1/255 of that; of another size, they
+                are resized. Where the card names no size: anything that makes a Tensor of floats.
 
         Raises as `transforms.Normalize` for images that are none.
         """

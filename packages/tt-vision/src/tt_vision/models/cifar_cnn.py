@@ -135,7 +135,8 @@ def cifar_cnn(
     Args:
         num_classes: 10 by default.
         stem: (kernel, stride, padding, components) of the first layer, which has twice as many filters as components
-            and is not trained: call `whiten` before training. (4, 2, 1, 16) by default.
+            and is not trained: call `whiten` before training. (4, 2, 1, 16) by default. `CifarCNN` takes None, too:
+            then the first block sees the images.
         blocks: (channels, whether it halves the image) of each block; ((32, True), (64, True), (64, False)) by
             default. Pooling comes before batch norm, which then has a quarter of the work.
         in_channels: 3 by default.
