@@ -9,7 +9,7 @@ import pytest
 
 from tt_data import Compose, Lambda, TensorDataset
 from tt_data.randomness import Streams, generator_state, mix, set_generator_state
-from tt_tensor import Generator, default_generator, manual_seed
+from tt_tensor import Generator, default_generator, manual_seed, normal
 
 shared = np.random.default_rng(1)
 
@@ -60,7 +60,8 @@ def test_the_default_generator_and_the_modules_are_not_held():
         Lambda(functools.partial(np.add, default_generator()))
     )
     streams = Streams(dataset)
-    assert streams.held == [] and streams.all == [default_generator()]
+    assert streams.held == [] and streams.all == []
+    assert Streams(functools.partial(normal, std=1)).all == [default_generator()]
     for function in (random.random, np.random.normal, lambda x: x, (n for n in ())):
         assert Streams(function).foreign
 
@@ -130,7 +131,7 @@ def test_a_state_is_json_and_comes_back(make):
 
 def test_loans_of_two_threads_do_not_mix():
     manual_seed(1)
-    before, streams, found = default_generator().get_state(), Streams(), {}
+    before, streams, found = default_generator().get_state(), Streams(normal), {}
 
     def run(key):
         for _ in range(50):

@@ -7,7 +7,6 @@ at the beginning of the epoch are part of the state. A sampler with a state of i
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from copy import deepcopy
@@ -15,9 +14,10 @@ from typing import Any
 
 from tt_data.errors import LoaderStateError
 from tt_data.fetching import SAMPLER
+from tt_data.position import checksum
 from tt_data.randomness import Streams, generator_state, set_generator_state
 
-__all__ = ["IndexBatches", "checksum"]
+__all__ = ["IndexBatches", "SamplersAffair"]
 
 END = object()
 
@@ -33,7 +33,7 @@ class SamplersAffair:
     def __init__(self, keepers: tuple[Any, ...], dataset: Any) -> None:
         self.keeper = next((keeper for keeper in keepers if _has_state(keeper)), None)
         self.streams = Streams(*keepers, but=(dataset,))
-        self.own = self.streams.leave_held()
+        self.own = self.streams.shared()
 
     def capture(self) -> tuple[list[Any], Any]:
         """The states of its own generators, and its own state if it has one."""
@@ -144,11 +144,6 @@ class IndexBatches:
             if over := self.ahead[0] is END:
                 state = deepcopy(self.keeper.state_dict())
         return indices, state, over
-
-
-def checksum(indices: Any) -> int:
-    """Of a batch of indices: is it the same one?"""
-    return zlib.crc32(repr(indices).encode())
 
 
 def _has_state(thing: Any) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 from tt_data.errors import WorkerError
 from tt_data.fetching import EndOfStreamError, MapSource, StreamSource
-from tt_data.index_batches import IndexBatches, checksum
+from tt_data.index_batches import IndexBatches
 from tt_data.position import Position, Share
 from tt_data.worker_pool import WorkerPool
 
@@ -69,7 +69,7 @@ class BatchIterator:
             return
         if self.indices is not None:
             position.used = asked.number + 1
-            position.last = checksum(asked.indices)
+            position.given = (asked.indices,)
             position.sampler, position.over = asked.sampler, asked.last
             return
         share = position.shares[asked.worker]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tt_data.errors import LoaderStateError
 
-__all__ = ["Position", "Share", "check"]
+__all__ = ["Position", "Share", "check", "checksum"]
 
 
 @dataclass
@@ -42,10 +43,16 @@ class Position:
     """The worker whose stream is next."""
     shares: list[Share] = field(default_factory=list)
     """Of a dataset that is a stream: one for each worker."""
+    given: tuple[Any] | None = None
+    """The indices of the last batch, until somebody asks for their checksum."""
 
     def state(self) -> dict[str, Any]:
         """As a dict that JSON holds, if what samplers and streams tell does."""
-        return asdict(self)
+        if self.given is not None:
+            self.last, self.given = checksum(*self.given), None
+        state = asdict(self)
+        del state["given"]
+        return state
 
     @classmethod
     def of(cls, state: Any) -> Position:
@@ -53,7 +60,7 @@ class Position:
         try:
             known = dict(state)
             shares = [Share(**share) for share in known.pop("shares")]
-            found = cls(**known, shares=shares)
+            found = cls(**known, shares=shares, given=None)
             numbers = [found.epoch_seed, found.used, found.turn, *[share.used for share in shares]]
             if not all(type(number) is int and 0 <= number < 2**64 for number in numbers):
                 raise ValueError(f"its numbers are {numbers}")
@@ -62,6 +69,11 @@ class Position:
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             raise LoaderStateError(f"load_state_dict: this is no state of a DataLoader: {error}") from error
         return found
+
+
+def checksum(indices: Any) -> int:
+    """Of a batch of indices: is it the same one?"""
+    return zlib.crc32(repr(indices).encode())
 
 
 def check(state: Any, wanted: Mapping[str, Any]) -> None:

@@ -21,7 +21,7 @@ import sys
 import threading
 import types
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from hashlib import blake2b
 from typing import Any
 
@@ -60,16 +60,15 @@ class Streams:
         search = _Search(roots, but)
         self.held: list[Any] = search.found
         """Those that belong to something among the roots, in the order in which they are found."""
-        self.all = [default_generator(), *self.held]
         self.foreign = search.foreign
         """Whether code of others takes part."""
-        if self.foreign:
-            self.all += legacy()
+        # What is of this wheel alone, such as a TensorDataset without transforms, draws nothing.
+        self.all = [default_generator(), *self.held] if search.draws or self.held else []
+        self.all += legacy() if self.foreign else []
 
-    def leave_held(self) -> list[Any]:
-        """Take those that the roots hold out of the list, and return them."""
-        held = {id(generator) for generator in self.held}
-        self.all = [generator for generator in self.all if id(generator) not in held]
+    def shared(self) -> list[Any]:
+        """Let only what all share be seeded, that at any rate; returns what the roots hold."""
+        self.all = [default_generator(), *(legacy() if self.foreign else [])]
         return self.held
 
     def seed(self, *key: int) -> None:
@@ -77,9 +76,12 @@ class Streams:
         for at, generator in enumerate(self.all):
             _seed(generator, mix(*key, at))
 
-    @contextmanager
-    def lent(self, *key: int) -> Iterator[None]:
+    def lent(self, *key: int) -> AbstractContextManager[None]:
         """Inside, every stream is seeded from `key`; afterwards each goes on where it was."""
+        return self._lent(key) if self.all else nullcontext()
+
+    @contextmanager
+    def _lent(self, key: tuple[int, ...]) -> Iterator[None]:
         with _lock:
             before = [(generator, _saved(generator)) for generator in self.all]
             try:
@@ -173,7 +175,7 @@ class _Search:
 
     def __init__(self, roots: tuple[Any, ...], but: tuple[Any, ...]) -> None:
         self.found: list[Any] = []
-        self.foreign = False
+        self.foreign = self.draws = False
         # What is seen is kept alive, so that no id is given twice.
         kept: list[Any] = [default_generator(), *legacy()]
         seen = {id(default_generator()), *map(id, but)}
@@ -185,7 +187,7 @@ class _Search:
             seen.add(id(thing))
             kept.append(thing)
             if any(thing is generator for generator in kept[1:3]):
-                self.foreign = True
+                self.foreign = self.draws = True
             elif isinstance(thing, _GENERATORS):
                 self.found.append(thing)
             else:
@@ -203,16 +205,25 @@ class _Search:
         elif isinstance(thing, types.BuiltinMethodType):
             yield thing.__self__
         elif isinstance(thing, types.GeneratorType):
-            self.foreign = True
+            self.foreign = self.draws = True
         elif isinstance(thing, types.FunctionType):
-            self.foreign |= not _ours(thing.__module__)
+            self.meet(thing.__module__)
             yield from _of_function(thing)
         else:
-            self.foreign |= not _ours(type(thing).__module__)
+            self.meet(type(thing).__module__)
             yield from getattr(thing, "__dict__", {}).values()
             for kind in type(thing).__mro__:
                 if not _ours(kind.__module__) and kind is not object:
                     yield from _of_class(thing, kind)
+
+    def meet(self, module: str | None) -> None:
+        """Note that code of this module takes part."""
+        ours = _ours(module)
+        self.foreign |= not ours
+        self.draws |= not ours or not (module or "").startswith(("tt_data.", *_NEVER_DRAW))
+
+
+_NEVER_DRAW = ("numpy", "builtins", "functools", "collections")
 
 
 def _ours(module: str | None) -> bool:
