@@ -14,6 +14,7 @@ from tt_nn import ReLU, Sequential, shards
 from tt_tensor import Tensor, manual_seed
 from tt_tensor.errors import DTypeError, GradientError, InPlaceError, ShapeError
 from tt_vision.conv import MODES, Conv1d, Conv2d, conv1d, conv2d
+from tt_vision.kernels import conv_blocked
 
 F, D = np.float32, np.float64
 NUMPY = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
@@ -138,7 +139,8 @@ def test_dtypes(dtype):
     assert Conv2d(2, 3, 3).to(dtype)(randn(1, 2, 5, 5, dtype=dtype)).dtype == dtype
 
 
-def test_the_number_of_threads_changes_rounding_only():
+def test_the_number_of_threads_changes_rounding_only(monkeypatch):
+    monkeypatch.setattr(conv_blocked, "WORTH", 1 << 18)
     layer, x, g = Conv2d(8, 16, 3, padding=1), randn(33, 8, 16, 16, dtype=F), randn(33, 16, 16, 16, dtype=F)
 
     def step():
@@ -268,7 +270,8 @@ def test_gradients_belong_to_nobody_else():
         assert all(np.array_equal(part, before) for part, before in zip(parts, kept, strict=True))
 
 
-def test_a_network_steps_and_nothing_grows():
+def test_a_network_steps_and_nothing_grows(monkeypatch):
+    monkeypatch.setattr(conv_blocked, "WORTH", 1 << 18)
     net = Sequential(
         Conv2d(3, 8, 3, padding=1), ReLU(), Conv2d(8, 8, 3, 2, 1, padding_mode="reflect"), ReLU()
     )

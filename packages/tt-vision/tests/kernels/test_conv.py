@@ -80,6 +80,8 @@ def in_pieces(patch, block, around):
     if around is not None:
         patch.setattr(conv_blocked, "AROUND", 8 * around)
     patch.setattr(conv_blocked, "WORTH", 1)
+    if around == 1:
+        patch.setattr(shards, "KEPT", 0)  # scratch memory is other memory each time
 
 
 SAME_3X3 = Window((3, 3), (1, 1), ((1, 1), (1, 1)))

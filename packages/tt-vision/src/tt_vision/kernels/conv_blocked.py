@@ -148,29 +148,30 @@ def conv2d_input(weight: Any, grad: Any, window: Window, image: Pair) -> Any:
     ]
 
     def body(start: int, stop: int, part: int) -> None:
-        step = max(1, BLOCK // max(places[0] * places[1] * kh * kw * c * grad.itemsize, 1))
-        for a in range(start, stop, step):
-            b = min(a + step, stop)
+        for a, b, r, s in blocks(stop - start, places, kh * kw * c * grad.itemsize):
+            sent, to = g[start + a : start + b, r:s], dx[start + a : start + b]
             if whole and groups == 1:
-                rows = g[a:b].reshape((b - a) * image[0] * image[1], o)
-                np.matmul(rows, filters[0], out=dx[a:b].reshape(len(rows), c))
+                rows = sent.reshape((b - a) * (s - r) * image[1], o)
+                np.matmul(rows, filters[0], out=to[:, r:s].reshape(len(rows), c))
                 continue
-            shape = (b - a, image[0] + top + bottom, image[1] + left + right, c * groups)
-            around = shards.scratch("around", shape, grad.dtype)
-            around[...] = 0
+            if r == 0:
+                shape = (b - a, image[0] + top + bottom, image[1] + left + right, c * groups)
+                around = shards.scratch("around", shape, grad.dtype)
+                around[...] = 0
             for group, matrix in enumerate(filters):
-                back = g[a:b, :, :, group * per_group : (group + 1) * per_group]
-                columns = back.reshape(-1, per_group).dot(matrix).reshape(b - a, *places, kh, kw, c)
+                back = sent[..., group * per_group : (group + 1) * per_group].reshape(-1, per_group)
+                columns = back.dot(matrix).reshape(b - a, s - r, places[1], kh, kw, c)
                 for i in range(kh):
                     for j in range(kw):
                         tap = around[
                             :,
-                            i * dh : i * dh + sh * (places[0] - 1) + 1 : sh,
+                            i * dh + r * sh : i * dh + (s - 1) * sh + 1 : sh,
                             j * dw : j * dw + sw * (places[1] - 1) + 1 : sw,
                             group * c : (group + 1) * c,
                         ]
                         tap += columns[:, :, :, i, j]
-            dx[a:b] = around[:, top : top + image[0], left : left + image[1]]
+            if s == places[0]:
+                to[...] = around[:, top : top + image[0], left : left + image[1]]
 
     shards.run(body, n, least(window, places, c, o))
     return channels_first(dx)
