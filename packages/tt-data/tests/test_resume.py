@@ -386,24 +386,25 @@ def test_another_order_is_noticed():
         sampler.set_epoch(epoch)
         return loader_of({"batch_size": 2, "sampler": sampler}, 0, {}, Generator(1))
 
-    loader = make(3)
-    next(iter(loader))
+    iterator = iter(make(3))
+    next(iterator)
+    state = iterator.state_dict()
     resumed = make(0)
-    resumed.load_state_dict(loader.state_dict())
-    with pytest.raises(LoaderStateError, match="set_epoch"):
-        iter(resumed)
+    resumed.load_state_dict(state)
+    for _ in range(2):
+        with pytest.raises(LoaderStateError, match="set_epoch"):
+            iter(resumed)
+    resumed.set_epoch(3)
+    assert values(resumed) == values(iterator)
     shorter = loader_of({"batch_size": 2, "sampler": [1]}, 0, {}, Generator(1))
-    state = loader.state_dict()
-    state["epoch"]["used"] = 4
-    shorter.load_state_dict(state)
+    shorter.load_state_dict({**state, "epoch": {**state["epoch"], "used": 4}})
     with pytest.raises(LoaderStateError, match="only 1 batches, but 4"):
         iter(shorter)
-    held = loader_of(
-        {"batch_size": 2, "sampler": RandomSampler(range(11), generator=Generator(1))}, 0, {}, Generator(1)
-    )
-    held.load_state_dict(loader.state_dict())
+    held = {"batch_size": 2, "sampler": RandomSampler(range(11), generator=Generator(1))}
+    resumed = loader_of(held, 0, {}, Generator(1))
+    resumed.load_state_dict(state)
     with pytest.raises(LoaderStateError, match="0 generators, this has 1"):
-        iter(held)
+        iter(resumed)
 
 
 def test_a_stream_for_another_number_of_workers(fork):

@@ -146,23 +146,31 @@ class DataLoader:
     # --- one pass -------------------------------------------------------------------------------------------
 
     def __iter__(self) -> BatchIterator:
-        begun, self._resume = self._resume, None
-        fresh = begun is None
-        if begun is None:
-            source = default_generator() if self.generator is None else self.generator
-            begun = Position(int(source.rng.integers(0, 1 << 63)))
-            if self.iterable:
-                begun.shares = [Share() for _ in range(max(1, self.num_workers))]
-        indices = None if self.iterable else self._indices(begun, fresh)
-        self._place = place = Place(begun)
+        begun = self._begun() if self._resume is None else self._resume
+        indices = None if self.iterable else self._indices(begun)
+        place = Place(begun)
+        made: BatchIterator
         if not self.num_workers or (indices is not None and indices.ahead[0] is END):
-            return LocalIterator(place, indices, self._state, self._job().source(0, None), begun)
-        ahead = min(self.prefetch_factor or 1, IN_FLIGHT)
-        pool = self._pool()
-        return PoolIterator(place, indices, self._state, pool, begun, ahead, self.timeout, self._release)
+            made = LocalIterator(place, indices, self._state, self._job().source(0, None), begun)
+        else:
+            ahead = min(self.prefetch_factor or 1, IN_FLIGHT)
+            made = PoolIterator(
+                place, indices, self._state, self._pool(), begun, ahead, self.timeout, self._release
+            )
+        # Only now: what could not be resumed stays where it is.
+        self._place, self._resume = place, None
+        return made
 
-    def _indices(self, begun: Position, fresh: bool) -> IndexBatches:
-        resumed = None if fresh else (begun.state(), begun.used)
+    def _begun(self) -> Position:
+        """A new epoch."""
+        source = default_generator() if self.generator is None else self.generator
+        begun = Position(int(source.rng.integers(0, 1 << 63)))
+        if self.iterable:
+            begun.shares = [Share() for _ in range(max(1, self.num_workers))]
+        return begun
+
+    def _indices(self, begun: Position) -> IndexBatches:
+        resumed = (begun.state(), begun.used) if begun is self._resume else None
         found = IndexBatches(self._keepers[0], self._keepers, self.dataset, begun.epoch_seed, resumed)
         begun.generators, begun.sampler = found.begun
         return found
