@@ -93,6 +93,18 @@ def test_wrong_inputs(x, error, says):
 
 
 @pytest.mark.parametrize(
+    ("mode", "says"),
+    [
+        ("reflect", "pad: 5 pixels before and 5 after do not fit an image of height 5 with mode 'reflect'"),
+        ("circular", "pad: 6 pixels before and 6 after do not fit an image of height 5 with mode 'circular'"),
+    ],
+)
+def test_too_few_pixels_to_go_around(mode, says):
+    with pytest.raises(ShapeError, match=says):
+        Conv2d(1, 1, 3, padding=int(says.split()[1]), padding_mode=mode)(np.ones((1, 1, 5, 9), F))
+
+
+@pytest.mark.parametrize(
     ("weight", "bias", "options", "error", "says"),
     [
         (

@@ -10,14 +10,11 @@ import numpy as np
 from tt_nn import Module, Parameter
 from tt_tensor import Tensor, as_tensor, random
 from tt_tensor.errors import ArgumentError, ShapeError
-from tt_tensor.ops.padding import Pad
 from tt_vision.convolution import ConvFunction
+from tt_vision.padding import PADDING_MODES, PadImagesFunction
 from tt_vision.window import Pair, Window, pair, same_padding
 
 __all__ = ["Conv1d", "Conv2d", "conv1d", "conv2d"]
-
-MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
-"""PyTorch's names for what stands around an image, and NumPy's."""
 
 
 def conv2d(
@@ -117,8 +114,10 @@ class _Conv(Module):
         name = type(self).__name__
         self.window = make_window(name, self.dims, kernel_size, stride, padding, dilation, groups)
         check_channels(name, in_channels, out_channels, groups)
-        if not isinstance(padding_mode, str) or padding_mode not in MODES:
-            raise ArgumentError(f"{name}: padding_mode {padding_mode!r} is not one of {', '.join(MODES)}")
+        if padding_mode not in PADDING_MODES:
+            raise ArgumentError(
+                f"{name}: padding_mode {padding_mode!r} is not one of {', '.join(PADDING_MODES)}"
+            )
         self.in_channels, self.out_channels = int(in_channels), int(out_channels)
         self.kernel_size, self.stride = self.given(self.window.size), self.given(self.window.stride)
         self.padding = padding if isinstance(padding, str) else self.given(pair(padding, name, 0, self.dims))
@@ -127,7 +126,7 @@ class _Conv(Module):
         # Another mode than zeros is a step of its own before the convolution. In a tuple, so that it is no part.
         self._around: tuple[Around, ...] = ()
         if padding_mode != "zeros":
-            self._around = (Around(self.window.padding, MODES[padding_mode], self.dims),)
+            self._around = (Around(self.window.padding, padding_mode, self.dims),)
             self.window = Window(
                 self.window.size,
                 self.window.stride,
@@ -202,15 +201,13 @@ class Conv1d(_Conv):
 
 
 class Around(Module):
-    """Pixels around an image, by one of NumPy's modes."""
+    """Pixels around an image, a step of its own before a convolution."""
 
     def __init__(self, padding: tuple[Pair, Pair], mode: str, dims: int) -> None:
-        self.widths, self.mode, self.dims = padding[2 - dims :], mode, dims
+        self.padding, self.mode, self.dims = padding, mode, dims
 
     def forward(self, x: Any) -> Tensor:
-        x = as_tensor(x)
-        outer = [(0, 0)] * (x.ndim - self.dims)
-        return self.compute(Pad((*outer, *self.widths), self.mode), x)
+        return self.compute(PadImagesFunction(self.padding, self.mode, dims=self.dims), x)
 
 
 def check_channels(what: str, inputs: Any, outputs: Any, groups: Any) -> None:

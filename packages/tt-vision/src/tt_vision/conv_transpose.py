@@ -199,7 +199,7 @@ def empty_places(window: Window, more: Pair) -> tuple[Around, ...]:
     Stride 1 and dilation 2 with one more pixel, for example: only zeros reach it.
     """
     extra = [m // s for m, s in zip(more, window.stride, strict=True)]
-    return (Around(((0, extra[0]), (0, extra[1])), "constant", window.dims),) if any(extra) else ()
+    return (Around(((0, extra[0]), (0, extra[1])), "zeros", window.dims),) if any(extra) else ()
 
 
 def image_size(what: str, window: Window, shape: tuple[int, ...], more: Pair) -> Pair:

@@ -17,6 +17,7 @@ from tt_tensor import Function, Tensor, kernels
 from tt_tensor.errors import DTypeError, ShapeError
 from tt_vision.channels import channel_sums, channels_last, rows_of
 from tt_vision.kernels import conv_blocked, conv_im2col, conv_loops
+from tt_vision.on_images import OnImages
 from tt_vision.window import Pair, Window
 
 __all__ = ["ConvFunction", "ConvTransposeFunction", "ConvWeightFunction"]
@@ -50,21 +51,15 @@ kernels.register("conv2d", "numpy", conv2d, default=True)
 kernels.register("conv2d_backward", "numpy", conv2d_backward, default=True)
 
 
-class _Trilinear(Function):
-    """One of the three. `window` is the geometry, `what` the name in errors.
-
-    Rows of samples (N, C, L) with filters (O, C, k) are images of height 1 inside, and (C, H, W) or (C, L) without
-    a batch axis a batch of one.
-    """
-
-    what: str
+class _Trilinear(OnImages, Function):
+    """One of the three. `window` is the geometry; filters of rows of samples, (O, C, k), are of height 1 inside."""
 
     def __init__(self, window: Window) -> None:
-        self.window = window
+        self.window, self.dims = window, window.dims
 
     def filters(self, weight: Any) -> Any:
         """The weight as (O, C / groups, kh, kw). Raises ShapeError where it does not fit the window."""
-        dims = self.window.dims
+        dims = self.dims
         if weight.dtype.kind != "f":
             raise DTypeError(f"{self.what}: the weight is {weight.dtype}; use weight.astype('float32') first")
         if weight.ndim != dims + 2:
@@ -82,28 +77,9 @@ class _Trilinear(Function):
             )
         return w
 
-    def images(self, x: Any, name: str) -> Any:
-        """x as (N, C, H, W). Raises ShapeError for a wrong number of axes, DTypeError for integers."""
-        dims = self.window.dims
-        if x.dtype.kind != "f":
-            raise DTypeError(f"{self.what}: the {name} is {x.dtype}; use x.astype('float32') first")
-        if x.ndim not in (dims + 1, dims + 2):
-            axes = "(N, C, H, W) or (C, H, W)" if dims == 2 else "(N, C, L) or (C, L)"
-            raise ShapeError(f"{self.what}: the {name} has shape {x.shape}; it must be {axes}")
-        if x.ndim == dims + 1:
-            x = x[None]
-        return x[:, :, None] if dims == 1 else x
-
-    def like(self, x: Any, images: Any) -> Any:
-        """`images` (N, C, H, W) with the axes that x has."""
-        dims = self.window.dims
-        if dims == 1:
-            images = images[:, :, 0]
-        return images[0] if x.ndim == dims + 1 else images
-
     def weight_like(self, weights: Any) -> Any:
         """(O, C, kh, kw) with the axes that a weight has."""
-        return weights[:, :, 0] if self.window.dims == 1 else weights
+        return weights[:, :, 0] if self.dims == 1 else weights
 
     def check_bias(self, bias: Any, channels: int) -> None:
         """Raise ShapeError unless there is one number for each channel that comes out, DTypeError for integers."""
@@ -119,7 +95,7 @@ class _Trilinear(Function):
     def bias_gradient(self, grad: Any) -> Any:
         """Σ over all but the channels."""
         if isinstance(grad, Tensor):
-            channel = grad.ndim - self.window.dims - 1
+            channel = grad.ndim - self.dims - 1
             return grad.sum(axis=tuple(axis for axis in range(grad.ndim) if axis != channel))
         (g,) = _wide(grad.dtype, self.images(grad, "gradient"))
         return channel_sums(rows_of(channels_last(g))).astype(grad.dtype)
@@ -183,7 +159,8 @@ class ConvTransposeFunction(_Trilinear):
     what = "conv_transpose"
 
     def __init__(self, window: Window, image: Pair) -> None:
-        self.window, self.image = window, image
+        super().__init__(window)
+        self.image = image
 
     def forward(self, g: Any, weight: Any, bias: Any = None) -> Any:
         self.g, self.weight = g, weight
