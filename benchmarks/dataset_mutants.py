@@ -282,13 +282,13 @@ def bomb_header(chance: random.Random, files: Files, outside: Path) -> bytes:
 
 
 def bomb_dictionary(chance: random.Random, files: Files, outside: Path) -> bytes:
-    """xz whose header asks for up to 4 GiB, with its checksum made right, and bytes that are cut or damaged."""
+    """xz whose header asks for 16 MiB to 4 GiB, with its checksum made right; cut where that much is allowed."""
     data = bytearray(lzma.compress(tar(chance, [entry(*item) for item in files.items()]), preset=0))
     length = (data[12] + 1) * 4
     place = data.index(b"\x21\x01", 12, 12 + length) + 2
-    data[place] = chance.randrange(31, 41)
+    data[place] = chance.randrange(24, 41)
     data[8 + length : 12 + length] = struct.pack("<I", zlib.crc32(data[12 : 8 + length]))
-    return truncated(chance, bytes(data), b"") if data[place] < 34 else bytes(data)
+    return truncated(chance, bytes(data), b"") if data[place] < 29 else bytes(data)
 
 
 def zip_lies(chance: random.Random, files: Files, outside: Path) -> bytes:

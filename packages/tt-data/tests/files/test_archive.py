@@ -357,7 +357,7 @@ def test_xz_streams_in_a_row_are_one_after_the_other(parts, size):
     assert found == wanted
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.sampled_from([("tar", ""), ("tar", "gz"), ("tar", "xz"), ("tar", "bz2"), ("zip", "")]),
        st.randoms(use_true_random=False))  # fmt: skip
 def test_damage_is_an_archive_error_or_does_no_harm(tmp_path_factory, kind, chance):
