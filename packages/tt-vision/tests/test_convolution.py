@@ -1,6 +1,7 @@
 """Convolution's Functions: one trilinear form, the kernel by shape, dtypes, what is kept; rules are in rules/."""
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from tt_vision.channels import channels_last
 from tt_vision.conv import Conv2d
 from tt_vision.conv_transpose import ConvTranspose2d
 from tt_vision.convolution import ConvFunction, ConvTransposeFunction, ConvWeightFunction
-from tt_vision.kernels import conv_blocked, conv_im2col
+from tt_vision.kernels import conv_blocked, conv_depthwise, conv_im2col
 from tt_vision.window import Window
 
 SAME = Window((3, 3), (1, 1), ((1, 1), (1, 1)))
@@ -86,18 +87,33 @@ def test_an_image_alone_is_a_batch_of_one():
 # --- kernels ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("n", "kernel"), [(1, conv_im2col), (40, conv_blocked)])
-def test_the_kernel_is_picked_by_shape(n, kernel, monkeypatch):
+@pytest.mark.parametrize(
+    ("n", "window", "o", "kernel"),
+    [
+        (1, SAME, 8, conv_im2col),
+        (40, SAME, 8, conv_blocked),
+        (40, replace(SAME, groups=8), 8, conv_depthwise),
+        (40, replace(SAME, groups=8), 16, conv_blocked),
+        (40, replace(SAME, groups=4), 8, conv_blocked),
+    ],
+)
+def test_the_kernel_is_picked_by_shape(n, window, o, kernel, monkeypatch):
     used = []
-    for module in (conv_im2col, conv_blocked):
-        for name in ("conv2d", "conv2d_backward"):
-            run = getattr(module, name)
-            monkeypatch.setattr(
-                module, name, lambda *given, run=run, used=module: (seen.append(used), run(*given))[1]
-            )
-    seen = used
-    x, w, g = operands(np.random.default_rng(0), n, 8, 8, (16, 16), dtype=np.float32)
-    function = ConvFunction(SAME)
+
+    def spy(module, name):
+        run = getattr(module, name)
+
+        def noted(*given):
+            used.append(module)
+            return run(*given)
+
+        monkeypatch.setattr(module, name, noted)
+
+    for module in (conv_im2col, conv_blocked, conv_depthwise):
+        spy(module, "conv2d")
+        spy(module, "conv2d_backward")
+    x, w, g = operands(np.random.default_rng(0), n, 8, o, (16, 16), window, np.float32)
+    function = ConvFunction(window)
     function(x, w)
     function.backward(g)
     assert used == [kernel, kernel]

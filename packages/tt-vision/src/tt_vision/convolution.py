@@ -16,7 +16,7 @@ import numpy as np
 from tt_tensor import Function, Tensor, kernels
 from tt_tensor.errors import DTypeError, ShapeError
 from tt_vision.channels import channel_sums, channels_last, rows_of
-from tt_vision.kernels import conv_blocked, conv_im2col, conv_loops
+from tt_vision.kernels import conv_blocked, conv_depthwise, conv_im2col, conv_loops
 from tt_vision.on_images import OnImages
 from tt_vision.window import Pair, Window
 
@@ -28,6 +28,8 @@ SMALL = 1 << 16
 
 def conv2d(x: Any, weight: Any, bias: Any, window: Window) -> Any:
     """By the kernel that suits the shape."""
+    if conv_depthwise.suits(window, weight.shape[0], x.shape[1]):
+        return conv_depthwise.conv2d(x, weight, bias, window)
     places = window.output(x.shape[2:], "conv2d")
     size = x.shape[0] * places[0] * places[1] * x.shape[1] * window.size[0] * window.size[1]
     kernel = conv_im2col if size <= SMALL else conv_blocked
@@ -39,6 +41,8 @@ def conv2d_backward(
 ) -> tuple[Any, Any]:
     """By the kernel that suits the shape."""
     c = weight.shape[1] if weight is not None else x.shape[1] // window.groups
+    if conv_depthwise.suits(window, grad.shape[1], c * window.groups):
+        return conv_depthwise.conv2d_backward(x, weight, grad, window, image, needs)
     size = grad.size // max(grad.shape[1], 1) * c * window.groups * window.size[0] * window.size[1]
     kernel = conv_im2col if size <= SMALL else conv_blocked
     return kernel.conv2d_backward(x, weight, grad, window, image, needs)

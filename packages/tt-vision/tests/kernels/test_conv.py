@@ -1,5 +1,7 @@
 """Convolution: the loops are the definition, and im2col and blocks give what they give, for every shape and layout."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -7,10 +9,18 @@ from hypothesis import strategies as st
 
 from tt_nn import shards
 from tt_vision.channels import channels_last
-from tt_vision.kernels import conv_blocked, conv_im2col, conv_loops
+from tt_vision.kernels import conv_blocked, conv_depthwise, conv_im2col, conv_loops
 from tt_vision.window import Window
 
 FAST = [conv_im2col, conv_blocked]
+
+
+def kernels_for(problem):
+    """The fast kernels that can do it."""
+    depthwise = conv_depthwise.suits(problem.window, problem.grad.shape[1], problem.x.shape[1])
+    return [*FAST, conv_depthwise] if depthwise else FAST
+
+
 LAYOUTS = ["C", "channels last", "fortran", "reversed", "strided", "repeated"]
 
 
@@ -61,7 +71,10 @@ def problems(draw):
     size, stride, dilation = draw(st.tuples(few, few)), draw(st.tuples(few, few)), draw(st.tuples(few, few))
     padding = draw(st.tuples(*[st.tuples(st.integers(0, 3), st.integers(0, 3))] * 2))
     window = Window(size, stride, padding, dilation, draw(few))
-    n, c, o = draw(st.integers(1, 4)), draw(few), draw(few)
+    n = draw(st.integers(1, 4))
+    c, o = (
+        (1, 1) if draw(st.booleans()) else draw(st.tuples(few, few))
+    )  # with groups, a filter for each channel
     # At least so many pixels that the window fits once.
     least = [max(1, reach - sum(p)) for reach, p in zip(window.reach, padding, strict=True)]
     image = (least[0] + draw(st.integers(0, 4)), least[1] + draw(st.integers(0, 4)))
@@ -77,9 +90,11 @@ def in_pieces(patch, block, around):
     """Blocks of so many elements of float64, and a thread for each image."""
     if block is not None:
         patch.setattr(conv_blocked, "BLOCK", 8 * block)
+        patch.setattr(conv_depthwise, "BLOCK", 8 * block)
     if around is not None:
         patch.setattr(conv_blocked, "AROUND", 8 * around)
     patch.setattr(conv_blocked, "WORTH", 1)
+    patch.setattr(conv_depthwise, "WORTH", 1)
     if around == 1:
         patch.setattr(shards, "KEPT", 0)  # scratch memory is other memory each time
 
@@ -89,6 +104,7 @@ BATCHES = [
     Problem(SAME_3X3, 127, 1, 2, (3, 3), ("channels last", "C", "channels last")),
     Problem(Window((2, 1), (2, 1)), 127, 2, 1, (5, 2), seed=1),
     Problem(SAME_3X3, 1, 1, 1, (1, 1)),
+    Problem(Window((3, 3), (1, 1), ((1, 1), (1, 1)), groups=3), 127, 1, 1, (2, 3)),
 ]
 
 
@@ -103,12 +119,13 @@ def threads():
 @example(BATCHES[0], 40, 200)
 @example(BATCHES[1], 1, 1)
 @example(BATCHES[2], None, None)
+@example(BATCHES[3], 40, None)
 def test_forward_is_what_the_loops_give(problem, block, around):
     wanted = problem.forward(conv_loops)
     assert wanted.shape == problem.grad.shape
     with pytest.MonkeyPatch.context() as patch:
         in_pieces(patch, block, around)
-        for kernel in FAST:
+        for kernel in kernels_for(problem):
             found = problem.forward(kernel)
             assert found.dtype == np.float64
             np.testing.assert_allclose(found, wanted, rtol=1e-11, atol=1e-11, err_msg=kernel.__name__)
@@ -119,12 +136,13 @@ def test_forward_is_what_the_loops_give(problem, block, around):
 @example(BATCHES[0], 40, 200)
 @example(BATCHES[1], 1, 1)
 @example(BATCHES[2], None, None)
+@example(BATCHES[3], 40, None)
 def test_gradients_are_what_the_loops_give(problem, block, around):
     wanted = problem.backward(conv_loops)
     assert wanted[0].shape == problem.x.shape and wanted[1].shape == problem.weight.shape
     with pytest.MonkeyPatch.context() as patch:
         in_pieces(patch, block, around)
-        for kernel in FAST:
+        for kernel in kernels_for(problem):
             for needs in ((True, True), (True, False), (False, True)):
                 found = problem.backward(kernel, needs)
                 for part, true, need in zip(found, wanted, needs, strict=True):
@@ -173,24 +191,30 @@ def test_blocks_give_what_one_product_gives_where_it_is_large(name, small, monke
     if small:
         for setting, value in (("BLOCK", 1 << 15), ("AROUND", 1 << 16), ("WORTH", 1 << 18)):
             monkeypatch.setattr(conv_blocked, setting, value)
+            monkeypatch.setattr(conv_depthwise, setting, value, raising=setting != "AROUND")
     problem = Problem(*LARGE[name], ("channels last", "C", "channels last"), 1, np.float32)
-    y, wanted = problem.forward(conv_blocked), problem.forward(conv_im2col)
-    assert y.dtype == np.float32
-    np.testing.assert_allclose(y, wanted, rtol=1e-4, atol=1e-4)
     # A weight collects from every place: rounding grows with the root of their number.
     tolerance = 1e-5 * np.sqrt(problem.grad.size)
-    for found, true in zip(problem.backward(conv_blocked), problem.backward(conv_im2col), strict=True):
-        assert found.dtype == np.float32
-        np.testing.assert_allclose(found, true, rtol=1e-4, atol=tolerance)
+    wanted, gradients = problem.forward(conv_im2col), problem.backward(conv_im2col)
+    for kernel in kernels_for(problem)[1:]:
+        y = problem.forward(kernel)
+        assert y.dtype == np.float32
+        np.testing.assert_allclose(y, wanted, rtol=1e-4, atol=1e-4)
+        for found, true in zip(problem.backward(kernel), gradients, strict=True):
+            assert found.dtype == np.float32
+            np.testing.assert_allclose(found, true, rtol=1e-4, atol=tolerance)
 
 
-@pytest.mark.parametrize("kernel", FAST, ids=lambda kernel: kernel.__name__.split("_")[-1])
+@pytest.mark.parametrize("kernel", [*FAST, conv_depthwise], ids=lambda kernel: kernel.__name__.split("_")[-1])
 @pytest.mark.parametrize(
     "window", [SAME_3X3, Window((1, 1)), Window((1, 1), (2, 2)), Window((2, 2), groups=2)]
 )
 def test_what_comes_out_is_memory_of_its_own(kernel, window, monkeypatch):
     in_pieces(monkeypatch, 40, 40)
-    problem = Problem(window, 3, 2, 2, (5, 5), ("channels last", "C", "channels last"), 1)
+    channels = 2
+    if kernel is conv_depthwise:
+        window, channels = replace(window, groups=3), 1
+    problem = Problem(window, 3, channels, channels, (5, 5), ("channels last", "C", "channels last"), 1)
     results = [problem.forward(kernel), *problem.backward(kernel), problem.backward(kernel, (False, True))[1]]
     results.append(problem.backward(kernel, (True, False))[0])
     held = [*shards._here.__dict__.get("held", {}).values(), problem.x, problem.weight, problem.grad]
@@ -198,30 +222,37 @@ def test_what_comes_out_is_memory_of_its_own(kernel, window, monkeypatch):
         assert not any(np.shares_memory(result, other) for other in held + results[:at])
         assert result.flags.writeable
     before = [result.copy() for result in results]
-    other = Problem(window, 3, 2, 2, (5, 5), seed=3)
+    other = Problem(window, 3, channels, channels, (5, 5), seed=3)
     other.forward(kernel)
     other.backward(kernel)
     assert all(np.array_equal(result, kept) for result, kept in zip(results, before, strict=True))
 
 
-@pytest.mark.parametrize("kernel", FAST, ids=lambda kernel: kernel.__name__.split("_")[-1])
+@pytest.mark.parametrize("kernel", [*FAST, conv_depthwise], ids=lambda kernel: kernel.__name__.split("_")[-1])
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize(
     "window", [SAME_3X3, Window((3, 2), (2, 1)), Window((1, 1)), Window((2, 2), groups=2)]
 )
 def test_images_come_out_channels_last(kernel, layout, window):
-    problem = Problem(window, 3, 2, 2, (5, 5), (layout, "C", layout), 1)
+    channels = 2
+    if kernel is conv_depthwise:
+        window, channels = replace(window, groups=3), 1
+    problem = Problem(window, 3, channels, channels, (5, 5), (layout, "C", layout), 1)
     for images in (problem.forward(kernel), problem.backward(kernel)[0]):
         assert channels_last(images).base is not None and np.shares_memory(channels_last(images), images)
 
 
-@pytest.mark.parametrize("kernel", [*FAST, conv_loops], ids=lambda kernel: kernel.__name__.split("_")[-1])
-def test_the_operands_are_left_alone(kernel):
-    problem = Problem(Window((2, 2), (1, 1), ((1, 0), (0, 1))), 2, 2, 2, (3, 4), seed=1)
-    for operand in (problem.x, problem.weight, problem.grad, problem.bias):
-        operand.setflags(write=False)
-    problem.forward(kernel)
-    problem.backward(kernel)
+def test_the_operands_are_left_alone():
+    window = Window((2, 2), (1, 1), ((1, 0), (0, 1)))
+    for problem in (
+        Problem(window, 2, 2, 2, (3, 4), seed=1),
+        Problem(replace(window, groups=2), 2, 1, 1, (3, 4), seed=1),
+    ):
+        for operand in (problem.x, problem.weight, problem.grad, problem.bias):
+            operand.setflags(write=False)
+        for kernel in (*kernels_for(problem), conv_loops):
+            problem.forward(kernel)
+            problem.backward(kernel)
 
 
 def test_the_same_bits_each_time(monkeypatch):
