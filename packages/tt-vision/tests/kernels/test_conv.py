@@ -255,6 +255,15 @@ def test_the_operands_are_left_alone():
             problem.backward(kernel)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dtypes_stay(dtype):
+    for window in (SAME_3X3, replace(SAME_3X3, groups=2)):
+        problem = Problem(window, 2, 1, 1, (3, 4), seed=1, dtype=dtype)
+        for kernel in (*kernels_for(problem), conv_loops):
+            assert problem.forward(kernel).dtype == dtype
+            assert [part.dtype for part in problem.backward(kernel)] == [dtype] * 2
+
+
 def test_the_same_bits_each_time(monkeypatch):
     in_pieces(monkeypatch, 200, 200)
     problem = Problem(SAME_3X3, 13, 3, 5, (7, 7), seed=1, dtype=np.float32)
