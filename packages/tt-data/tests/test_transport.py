@@ -62,7 +62,7 @@ def test_arrays_keep_values_and_memory_order(array, rng, as_tensor):
     found = found["a"].array if isinstance(found["a"], Tensor) else found["a"]
     np.testing.assert_array_equal(found, turned, strict=True)
     assert found.dtype == turned.dtype and found.flags.writeable
-    if turned.size and not turned.flags.c_contiguous:
+    if min(turned.shape, default=0) > 1:  # the stride of an axis of length 1 means nothing
         assert (
             np.argsort(found.strides, kind="stable").tolist()
             == np.argsort(turned.strides, kind="stable").tolist()

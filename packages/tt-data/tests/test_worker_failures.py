@@ -214,6 +214,18 @@ def test_a_worker_that_is_killed_between_two_batches_is_missed_at_the_next_one(f
 
 
 @posix
+def test_a_dead_worker_is_told_where_it_died_not_what_it_had_done(fork):
+    loader = DataLoader(Trouble(kill), 1, num_workers=2, prefetch_factor=8, **fork)
+    iterator = iter(loader)
+    assert gone(iterator.pool.processes[1].pid)  # at index 5, with the batches 1 and 3 done
+    with pytest.raises(WorkerError, match=r"worker 1 of 2 .*it was at index 5, sample 0 of batch 5$"):
+        list(iterator)
+    iterator = iter(DataLoader(Trouble(fail), 1, num_workers=2, prefetch_factor=8, **fork))
+    with pytest.raises(WorkerError, match="raised at index 5, sample 0 of batch 5"):
+        list(iterator)
+
+
+@posix
 def test_after_an_error_the_rest_of_the_epoch_can_be_had(fork):
     loader = DataLoader(Trouble(kill), 2, num_workers=2, **fork)
     seen = []

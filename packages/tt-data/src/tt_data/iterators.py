@@ -55,8 +55,11 @@ class BatchIterator:
     ) -> None:
         self.place, self.indices, self._describe = place, indices, describe
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> BatchIterator:
         return self
+
+    def __next__(self) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} has no __next__()")
 
     def state_dict(self) -> dict[str, Any]:
         """As `DataLoader.state_dict`, of this pass, where a loader has several at once."""

@@ -37,7 +37,7 @@ def send(connection: Any, message: Any) -> None:
     buffers: list[pickle.PickleBuffer] = []
     stream = io.BytesIO()
     _Pickler(stream, buffers).dump(message)
-    parts: list[Any] = [stream.getbuffer(), *[buffer.raw() for buffer in buffers]]
+    parts = [memoryview(stream.getvalue()), *[buffer.raw() for buffer in buffers]]
     sizes = [part.nbytes for part in parts]
     if not MEMORY_FILES or (len(parts) == 1 and sizes[0] <= INLINE):
         connection.send_bytes(pickle.dumps((False, sizes)))

@@ -150,6 +150,7 @@ class WorkerPool:
                 )
             if answer[0] == "error":
                 raise self._raised(worker, *answer[1:])
+            self.waiting[worker].popleft()
             for sentinel in sentinels:
                 if sentinel in ready:
                     raise self._death(sentinels.index(sentinel))
@@ -160,7 +161,6 @@ class WorkerPool:
         except BaseException:
             self.close(0)
             raise
-        self.waiting[worker].popleft()
         return answer[1:] if answer[0] == "batch" else None
 
     def settle(self) -> bool:
@@ -197,9 +197,13 @@ class WorkerPool:
         return f"index {indices[at]!r}, sample {at} of batch {number}"
 
     def _death(self, worker: int) -> WorkerError:
-        process = self.processes[worker]
+        process, connection = self.processes[worker], self.connections[worker]
         process.join(1)
         code = process.exitcode
+        with suppress(EOFError, OSError):
+            while connection.poll():  # what it answered before is not what it died of
+                receive(connection)
+                self.waiting[worker].popleft()
         if code is None:
             how = "closed its pipe"
         elif code < 0:
