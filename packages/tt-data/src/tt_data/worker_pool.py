@@ -192,7 +192,7 @@ class WorkerPool:
             at = WHOLE if self.marks is None else self.marks[worker]
         if indices is None:
             return f"batch {number} of its stream"
-        if at == WHOLE or not isinstance(indices, list | tuple):
+        if at == WHOLE or not isinstance(indices, list | tuple) or at >= len(indices):
             return f"batch {number}, {told(indices)}"
         return f"index {indices[at]!r}, sample {at} of batch {number}"
 
