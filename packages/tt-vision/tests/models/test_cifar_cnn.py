@@ -15,8 +15,8 @@ def smooth_images(count=20, channels=3, seed=0):
 
 def test_parameters():
     model = cifar_cnn()
-    wanted = 32 * 48 + 9 * (32 * 32 + 32 * 64 + 64 * 64) + 2 * (32 + 64 + 64) + 650
-    assert sum(p.size for p in model.parameters()) == wanted == 67_018
+    wanted = 48 * 48 + 9 * (48 * 48 + 48 * 96 + 96 * 96) + 2 * (48 + 96 + 96) + 970
+    assert sum(p.size for p in model.parameters()) == wanted == 148_906
     frozen = [name for name, p in model.named_parameters() if not p.requires_grad]
     assert frozen == ["stem.weight"]
 
@@ -26,11 +26,11 @@ def test_shapes():
     for name, layer in cifar_cnn().named_children():
         x = layer(x)
         shapes[name] = x.shape[1:]
-    assert shapes["stem"] == (32, 16, 16)
-    assert shapes["relu1"] == (32, 8, 8)
-    assert shapes["relu2"] == (64, 4, 4)
-    assert shapes["relu3"] == (64, 4, 4)
-    assert shapes["pool"] == (64, 1, 1)
+    assert shapes["stem"] == (48, 16, 16)
+    assert shapes["relu1"] == (48, 8, 8)
+    assert shapes["relu2"] == (96, 4, 4)
+    assert shapes["relu3"] == (96, 4, 4)
+    assert shapes["pool"] == (96, 1, 1)
     assert shapes["fc"] == (10,)
 
 
