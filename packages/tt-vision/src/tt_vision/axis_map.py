@@ -24,6 +24,9 @@ LONG = 12
 """Pieces with a step of their own, up to which an axis is taken apart; then what is left goes by arrays of indices."""
 
 
+MANY = 4
+"""So many pixels of a place, on average, are worth a sum of their own."""
+
 NEAR = 6
 """So many entries are tried as the first of a chain."""
 
@@ -50,16 +53,35 @@ class AxisMap:
     @cached_property
     def transposed(self) -> AxisMap:
         """The way back: x[pixel] = Σ weight · y[place]."""
-        return AxisMap(
+        made = AxisMap(
             self.pixels,
             self.places,
             tuple(sorted((pixel, place, weight) for place, pixel, weight in self.entries)),
         )
+        made.__dict__["transposed"] = self
+        return made
 
     @cached_property
-    def is_identity(self) -> bool:
-        """Is y = x?"""
-        return self.places == self.pixels and self.entries == tuple((i, i, 1.0) for i in range(self.places))
+    def cut(self) -> slice | None:
+        """Which pixels y is, where it is some of x as they are; else None."""
+        pixels = [pixel for _, pixel, _ in self.entries]
+        plain = self.entries == tuple((place, pixel, 1.0) for place, pixel in enumerate(pixels))
+        as_slice = _as_slice(pixels) if plain and len(pixels) == self.places > 0 else None
+        return as_slice if isinstance(as_slice, slice) else None
+
+    @cached_property
+    def sums(self) -> list[slice] | None:
+        """The pixels of each place, where each is the sum of many in a row; else None."""
+        pixels: list[list[int]] = [[] for _ in range(self.places)]
+        for place, pixel, weight in self.entries:
+            if weight != 1:
+                return None
+            pixels[place].append(pixel)
+        found = [_as_slice(some) for some in pixels if some]
+        in_a_row = len(found) == self.places and all(
+            isinstance(one, slice) and one.step == 1 for one in found
+        )
+        return found if in_a_row and len(self.entries) >= MANY * self.places else None
 
     @cached_property
     def pieces(self) -> tuple[list[Piece], list[slice]]:

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from tt_nn import Module
+from tt_nn import Module, shards
 from tt_tensor import Function, Tensor, as_tensor
 from tt_tensor.errors import ArgumentError, ShapeError
 from tt_tensor.ops.plain import raw
 from tt_vision.channels import channels_first
+from tt_vision.kernels.taps import WORTH
 
 __all__ = [
     "PixelShuffle",
@@ -40,7 +41,7 @@ class PixelShuffleFunction(Function):
         n, c = math.prod(lead), channels // (r * r)
         # (N, C, r, r, H, W) → (N, H, r, W, r, C), the channels last.
         parts = x.reshape(n, c, r, r, high, wide).transpose(0, 4, 2, 5, 3, 1)
-        y = np.ascontiguousarray(parts).reshape(n, high * r, wide * r, c)
+        y = _copied(parts).reshape(n, high * r, wide * r, c)
         return channels_first(y).reshape(*lead, c, high * r, wide * r)
 
     def backward(self, grad: Any) -> Any:
@@ -64,12 +65,24 @@ class PixelUnshuffleFunction(Function):
         n, high, wide = math.prod(lead), tall // r, broad // r
         # (N, C, H, r, W, r) → (N, H, W, C, r, r), the channels last.
         parts = x.reshape(n, c, high, r, wide, r).transpose(0, 2, 4, 1, 3, 5)
-        y = np.ascontiguousarray(parts).reshape(n, high, wide, c * r * r)
+        y = _copied(parts).reshape(n, high, wide, c * r * r)
         return channels_first(y).reshape(*lead, c * r * r, high, wide)
 
     def backward(self, grad: Any) -> Any:
         function = PixelShuffleFunction(self.factor)
         return function(grad) if isinstance(grad, Tensor) else function.forward(grad)
+
+
+def _copied(parts: Any) -> Any:
+    """`parts` in this order in memory; the images are shared out to threads."""
+    copied = np.empty(parts.shape, parts.dtype)
+
+    def body(start: int, stop: int, part: int) -> None:
+        copied[start:stop] = parts[start:stop]
+
+    if copied.size:
+        shards.run(body, len(parts), -(-WORTH * len(parts) // copied.size))
+    return copied
 
 
 def pixel_shuffle(input: Any, upscale_factor: int) -> Tensor:

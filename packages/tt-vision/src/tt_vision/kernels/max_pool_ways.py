@@ -8,7 +8,7 @@ import numpy as np
 
 from tt_nn import shards
 from tt_vision.channels import channels_first
-from tt_vision.kernels.taps import block_of, blocks, copy_pixels, least, taps
+from tt_vision.kernels.taps import Tap, block_of, blocks, copy_pixels, least, taps
 from tt_vision.window import Pair, Window
 
 __all__ = ["max_pool2d_backward", "max_pool2d_pick", "winning_pixels"]
@@ -60,48 +60,58 @@ def max_pool2d_backward(grad: Any, winners: Any, window: Window, image: Pair) ->
     apart = all(reach <= stride for reach, stride in zip(window.reach, window.stride, strict=True))
     whole = apart and covers(window, image, (high, wide))
     kw, step = window.size[1], window.stride[1]
-    bits = _BITS.get(grad.dtype.char)
+    by_taps = grad.dtype.char in _BITS and window.size[0] * kw < MANY
     right = taps(window, 1, image[1], 0, wide)
 
     def body(start: int, stop: int, part: int) -> None:
+        phases: Any = None
         for a, b, r, s in blocks(start, stop, high, window.stride[0] * image[1] * c * grad.itemsize):
+            out = dx[a:b]
             back, won = block_of(g, a, b, slice(r, s), "back"), block_of(numbers, a, b, slice(r, s), "won")
-            if bits is None or window.size[0] * kw >= MANY:
-                out = dx[a:b]
+            if not by_taps:
                 if r == 0:
                     out.fill(0)
                 _add_at(out, back, won, window, image, r, apart)
                 continue
-            # Column x of the images is column x // step of phase x mod step: so what is added lies side by side.
-            shape = (step, b - a, image[0], -(-image[1] // step), c)
-            phases = dx[None, a:b] if step == 1 else shards.scratch("phases", shape, dx.dtype)
-            if r == 0 and not whole:
-                phases.fill(0)
-            won_here = shards.scratch("won_here", back.shape, np.bool_)
-            mask = shards.scratch("mask", back.shape, bits)
-            for i, places_down, pixels_down in taps(window, 0, image[0], r, s):
-                for j, places_right, pixels_right in right:
-                    np.equal(won, i * kw + j, out=won_here)
-                    np.copyto(mask, won_here)
-                    first = pixels_right.start // step
-                    columns = slice(first, first + places_right.stop - places_right.start)
-                    target = phases[pixels_right.start % step][:, pixels_down, columns]
-                    here = (slice(None), places_down, places_right)
-                    if apart:
-                        np.multiply(back.view(bits)[here], mask[here], out=target.view(bits))
-                    else:
-                        np.multiply(back.view(bits), mask, out=mask)
-                        target += mask.view(dx.dtype)[here]
+            if r == 0:
+                # Column x of the images is column x // step of phase x mod step: then neighbours lie side by side.
+                shape = (step, b - a, image[0], -(-image[1] // step), c)
+                phases = out[None] if step == 1 else shards.scratch("phases", shape, dx.dtype)
+                if not whole:
+                    phases.fill(0)
+            _add_by_taps(phases, back, won, taps(window, 0, image[0], r, s), right, kw, apart)
             if step > 1 and s == high:
                 for phase in range(min(step, image[1])):
-                    target = dx[a:b, :, phase::step]
-                    copy_pixels(target, phases[phase, :, :, : target.shape[2]])
+                    columns = out[:, :, phase::step]
+                    copy_pixels(columns, phases[phase, :, :, : columns.shape[2]])
 
     if grad.size:
         shards.run(body, n, least(image, c))
     else:
         dx.fill(0)
     return channels_first(dx)
+
+
+def _add_by_taps(
+    phases: Any, back: Any, won: Any, down: list[Tap], right: list[Tap], kw: int, apart: bool
+) -> None:
+    """phases (step, n, H, ⌈W / step⌉, C) += the gradient `back` where each tap won; = where windows lie apart."""
+    bits = _BITS[back.dtype.char]
+    won_here = shards.scratch("won_here", back.shape, np.bool_)
+    mask = shards.scratch("mask", back.shape, bits)
+    for i, places_down, pixels_down in down:
+        for j, places_right, pixels_right in right:
+            np.equal(won, i * kw + j, out=won_here)
+            np.copyto(mask, won_here)
+            first, phase = divmod(pixels_right.start, len(phases))
+            columns = slice(first, first + places_right.stop - places_right.start)
+            target = phases[phase][:, pixels_down, columns]
+            here = (slice(None), places_down, places_right)
+            if apart:
+                np.multiply(back.view(bits)[here], mask[here], out=target.view(bits))
+            else:
+                np.multiply(back.view(bits), mask, out=mask)
+                target += mask.view(back.dtype)[here]
 
 
 def _add_at(out: Any, back: Any, won: Any, window: Window, image: Pair, first: int, apart: bool) -> None:
