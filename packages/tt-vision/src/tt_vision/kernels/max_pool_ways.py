@@ -74,13 +74,14 @@ def max_pool2d_backward(grad: Any, winners: Any, window: Window, image: Pair) ->
                 _add_at(out, back, won, window, image, r, apart)
                 continue
             if r == 0:
-                # Column x of the images is column x // step of phase x mod step: then neighbours lie side by side.
+                # Where windows overlap, column x is column x // step of phase x mod step: what is added lies together.
+                spread = not apart and step > 1
                 shape = (step, b - a, image[0], -(-image[1] // step), c)
-                phases = out[None] if step == 1 else shards.scratch("phases", shape, dx.dtype)
+                phases = shards.scratch("phases", shape, dx.dtype) if spread else out[None]
                 if not whole:
                     phases.fill(0)
             _add_by_taps(phases, back, won, taps(window, 0, image[0], r, s), right, kw, apart)
-            if step > 1 and s == high:
+            if len(phases) > 1 and s == high:
                 for phase in range(min(step, image[1])):
                     columns = out[:, :, phase::step]
                     copy_pixels(columns, phases[phase, :, :, : columns.shape[2]])
@@ -95,7 +96,7 @@ def max_pool2d_backward(grad: Any, winners: Any, window: Window, image: Pair) ->
 def _add_by_taps(
     phases: Any, back: Any, won: Any, down: list[Tap], right: list[Tap], kw: int, apart: bool
 ) -> None:
-    """phases (step, n, H, ⌈W / step⌉, C) += the gradient `back` where each tap won; = where windows lie apart."""
+    """phases += the gradient `back` where each tap won; = where windows lie apart, and there is but one phase."""
     bits = _BITS[back.dtype.char]
     won_here = shards.scratch("won_here", back.shape, np.bool_)
     mask = shards.scratch("mask", back.shape, bits)
@@ -103,15 +104,15 @@ def _add_by_taps(
         for j, places_right, pixels_right in right:
             np.equal(won, i * kw + j, out=won_here)
             np.copyto(mask, won_here)
-            first, phase = divmod(pixels_right.start, len(phases))
-            columns = slice(first, first + places_right.stop - places_right.start)
-            target = phases[phase][:, pixels_down, columns]
             here = (slice(None), places_down, places_right)
             if apart:
+                target = phases[0][:, pixels_down, pixels_right]
                 np.multiply(back.view(bits)[here], mask[here], out=target.view(bits))
             else:
+                first, phase = divmod(pixels_right.start, len(phases))
+                columns = slice(first, first + places_right.stop - places_right.start)
                 np.multiply(back.view(bits), mask, out=mask)
-                target += mask.view(back.dtype)[here]
+                phases[phase][:, pixels_down, columns] += mask.view(back.dtype)[here]
 
 
 def _add_at(out: Any, back: Any, won: Any, window: Window, image: Pair, first: int, apart: bool) -> None:
