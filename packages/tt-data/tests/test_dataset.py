@@ -83,6 +83,18 @@ def test_a_dataset_without_its_methods():
         iter(IterableDataset())
 
 
+def test_datasets_are_generic_for_type_checkers():
+    class Numbers(Dataset[int]):
+        def __getitem__(self, index):
+            return index
+
+    class Words(IterableDataset[str]):
+        def __iter__(self):
+            return iter(["a"])
+
+    assert Numbers()[3] == 3 and list(Words()) == ["a"]
+
+
 def test_many_samples_of_what_has_no_batches():
     assert fetch_many(Squares(5), [2, 4]) == [(4, "2"), (16, "4")]
     assert fetch_many("abc", [2, 0]) == ["c", "a"]

@@ -60,14 +60,24 @@ def test_names_limit_and_columns():
     assert [t for _, t in shown(grid.draw_batch((colour, np.arange(5) / 3)))][1] == "0.333"
 
 
-def test_all_forms_of_a_batch(tmp_path):
+def test_all_forms_of_a_batch():
     labels = np.arange(5)
     loader = DataLoader(TensorDataset(colour, labels), 4)
-    wanted = show_batch((colour[:4], labels[:4]))
+    wanted = shown(grid.draw_batch((colour[:4], labels[:4])))
+    for same in (loader, {"inputs": Tensor(colour[:4]), "targets": labels[:4]}, [colour[:4], [0, 1, 2, 3]]):
+        found = shown(grid.draw_batch(same))
+        assert [title for _, title in found] == [title for _, title in wanted]
+        np.testing.assert_array_equal([pixels for pixels, _ in found], [pixels for pixels, _ in wanted])
+    for alone in ((colour[:1],), Tensor(colour[:1]), DataLoader(TensorDataset(colour[:1]))):
+        assert [title for _, title in shown(grid.draw_batch(alone))] == [""]
+
+
+def test_a_file_and_its_bytes(tmp_path):
+    wanted = show_batch(colour[:2])
     assert wanted[:8] == b"\x89PNG\r\n\x1a\n"
-    assert show_batch(loader) == show_batch({"inputs": colour[:4], "targets": labels[:4]}) == wanted
-    assert show_batch((colour,)) == show_batch(colour) == show_batch(DataLoader(TensorDataset(colour), 5))
-    path = show_batch(loader, tmp_path / "batch.png")
+    path = tmp_path / "batch.png"
+    path.write_bytes(b"old")
+    assert show_batch(colour[:2], path) == path
     assert path.read_bytes() == wanted and list(tmp_path.iterdir()) == [path]
 
 

@@ -127,7 +127,7 @@ def test_from_every_batch(name, workers, fork):
     states.append(through_json(loader.state_dict()))
     later = list(loader)
     for used, state in enumerate(states, 1):
-        if workers != (0, 0) and used not in (1, 3, len(states) - 1, len(states)):
+        if workers != (0, 0) and used not in (3, len(states) - 1, len(states)):
             continue
         resumed = loader_of(SAMPLERS[name](), after, fork, Generator(99))
         resumed.load_state_dict(state)
@@ -298,7 +298,7 @@ def test_a_stream_from_every_batch(make, workers, fork):
     states.append(through_json(loader.state_dict()))
     later = list(loader)
     for used, state in enumerate(states, 1):
-        if workers and used not in (1, 4, len(states) - 2, len(states) - 1, len(states)):
+        if workers and used not in (1, 4, len(states) - 1):
             continue
         resumed = loader_of(arguments, workers, fork, Generator(99), make())
         resumed.load_state_dict(state)

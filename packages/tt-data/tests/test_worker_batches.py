@@ -6,7 +6,15 @@ from functools import partial
 import numpy as np
 import pytest
 
-from tt_data import DataLoader, Dataset, IterableDataset, RandomSampler, TensorDataset, get_worker_info
+from tt_data import (
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    TensorDataset,
+    get_worker_info,
+    transport,
+)
 from tt_tensor import Generator, Tensor, default_generator, manual_seed, normal
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
@@ -154,6 +162,17 @@ def test_a_batch_can_be_written_to_and_keeps_its_memory_order(fork):
         batch.array[...] = 1
         batch.write(np.float32(2))
     assert not images.any()
+
+
+def test_where_everything_goes_through_the_pipe(fork, monkeypatch):
+    """As it is where there are no files in memory: more than a pipe holds, in both directions."""
+    monkeypatch.setattr(transport, "MEMORY_FILES", False)
+    monkeypatch.setattr(transport, "IN_FLIGHT", 1)
+    wide = TensorDataset(np.arange(90_000.0).reshape(90_000, 1)).with_transform(
+        lambda v: np.repeat(v, 9, axis=1)
+    )
+    found = epochs(wide, 2, 1, batch_size=30_000, shuffle=True, prefetch_factor=3, **fork)
+    assert found == epochs(wide, 0, 1, batch_size=30_000, shuffle=True)
 
 
 def test_a_worker_knows_which_it_is(fork):

@@ -14,7 +14,7 @@ A whole batch is taken as it is, so its memory must be its own: no view of the d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
@@ -29,13 +29,16 @@ if TYPE_CHECKING:
 __all__ = ["Dataset", "IterableDataset", "TensorDataset", "fetch_many"]
 
 
-class Dataset:
+Sample = TypeVar("Sample", covariant=True)
+
+
+class Dataset(Generic[Sample]):
     """Samples by index: subclass it and write `__getitem__(index)` and `__len__()`.
 
     Optional: `__getitems__(indices)`, for many samples in one call; see the top of this file for what it returns.
     """
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: Any) -> Sample:
         raise NotImplementedError(f"{type(self).__name__} has no __getitem__(index); write one")
 
     def __add__(self, other: Any) -> ConcatDataset:
@@ -54,7 +57,7 @@ class Dataset:
         return TransformedDataset(self, transform, target_transform)
 
 
-class IterableDataset:
+class IterableDataset(Generic[Sample]):
     """Samples that come in a stream: subclass it and write `__iter__()`; `__len__()` if the number is known.
 
     In a DataLoader with workers each worker iterates a copy of its own, so the copies must share the work among them:
@@ -64,7 +67,7 @@ class IterableDataset:
     again and dropped.
     """
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Sample]:
         raise NotImplementedError(f"{type(self).__name__} has no __iter__(); write one")
 
     def __add__(self, other: Any) -> Any:
@@ -73,7 +76,7 @@ class IterableDataset:
         return ChainDataset([self, other])
 
 
-class TensorDataset(Dataset):
+class TensorDataset(Dataset[tuple[Tensor, ...]]):
     """sample[i] = (a[i], b[i], …), for arrays or Tensors a, b, … of the same length.
 
     Whole batches are gathered in one step an array, in the memory order that the array has. The arrays are not copied.

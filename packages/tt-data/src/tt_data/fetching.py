@@ -38,7 +38,7 @@ class MapSource:
 
     Args:
         dataset: what is indexed.
-        collate_fn: puts a list of samples together; None for the default one.
+        collate_fn: puts a list of samples together, or converts a single one.
         batched: whether it is asked for lists of indices, or for single ones (no batches).
         mark: mark[0] is set to the position in the batch that is being fetched, for those who look on from outside.
     """
@@ -46,7 +46,7 @@ class MapSource:
     def __init__(
         self,
         dataset: Any,
-        collate_fn: Callable[[Any], Any] | None,
+        collate_fn: Callable[[Any], Any],
         batched: bool,
         mark: MutableSequence[int] | None = None,
     ) -> None:
@@ -80,7 +80,7 @@ class MapSource:
             raise
 
     def _single(self, index: Any) -> Any:
-        return (self.collate_fn or default_convert)(self.dataset[index])
+        return self.collate_fn(self.dataset[index])
 
     def _batch(self, indices: Sequence[Any]) -> Any:
         if getattr(self.dataset, "__getitems__", None) is not None:
@@ -102,10 +102,10 @@ class MapSource:
                 f"{type(self.dataset).__name__}.__getitems__: was asked for {len(indices)} samples and gave a whole "
                 f"batch of {count}; axis 0 counts the samples (a list is taken for one sample for each index)"
             )
-        if self.collate_fn in (None, default_collate):
+        if self.collate_fn is default_collate:
             return default_convert(batch)
         # A collate_fn takes samples, whatever way they came.
-        return self.collate_fn(samples_of(batch, len(indices)))  # type: ignore[misc]
+        return self.collate_fn(samples_of(batch, len(indices)))
 
 
 class StreamSource:
@@ -113,7 +113,7 @@ class StreamSource:
 
     Args:
         dataset: what is iterated.
-        collate_fn: puts a list of samples together; None for the default one.
+        collate_fn: puts a list of samples together, or converts a single one.
         batch_size: samples of a batch; None for single samples.
         drop_last: whether to drop a last batch that is shorter.
         worker: the number of the worker.
@@ -122,7 +122,7 @@ class StreamSource:
     def __init__(
         self,
         dataset: Any,
-        collate_fn: Callable[[Any], Any] | None,
+        collate_fn: Callable[[Any], Any],
         batch_size: int | None,
         drop_last: bool,
         worker: int = 0,
@@ -163,7 +163,7 @@ class StreamSource:
             if not samples or (self.drop_last and len(samples) < (self.batch_size or 1)):
                 raise EndOfStreamError
             if self.batch_size is None:
-                return (self.collate_fn or default_convert)(samples[0])
+                return self.collate_fn(samples[0])
             return together(samples, self.collate_fn, None)
         except EndOfStreamError:
             raise
@@ -197,13 +197,9 @@ def _has_state(thing: Any) -> bool:
     return all(callable(getattr(thing, name, None)) for name in ("state_dict", "load_state_dict"))
 
 
-def together(
-    samples: list[Any], collate_fn: Callable[[Any], Any] | None, indices: Sequence[Any] | None
-) -> Any:
+def together(samples: list[Any], collate_fn: Callable[[Any], Any], indices: Sequence[Any] | None) -> Any:
     """A list of samples as a batch; the default way names indices where samples do not fit each other."""
-    if collate_fn in (None, default_collate):
-        return collate(samples, indices)
-    return collate_fn(samples)  # type: ignore[misc]
+    return collate(samples, indices) if collate_fn is default_collate else collate_fn(samples)
 
 
 def told(indices: Any) -> str:

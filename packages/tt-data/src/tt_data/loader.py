@@ -6,14 +6,15 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from tt_data import transport
 from tt_data.arguments import count, seconds
+from tt_data.collate import default_collate, default_convert
 from tt_data.dataset import IterableDataset
 from tt_data.errors import LoaderStateError
 from tt_data.index_batches import END, IndexBatches, SamplersAffair
 from tt_data.iterators import BatchIterator, LocalIterator, Place, PoolIterator
 from tt_data.position import Position, Share, check
 from tt_data.sampler import BatchSampler, RandomSampler, SequentialSampler
-from tt_data.transport import IN_FLIGHT
 from tt_data.worker_pool import WorkerPool, context_of
 from tt_data.workers import Job
 from tt_tensor import Generator, default_generator
@@ -68,7 +69,7 @@ class DataLoader:
         prefetch_factor: int | None = None,
         persistent_workers: bool = False,
     ) -> None:
-        self.dataset, self.collate_fn, self.worker_init_fn = dataset, collate_fn, worker_init_fn
+        self.dataset, self.worker_init_fn = dataset, worker_init_fn
         self.num_workers = count("DataLoader", "num_workers", num_workers)
         self.timeout = seconds("DataLoader", "timeout", timeout)
         self.multiprocessing_context, self.persistent_workers = (
@@ -88,6 +89,9 @@ class DataLoader:
             self.prefetch_factor = count("DataLoader", "prefetch_factor", given, least=1)
             context_of(multiprocessing_context)
         self._arrange(batch_size, shuffle, sampler, batch_sampler, bool(drop_last))
+        self.batched = self.batch_size is not None or self.batch_sampler is not None
+        default = default_collate if self.batched else default_convert
+        self.collate_fn: Callable[[Any], Any] = default if collate_fn is None else collate_fn
         self._place = Place()
         self._resume: Position | None = None
         self._idle: WorkerPool | None = None
@@ -153,7 +157,7 @@ class DataLoader:
         if not self.num_workers or (indices is not None and indices.ahead[0] is END):
             made = LocalIterator(place, indices, self._state, self._job().source(0, None), begun)
         else:
-            ahead = min(self.prefetch_factor or 1, IN_FLIGHT)
+            ahead = min(self.prefetch_factor or 1, transport.IN_FLIGHT)
             made = PoolIterator(
                 place, indices, self._state, self._pool(), begun, ahead, self.timeout, self._release
             )
@@ -186,7 +190,7 @@ class DataLoader:
             self.dataset,
             self.iterable,
             self.collate_fn,
-            self.batch_sampler is not None or self.batch_size is not None,
+            self.batched,
             self.batch_size,
             self.drop_last,
             self.worker_init_fn,

@@ -28,8 +28,12 @@ MEMORY_FILES = hasattr(os, "memfd_create")
 INLINE = 1024
 """Bytes that still go through the pipe. Messages are small, so that neither side waits for the other to read."""
 
-IN_FLIGHT = 32 if MEMORY_FILES else 2
-"""Messages that may lie in a pipe unread: a socket holds more than 100 of INLINE bytes."""
+IN_FLIGHT = 32 if MEMORY_FILES else 1
+"""Tasks that a worker may have before its answers are read, so that never both sides wait for the other to read.
+
+A socket holds more than 100 messages of INLINE bytes. Where whole batches go through the pipe, a worker that has one
+to send waits until it is read, and reads nothing meanwhile.
+"""
 
 
 def send(connection: Any, message: Any) -> None:

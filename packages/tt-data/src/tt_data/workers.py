@@ -58,7 +58,7 @@ class Job:
 
     dataset: Any
     iterable: bool
-    collate_fn: Callable[[Any], Any] | None
+    collate_fn: Callable[[Any], Any]
     batched: bool
     batch_size: int | None
     drop_last: bool
