@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from both_ways import layer_by_hand, layer_by_tape, parameters_of, same_bits
 
 import tt_autograd
 import tt_nn as nn
@@ -145,14 +146,6 @@ LOSSES = {
 }
 
 
-def same_bits(by_hand, by_tape):
-    assert len(by_hand) == len(by_tape)
-    for a, b in zip(by_hand, by_tape, strict=True):
-        assert isinstance(a, Tensor) and isinstance(b, Tensor)
-        assert a.dtype == b.dtype and a.shape == b.shape
-        assert np.array_equal(a, b, equal_nan=True) and np.array_equal(np.signbit(a), np.signbit(b))
-
-
 def values(rng, shape, dtype, special):
     """Random numbers, and with `special` what may come out of a training gone wrong."""
     x = rng.normal(size=shape).astype(dtype) * 3
@@ -177,27 +170,6 @@ def test_every_module_is_here(module):
 def test_what_computes_nothing_has_nothing_to_compare(module):
     with pytest.raises(NotImplementedError):
         module()(Tensor([1.0]))
-
-
-def layer_by_hand(layer, x, g):
-    tt_tensor.manual_seed(5)  # dropout's masks
-    with tt_autograd.no_grad():
-        y = layer(Tensor(x))
-        return [y, layer.backward(Tensor(g))]
-
-
-def layer_by_tape(layer, x, g):
-    tt_tensor.manual_seed(5)
-    x = Tensor(x, requires_grad=True)
-    y = layer(x)
-    y.backward(Tensor(g))
-    return [y, x.grad]
-
-
-def parameters_of(layer):
-    grads = [p.grad for p in layer.parameters()]
-    layer.zero_grad()
-    return grads
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
