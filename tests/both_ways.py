@@ -31,6 +31,6 @@ def layer_by_tape(layer, x, g):
 
 
 def parameters_of(layer):
-    grads = [p.grad for p in layer.parameters()]
+    grads = [p.grad for p in layer.parameters() if p.requires_grad]
     layer.zero_grad()
     return grads

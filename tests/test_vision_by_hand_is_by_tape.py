@@ -86,8 +86,7 @@ MODELS = {
     "lenet5": (lambda: vision.models.lenet5(), (3, 1, 28, 28)),
     "lenet5 of 1998": (lambda: vision.models.lenet5(style="1998"), (3, 1, 28, 28)),
     "cifar_cnn": (lambda: vision.models.cifar_cnn(), (4, 3, 32, 32)),
-    "resnet20": (lambda: vision.models.resnet20(), (2, 3, 32, 32)),
-    "resnet18": (lambda: vision.models.resnet18(10, stem="cifar"), (2, 3, 16, 16)),
+    "resnet20": (lambda: vision.models.resnet20(), (2, 3, 16, 16)),
 }
 
 
