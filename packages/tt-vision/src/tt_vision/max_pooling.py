@@ -90,9 +90,9 @@ class Ways:
     def indices(self, winners: Any) -> Any:
         """The positions h · W + w of the pixels that won, as int64; -1 where the window was on none."""
         rows, columns = self._maps
-        index, none = max_pool_ways.winning_pixels(
-            winners.transpose(0, 2, 3, 1), self.window, (rows.places, columns.places)
-        )
+        won, size = winners.transpose(0, 2, 3, 1), (rows.places, columns.places)
+        starts = max_pool_ways.first_pixels(self.window, size, won.shape)
+        index, none = max_pool_ways.winning_pixels(won, self.window, size, starts)
         pixel = index // max(index.shape[3], 1) % max(rows.places * columns.places, 1)
         down, right = np.divmod(pixel, columns.places)
         if self.rows is not None:

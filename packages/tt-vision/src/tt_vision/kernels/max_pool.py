@@ -10,10 +10,10 @@ import numpy as np
 
 from tt_nn import shards
 from tt_vision.channels import channels_first
-from tt_vision.kernels.taps import Tap, block_of, blocks, copy_pixels, least, taps
+from tt_vision.kernels.taps import Tap, block_of, blocks, copy_pixels, least, none_of, taps
 from tt_vision.window import Window
 
-__all__ = ["max_pool2d", "max_pool2d_loops", "none_of"]
+__all__ = ["max_pool2d", "max_pool2d_loops"]
 
 
 def max_pool2d_loops(x: Any, window: Window, winners: bool = True) -> tuple[Any, Any]:
@@ -173,11 +173,6 @@ def columns_of(x: Any, axis: int, pixels: slice, purpose: str) -> Any:
     copied = shards.scratch(purpose, some.shape, x.dtype)
     copy_pixels(copied, some)
     return copied
-
-
-def none_of(window: Window) -> int:
-    """The number that stands for no tap."""
-    return window.size[0] * window.size[1]
 
 
 def number_type(window: Window) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from tt_nn import shards
 from tt_vision.window import Pair, Window
 
-__all__ = ["Tap", "block_of", "blocks", "copy_pixels", "least", "taps"]
+__all__ = ["Tap", "block_of", "blocks", "copy_pixels", "least", "none_of", "taps"]
 
 BLOCK = 1 << 19
 """Bytes of the images of a block: with what is made of them, they stay in a level-2 cache."""
@@ -42,6 +42,11 @@ def taps(window: Window, axis: int, length: int, first: int, last: int) -> list[
             pixels = slice(start * stride + offset, (stop - 1) * stride + offset + 1, stride)
             found.append(Tap(number, slice(start - first, stop - first), pixels))
     return found
+
+
+def none_of(window: Window) -> int:
+    """The number that stands for no tap."""
+    return window.size[0] * window.size[1]
 
 
 def blocks(start: int, stop: int, high: int, row: int) -> Iterator[tuple[int, int, int, int]]:
