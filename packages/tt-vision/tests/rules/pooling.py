@@ -98,15 +98,11 @@ ADAPTIVE = [
     )
     for shape, height, width in BINS
 ]
+KINDS = [{}, {"count_include_pad": False}, {"divisor_override": 5}]
 SHARES = [
-    (f"{name}, {kind}", shape, AvgWindow(window, ceil_mode, **kwargs))
+    (f"{name} {kwargs}", shape, AvgWindow(window, ceil_mode, **kwargs))
     for index, (name, (shape, window, ceil_mode)) in enumerate(WINDOWS.items())
-    for kind, kwargs in [
-        ("padding counts", {}),
-        [("padding does not count", {"count_include_pad": False}), ("divided by 5", {"divisor_override": 5})][
-            index % 2
-        ],
-    ]
+    for kwargs in (KINDS if "padded" in name or ceil_mode else [KINDS[index % 3]])
 ]
 SHARES += [(f"{shape} to {height}, {width}", shape, AvgBins(height, width)) for shape, height, width in BINS]
 SHARES += [("rows of samples", (2, 2, 7), AvgBins(1, 3, 1)), ("a row of samples", (2, 4), AvgBins(1, 3, 1))]
