@@ -249,6 +249,21 @@ def test_what_is_not_wanted_is_not_computed(needs):
             assert not need or np.array_equal(found, true)
 
 
+@pytest.mark.parametrize("needs", [(True, False), (False, True), (False, False)])
+def test_nor_is_it_for_tensors(needs):
+    x, w, g = map(from_numpy, operands(np.random.default_rng(0), o=2))
+    for function, inputs, grad in (
+        (ConvFunction(SAME), (x, w), g),
+        (ConvTransposeFunction(SAME, (5, 4)), (g, w), x),
+        (ConvWeightFunction(SAME), (x, g), w),
+    ):
+        function.forward(*inputs)
+        function.inputs, function.needs = inputs, needs
+        assert [found is not None for found in function.backward(grad)] == list(needs)
+        function.forward(*(part.numpy() for part in inputs))
+        assert [found is not None for found in function.backward(grad.numpy())] == list(needs)
+
+
 @pytest.mark.parametrize("n", [2, 200])
 @pytest.mark.parametrize("window", [SAME, Window((1, 1)), Window((2, 2), (2, 2)), Window((3, 3), groups=4)])
 def test_nothing_is_kept_but_the_operands(n, window):

@@ -68,9 +68,12 @@ class Problem:
 def problems(draw):
     """Problems that the loops solve in milliseconds."""
     few = st.integers(1, 3)
-    size, stride, dilation = draw(st.tuples(few, few)), draw(st.tuples(few, few)), draw(st.tuples(few, few))
-    padding = draw(st.tuples(*[st.tuples(st.integers(0, 3), st.integers(0, 3))] * 2))
-    window = Window(size, stride, padding, dilation, draw(few))
+    size, dilation = draw(st.tuples(few, few)), draw(st.tuples(few, few))
+    stride = draw(st.sampled_from([(1, 1), (1, 1), (1, 2), (2, 1), (3, 2)]))
+    # Half of them with less padding than the window reaches: then the way back at stride 1 is a convolution.
+    most = [d * (k - 1) for k, d in zip(size, dilation, strict=True)] if draw(st.booleans()) else [3, 3]
+    padding = tuple((draw(st.integers(0, p)), draw(st.integers(0, p))) for p in most)
+    window = Window(size, stride, padding, dilation, draw(st.sampled_from([1, 1, 2, 3])))
     n = draw(st.integers(1, 4))
     c, o = (
         (1, 1) if draw(st.booleans()) else draw(st.tuples(few, few))
@@ -100,11 +103,18 @@ def in_pieces(patch, block, around):
 
 
 SAME_3X3 = Window((3, 3), (1, 1), ((1, 1), (1, 1)))
-BATCHES = [
+EXAMPLES = [
     Problem(SAME_3X3, 127, 1, 2, (3, 3), ("channels last", "C", "channels last")),
     Problem(Window((2, 1), (2, 1)), 127, 2, 1, (5, 2), seed=1),
     Problem(SAME_3X3, 1, 1, 1, (1, 1)),
     Problem(Window((3, 3), (1, 1), ((1, 1), (1, 1)), groups=3), 127, 1, 1, (2, 3)),
+    Problem(
+        Window((3, 2), (1, 1), ((2, 0), (0, 1)), (1, 2)), 2, 2, 3, (4, 5), seed=1
+    ),  # less padding on one side
+    Problem(
+        Window((2, 2), (1, 1), ((0, 1), (1, 2))), 2, 2, 3, (4, 5)
+    ),  # more than the window reaches on one side
+    Problem(Window((1, 1), (1, 1), ((0, 0), (0, 1))), 2, 2, 3, (4, 5)),
 ]
 
 
@@ -116,10 +126,13 @@ def threads():
 
 @settings(max_examples=100)
 @given(problems(), PIECES, PIECES)
-@example(BATCHES[0], 40, 200)
-@example(BATCHES[1], 1, 1)
-@example(BATCHES[2], None, None)
-@example(BATCHES[3], 40, None)
+@example(EXAMPLES[0], 40, 200)
+@example(EXAMPLES[1], 1, 1)
+@example(EXAMPLES[2], None, None)
+@example(EXAMPLES[3], 40, None)
+@example(EXAMPLES[4], None, None)
+@example(EXAMPLES[5], 40, 7)
+@example(EXAMPLES[6], None, None)
 def test_forward_is_what_the_loops_give(problem, block, around):
     wanted = problem.forward(conv_loops)
     assert wanted.shape == problem.grad.shape
@@ -133,10 +146,13 @@ def test_forward_is_what_the_loops_give(problem, block, around):
 
 @settings(max_examples=80)
 @given(problems(), PIECES, PIECES)
-@example(BATCHES[0], 40, 200)
-@example(BATCHES[1], 1, 1)
-@example(BATCHES[2], None, None)
-@example(BATCHES[3], 40, None)
+@example(EXAMPLES[0], 40, 200)
+@example(EXAMPLES[1], 1, 1)
+@example(EXAMPLES[2], None, None)
+@example(EXAMPLES[3], 40, None)
+@example(EXAMPLES[4], None, None)
+@example(EXAMPLES[5], 40, 7)
+@example(EXAMPLES[6], None, None)
 def test_gradients_are_what_the_loops_give(problem, block, around):
     wanted = problem.backward(conv_loops)
     assert wanted[0].shape == problem.x.shape and wanted[1].shape == problem.weight.shape
