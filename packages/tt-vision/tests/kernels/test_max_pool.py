@@ -62,7 +62,7 @@ def same(found, wanted):
 
 
 @given(st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_forward_and_back(data):
     window = data.draw(windows())
     x = draw_images(data.draw, window, few_values)
@@ -83,7 +83,7 @@ def test_forward_and_back(data):
 
 
 @given(st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_integers(data):
     window = data.draw(windows())
     x = draw_images(data.draw, window, lambda rng, shape: rng.integers(0, 200, shape).astype(np.uint8))

@@ -42,7 +42,7 @@ def numbers(index, count):
 
 
 @given(axis_maps())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_pieces_are_the_matrix(axis_map):
     pieces, zero = axis_map.pieces
     found = np.full((axis_map.places, axis_map.pixels), np.nan)
