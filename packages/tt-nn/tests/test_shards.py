@@ -448,3 +448,32 @@ def test_the_number_from_the_environment(monkeypatch, given, wanted):
     monkeypatch.setattr(shards, "_number", None)
     assert shards.get_num_threads() == (wanted or shards._cores())
     assert 1 <= shards._cores() <= os.cpu_count()
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity"), reason="only Linux tells on which cores a thread may run"
+)
+def test_the_other_threads_keep_to_a_core_of_their_own_and_the_calling_one_is_free(monkeypatch):
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        pytest.skip("needs two cores")
+
+    def seen():
+        found = {}
+        ready = threading.Barrier(len(cores), timeout=10)
+
+        def body(start, stop, part):
+            if part < len(cores):
+                ready.wait()
+            found[threading.get_ident()] = os.sched_getaffinity(0)
+
+        shards.run(body, 64)
+        mine = found.pop(threading.get_ident())
+        return mine, sorted(sorted(places) for places in found.values())
+
+    with shards.threads(len(cores)):
+        assert seen() == (set(cores), [[core] for core in cores[1:]])
+    monkeypatch.setenv("TT_PIN_THREADS", "0")
+    with shards.threads(len(cores)):
+        assert seen() == (set(cores), [cores] * (len(cores) - 1))
+    assert os.sched_getaffinity(0) == set(cores)
