@@ -1,11 +1,10 @@
-"""Upsample and PixelShuffle: what their formulas say, and what is refused."""
+"""Upsample: what its formulas say, and what is refused."""
 
 import numpy as np
 import pytest
 
 from tt_tensor import kernels
 from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
-from tt_vision.pixel_shuffle import PixelShuffle, PixelUnshuffle, pixel_shuffle, pixel_unshuffle
 from tt_vision.upsample import Upsample, interpolate
 
 X = np.random.default_rng(0).normal(size=(2, 3, 4, 5))
@@ -114,41 +113,6 @@ def test_arguments_that_do_not_fit_the_input():
             interpolate(x, **kwargs)
 
 
-@pytest.mark.parametrize("lead", [(), (2,), (2, 0), (2, 3)])
-@pytest.mark.parametrize("r", [1, 2, 3])
-def test_shuffled_pixels(lead, r):
-    x = np.random.default_rng(0).normal(size=(*lead, 2 * r * r, 3, 4))
-    y = pixel_shuffle(x, r)
-    assert y.shape == (*lead, 2, 3 * r, 4 * r)
-    for c, h, w, i, j in np.ndindex(2, 3, 4, r, r):
-        np.testing.assert_array_equal(
-            y.array[..., c, h * r + i, w * r + j], x[..., c * r * r + i * r + j, h, w]
-        )
-    np.testing.assert_array_equal(pixel_unshuffle(y, r), x)
-    layer = PixelUnshuffle(r)
-    np.testing.assert_array_equal(layer(y.array), x)
-    np.testing.assert_array_equal(layer.backward(x), y)
-    if len(lead) == 1:
-        assert y.array.transpose(0, 2, 3, 1).flags.c_contiguous
-
-
-def test_what_cannot_be_shuffled():
-    for factor in (0, -1, 1.0, True, "2"):
-        with pytest.raises(ArgumentError, match="whole number"):
-            PixelShuffle(factor)
-        with pytest.raises(ArgumentError, match="whole number"):
-            pixel_unshuffle(X, factor)
-    for layer, shape in (
-        (PixelShuffle(2), (1, 5, 2, 2)),
-        (PixelShuffle(2), (4, 2)),
-        (PixelUnshuffle(2), (1, 1, 3, 4)),
-        (PixelUnshuffle(2), (2, 2)),
-    ):
-        with pytest.raises(ShapeError, match="divisible"):
-            layer(np.zeros(shape))
-
-
 def test_repr():
     assert repr(Upsample(scale_factor=2)) == "Upsample(scale_factor=2, mode='nearest')"
     assert repr(Upsample(3, mode="bilinear")) == "Upsample(size=3, mode='bilinear')"
-    assert repr(PixelShuffle(2)) == "PixelShuffle(upscale_factor=2)"
