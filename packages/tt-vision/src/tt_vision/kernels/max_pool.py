@@ -10,6 +10,7 @@ import numpy as np
 
 from tt_nn import shards
 from tt_vision.channels import channels_first
+from tt_vision.kernels.max_pool_pairs import are_pairs, max_pool2d_pairs
 from tt_vision.kernels.taps import Tap, block_of, blocks, copy_pixels, least, none_of, taps
 from tt_vision.window import Window
 
@@ -53,6 +54,8 @@ def max_pool2d(x: Any, window: Window, winners: bool = True) -> tuple[Any, Any]:
     """
     n, c, height, width = x.shape
     high, wide = window.output((height, width), "max_pool")
+    if are_pairs(x, window, (high, wide)):
+        return max_pool2d_pairs(x, (high, wide), winners)
     images = x.transpose(0, 2, 3, 1)
     y = np.empty((n, high, wide, c), x.dtype)
     won: Any = None
