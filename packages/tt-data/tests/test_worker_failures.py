@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 
 import numpy as np
@@ -133,6 +134,24 @@ def test_whole_batches_in_trouble(fork):
         list(loader)
 
 
+@posix
+@pytest.mark.parametrize("how", [SIGKILL, getattr(signal, "SIGSTOP", None)])
+@pytest.mark.parametrize("after", [0.0, 0.003, 0.02, 0.05])
+def test_trouble_at_any_moment(how, after, fork):
+    """A short form of benchmarks/worker_kills.py."""
+    dataset = TensorDataset(np.zeros((100_000, 64)))
+    iterator = iter(DataLoader(dataset, 4, num_workers=2, timeout=0.3 if how != SIGKILL else 0, **fork))
+    victim = iterator.pool.processes[1].pid
+    strike = threading.Timer(after, os.kill, (victim, how))
+    strike.start()
+    with pytest.raises(
+        WorkerError, match=rf"worker 1 of 2 \(pid {victim}\) .*it was at batch \d+, indices \d+, "
+    ):
+        list(iterator)
+    strike.join()
+    assert gone(victim) and multiprocessing.active_children() == []
+
+
 def test_what_was_raised_is_the_cause(fork):
     loader = DataLoader(Trouble(fail), 2, num_workers=2, **fork)
     with pytest.raises(WorkerError) as caught:
@@ -240,9 +259,9 @@ def test_after_an_error_the_rest_of_the_epoch_can_be_had(fork):
         list(persistent)
     persistent.dataset.act = lambda: 5
     assert len(list(persistent)) == len(list(persistent)) == 20
-    victim = persistent._idle.processes[0].pid
-    os.kill(victim, SIGKILL)
-    assert gone(victim)
+    victim = persistent._idle.processes[0]
+    victim.kill()
+    victim.join(5)
     assert len(list(persistent)) == 20
 
 
@@ -329,7 +348,7 @@ def test_workers_end_with_their_parent():
     assert len(workers) == 2
     time.sleep(0.2)
     process.kill()
-    process.communicate()
+    process.communicate(timeout=20)
     assert all(gone(worker) for worker in workers)
 
 
@@ -339,7 +358,7 @@ def test_ctrl_c_ends_everything_in_2_s_with_one_traceback():
     time.sleep(0.2)
     began = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
-    _, errors = process.communicate()
+    _, errors = process.communicate(timeout=20)
     assert time.monotonic() - began < 2
     assert all(gone(worker) for worker in workers)
     assert errors.count("Traceback") == 1 and errors.rstrip().endswith("KeyboardInterrupt")

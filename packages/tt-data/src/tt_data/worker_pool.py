@@ -23,7 +23,7 @@ from typing import Any
 
 from tt_data.errors import WorkerError
 from tt_data.fetching import WHOLE, told
-from tt_data.transport import receive, send
+from tt_data.transport import pair, receive, send
 from tt_data.workers import Job, work
 from tt_tensor.errors import ArgumentError
 
@@ -94,7 +94,7 @@ class WorkerPool:
             raise
 
     def _start(self, worker: int, job: Job, context: Any) -> None:
-        ours, theirs = context.Pipe()
+        ours, theirs = pair()
         mark = None
         if self.marks is not None:
             mark = self.marks[worker : worker + 1]
@@ -119,13 +119,13 @@ class WorkerPool:
 
     def ask(self, worker: int, number: int, indices: Any) -> None:
         """Ask a worker for a batch, to be received in the order of asking."""
-        self._send(worker, ("batch", number, indices))
         self.waiting[worker].append((number, indices))
+        self._send(worker, ("batch", number, indices))
 
     def _send(self, worker: int, message: Any) -> None:
         try:
             send(self.connections[worker], message)
-        except OSError:
+        except ConnectionError:
             error = self._death(worker)
             self.close(0)
             raise error from None
@@ -154,7 +154,7 @@ class WorkerPool:
             for sentinel in sentinels:
                 if sentinel in ready:
                     raise self._death(sentinels.index(sentinel))
-        except (EOFError, OSError):
+        except (EOFError, ConnectionError):
             error = self._death(worker)
             self.close(0)
             raise error from None
@@ -200,10 +200,11 @@ class WorkerPool:
         process, connection = self.processes[worker], self.connections[worker]
         process.join(1)
         code = process.exitcode
-        with suppress(EOFError, OSError):
-            while connection.poll():  # what it answered before is not what it died of
-                receive(connection)
-                self.waiting[worker].popleft()
+        with suppress(EOFError):
+            while wait([connection], 0):  # what it answered before is not what it died of
+                with suppress(ConnectionError):  # that it left tasks unread is told once
+                    receive(connection)
+                    self.waiting[worker].popleft()
         if code is None:
             how = "closed its pipe"
         elif code < 0:
