@@ -1,4 +1,4 @@
-"""One training step of the network of cnn_problem.py: zero_grad, forward, loss, backward, SGD with momentum, loss.item().
+"""One training step of the network of cnn_problem.py: forward, loss, backward, SGD with momentum, loss.item().
 
 The losses of the first steps must agree. Bar: at most 1.25 times PyTorch's time. `--memory` measures the peak instead:
 what 10 steps add to the resident set of each process beyond its imports; at most 1.5 times PyTorch's.
@@ -6,6 +6,7 @@ what 10 steps add to the resident set of each process beyond its imports; at mos
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -30,9 +31,7 @@ def tt() -> Step:
     model.load_state_dict(state, strict=False)
     images, labels = map(tt_tensor.Tensor, cnn_problem.batch())
     loss_fn = tt_nn.CrossEntropyLoss()
-    optimizer = tt_optim.SGD(
-        model.parameters(), lr=cnn_problem.LEARNING_RATE, momentum=cnn_problem.MOMENTUM
-    )
+    optimizer = tt_optim.SGD(model.parameters(), lr=cnn_problem.LEARNING_RATE, momentum=cnn_problem.MOMENTUM)
 
     def step() -> float:
         optimizer.zero_grad()
@@ -93,11 +92,7 @@ def peak(name: str, python: str, malloc: bool) -> float:
     """MB that 10 steps add to the most that the process ever held, in a process of its own."""
     command = [python, sys.argv[0], "--peak-of", name] + ([] if malloc else ["--no-malloc"])
     environment = machine.thread_environment(2)
-    import os
-
-    done = subprocess.run(
-        command, env=os.environ | environment, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=True)
     return float(done.stdout)
 
 

@@ -3,8 +3,6 @@
 Without arguments, it lists what ships. MNIST and CIFAR-10 are looked for in TT_DATA_HOME and in the cache.
 """
 
-# ruff: noqa: T201
-
 import sys
 
 import numpy as np

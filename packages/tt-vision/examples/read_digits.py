@@ -1,7 +1,5 @@
 """Handwritten digits, read by a network whose weights ship in the wheel: python read_digits.py [how many]"""
 
-# ruff: noqa: T201
-
 import sys
 
 import numpy as np

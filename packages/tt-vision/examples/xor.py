@@ -1,7 +1,5 @@
 """The answer of a network with one hidden layer to a question that no single layer can answer: python xor.py"""
 
-# ruff: noqa: T201
-
 from tt_nn import functional
 from tt_vision.models import get_card, mlp
 

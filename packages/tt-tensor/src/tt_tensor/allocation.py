@@ -1,8 +1,8 @@
 """Allocation: let freed memory stay with the process, so that large arrays need not be fetched page by page.
 
-A training makes and frees the same large arrays in each step. glibc gives most of what is freed back to the system, and
-every page of it costs a fault when it is touched anew: up to a third of a step. `keep_freed_memory` asks it to keep what
-was freed. It changes the whole process, so nothing here calls it by itself.
+A training makes and frees the same large arrays in each step. glibc gives most of what is freed back to the system,
+and every page of it costs a fault when it is touched anew: up to a third of a step. `keep_freed_memory` asks it to keep
+what was freed. It changes the whole process, so nothing here calls it by itself.
 """
 
 from __future__ import annotations
