@@ -145,7 +145,8 @@ def test_trouble_at_any_moment(how, after, fork):
     strike = threading.Timer(after, os.kill, (victim, how))
     strike.start()
     with pytest.raises(
-        WorkerError, match=rf"worker 1 of 2 \(pid {victim}\) .*it was at batch \d+, indices \d+, "
+        WorkerError,
+        match=rf"worker 1 of 2 \(pid {victim}\) .*it was at (its end of )?batch \d+, indices \d+, ",
     ):
         list(iterator)
     strike.join()

@@ -68,6 +68,8 @@ class WorkerPool:
         self.count = job.num_workers
         self.waiting: list[deque[tuple[int, Any]]] = [deque() for _ in range(self.count)]
         """The batches that each worker has been asked for and not delivered: (number, indices)."""
+        self.done: list[tuple[int, Any]] = [(-1, None)] * self.count
+        """The last one that each of them delivered."""
         self.processes: list[Any] = []
         self.connections: list[Any] = []
         # Memory that forked workers share: where each of them is in its batch. Others have none, and tell nothing.
@@ -150,7 +152,7 @@ class WorkerPool:
                 )
             if answer[0] == "error":
                 raise self._raised(worker, *answer[1:])
-            self.waiting[worker].popleft()
+            self.done[worker] = self.waiting[worker].popleft()
             for sentinel in sentinels:
                 if sentinel in ready:
                     raise self._death(sentinels.index(sentinel))
@@ -185,16 +187,20 @@ class WorkerPool:
         return f"worker {worker} of {self.count} (pid {self.processes[worker].pid})"
 
     def _place(self, worker: int, at: int | None = None) -> str:
-        if not self.waiting[worker]:
-            return "no batch"
-        number, indices = self.waiting[worker][0]
+        """Where a worker is: at the first batch that it was asked for and has not delivered, or behind its last one."""
+        waiting = self.waiting[worker]
+        number, indices = waiting[0] if waiting else self.done[worker]
+        if number < 0:
+            return "its beginning"
         if at is None:
             at = WHOLE if self.marks is None else self.marks[worker]
         if indices is None:
-            return f"batch {number} of its stream"
-        if at == WHOLE or not isinstance(indices, list | tuple) or at >= len(indices):
-            return f"batch {number}, {told(indices)}"
-        return f"index {indices[at]!r}, sample {at} of batch {number}"
+            place = f"batch {number} of its stream"
+        elif waiting and isinstance(indices, list | tuple) and WHOLE != at < len(indices):
+            place = f"index {indices[at]!r}, sample {at} of batch {number}"
+        else:
+            place = f"batch {number}, {told(indices)}"
+        return place if waiting else f"its end of {place}"
 
     def _death(self, worker: int) -> WorkerError:
         process, connection = self.processes[worker], self.connections[worker]
@@ -204,7 +210,7 @@ class WorkerPool:
             while wait([connection], 0):  # what it answered before is not what it died of
                 with suppress(ConnectionError):  # that it left tasks unread is told once
                     receive(connection)
-                    self.waiting[worker].popleft()
+                    self.done[worker] = self.waiting[worker].popleft()
         if code is None:
             how = "closed its pipe"
         elif code < 0:
