@@ -89,6 +89,9 @@ def gone(pid):
             os.kill(pid, 0)
         except ProcessLookupError:
             return True
+        if sys.platform != "linux":  # a zombie is told in /proc alone
+            time.sleep(0.01)
+            continue
         with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
             if file.read().rpartition(")")[2].split()[0] == "Z":
                 return True

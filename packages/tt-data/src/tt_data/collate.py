@@ -1,10 +1,12 @@
-"""Samples into a batch, and a batch into samples again.
+"""Samples into a batch.
 
-default_collate([(x0, 3), (x1, 5)])  →  (Tensor of shape (2, …), Tensor [3, 5])
+    default_collate([(x0, 3), (x1, 5)])  →  (Tensor of shape (2, …), Tensor [3, 5])
 
-numbers, arrays, Tensors   stacked along a new axis 0; float32 stays float32, Python floats become float32
-tuples, lists, dicts       the same with batches inside, also named tuples and other Mappings (as dicts)
-text, bytes                a list
+    numbers, arrays, Tensors   stacked along a new axis 0; float32 stays float32, Python floats become float32
+    tuples, lists, dicts       the same with batches inside, also named tuples and other Mappings (as dicts)
+    text, bytes                a list
+
+Nothing else: a sample that holds something else needs a collate_fn of its own.
 """
 
 from __future__ import annotations

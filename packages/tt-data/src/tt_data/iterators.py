@@ -1,7 +1,9 @@
-"""Iterators: one pass over a DataLoader, in this process or with workers. Both give the same batches.
+"""Iterators: one pass over a DataLoader, in this process or with workers.
 
-LocalIterator    fetches when it is asked
-PoolIterator     keeps every worker busy with `prefetch_factor` batches, and gives them out in order
+    LocalIterator    fetches when it is asked
+    PoolIterator     keeps every worker busy with `prefetch_factor` batches, and gives them out in order
+
+Both give the same batches.
 """
 
 from __future__ import annotations

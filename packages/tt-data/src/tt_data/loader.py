@@ -229,7 +229,9 @@ class DataLoader:
             "generator": None if self.generator is None else self.generator.get_state(),
             "epoch": None if place.position is None else place.position.state(),
             # In an epoch it is part of that.
-            "sampler": None if self.iterable or place.position is not None else self._affair().capture(),
+            "sampler": None
+            if self.iterable or place.position is not None
+            else list(self._affair().capture()),
         }
 
     def _affair(self) -> SamplersAffair:

@@ -1,9 +1,10 @@
 """A whole batch: arrays whose axis 0 counts the samples, in tuples, lists and dicts; text stands in lists.
 
-rows((x, y))              how many samples
-samples_of((x, y), 2)     [(x[0], y[0]), (x[1], y[1])]
-join([(x, y), (u, v)], order)
-                          one of several, its samples in another order
+    rows((x, y))                        how many samples
+    samples_of((x, y), 2)               [(x[0], y[0]), (x[1], y[1])]
+    join([(x, y), (u, v)], order)       one of several, its samples in another order
+
+Any list whose entries are no arrays counts as text: it has one entry for each sample.
 """
 
 from __future__ import annotations
