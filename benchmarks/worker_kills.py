@@ -12,6 +12,9 @@ Each time a loader with 1 to 4 workers runs, and after a random time one of them
 The report is the WorkerError in the main process. Measured is the time from the trouble to the report; where nothing
 but the clock can tell (stopped, hung, spun), the loader's timeout of --timeout seconds is part of it. Counted are
 reports that name another worker or no place, and processes that are left half a second later.
+
+A process beside it looks at the clock 20 times a second. Where it misses more than half a second, somebody held up the
+whole machine (or all of its processes), and that time is done again; how often that happened is printed.
 """
 
 from __future__ import annotations
@@ -36,6 +39,8 @@ BAR = 5.0
 """Seconds within which trouble is reported."""
 LONGEST = 0.6
 """Seconds after which it happens at the latest."""
+HELD_UP = 0.5
+"""Seconds for which a process that only looks at the clock was not let to do so."""
 
 
 def episode(kind: str, moments: random.Random, timeout: float) -> dict[str, Any]:
@@ -118,6 +123,35 @@ def episode(kind: str, moments: random.Random, timeout: float) -> dict[str, Any]
     }
 
 
+class Clock:
+    """A process that looks at the clock, and notes the longest time in which it could not."""
+
+    def __init__(self) -> None:
+        self.shared = memoryview(mmap.mmap(-1, 16)).cast("d")
+        parent = os.getpid()
+        self.pid = os.fork()
+        if self.pid == 0:
+            last = time.monotonic()
+            while os.getppid() == parent:
+                time.sleep(0.05)
+                now = time.monotonic()
+                self.shared[0] = max(self.shared[0], now - last)
+                last = now
+            os._exit(0)
+
+    def start(self) -> None:
+        self.shared[0] = 0.0
+
+    def held_up(self) -> float:
+        """Seconds, since `start`."""
+        time.sleep(0.1)
+        return self.shared[0]
+
+    def stop(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+
+
 def alive(pid: int) -> bool:
     """Whether a process is there, a zombie too: the loader is to take its workers' ends."""
     try:
@@ -141,11 +175,19 @@ def main() -> int:
     seed = random.SystemRandom().randrange(2**32) if options.seed is None else options.seed
     moments, began = random.Random(seed), time.monotonic()
     found: list[dict[str, Any]] = []
-    for number in range(options.kills):
+    clock, again = Clock(), 0
+    while len(found) < options.kills:
+        number = len(found)
+        clock.start()
         result = episode(TROUBLES[number % len(TROUBLES)], moments, options.timeout)
+        if clock.held_up() > HELD_UP:
+            again += 1
+            continue
         found.append(result)
         if result["seconds"] > BAR or not result["right"] or result["left"]:
             print(f"  {number}: {result}", flush=True)
+    clock.stop()
+    print(f"{again} times done again, because the machine was held up")
     print(
         f"seed {seed}, timeout {options.timeout:g} s, {len(found)} troubles, {time.monotonic() - began:.0f} s\n"
     )
