@@ -29,6 +29,14 @@ def two_threads():
         yield
 
 
+@pytest.fixture
+def interrupts():
+    """Ctrl-C is an interrupt, also where this process was started with none (in the background of a shell)."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def blas_has(number):
     """Does every BLAS of the process run on so many threads?"""
     return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"} <= {
@@ -176,7 +184,7 @@ def test_after_an_error_no_part_is_begun(two_threads):
     assert sorted(begun) == [0, 1]
 
 
-def test_an_interrupt_inside_a_part(two_threads):
+def test_an_interrupt_inside_a_part(two_threads, interrupts):
     ended = []
 
     def body(start, stop, part):
@@ -192,7 +200,7 @@ def test_an_interrupt_inside_a_part(two_threads):
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signals to threads here")
-def test_an_interrupt_while_waiting_for_the_others(two_threads):
+def test_an_interrupt_while_waiting_for_the_others(two_threads, interrupts):
     ended, main = [], threading.get_ident()
 
     def body(start, stop, part):
@@ -362,10 +370,11 @@ def test_nothing_grows(two_threads):
     tracemalloc.start()
     for _ in range(300):
         shards.run(body, 100)
+    shards._workers().submit(int).result()  # what never began is out of the queue
     gc.collect()
     size = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
-    assert size < 20_000 and threading.active_count() == threads
+    assert size < 20_000 and threading.active_count() <= threads
 
 
 # --- scratch memory --------------------------------------------------------------------------------------

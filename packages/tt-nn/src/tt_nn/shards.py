@@ -148,13 +148,14 @@ def run_parts(body: Body, cut: list[tuple[int, int]]) -> None:
             deque(waiting, maxlen=0)
 
     others: list[Future[None]] = []
+    job = [work]
     with one_blas_thread():
         try:
             # Where no thread can be had (somebody just set their number, Python ends), this one does it all.
             with suppress(RuntimeError):
                 for _ in range(min(get_num_threads(), len(cut)) - 1):
                     # np.errstate and the kernels in use hang on the context.
-                    others.append(_workers().submit(contextvars.copy_context().run, work))
+                    others.append(_workers().submit(contextvars.copy_context().run, _do, job))
             work()
         finally:
             try:
@@ -162,8 +163,14 @@ def run_parts(body: Body, cut: list[tuple[int, int]]) -> None:
                 others = [other for other in others if not other.cancel()]  # those that never began
             finally:
                 _wait(others)
+                job.clear()  # what never began waits in the pool for a while, but holds no memory of the body's
     for other in others:
         other.result()
+
+
+def _do(job: list[Callable[[], None]]) -> None:
+    for work in job:
+        work()
 
 
 def scratch(purpose: str, shape: tuple[int, ...], dtype: Any) -> Any:
