@@ -20,8 +20,10 @@ DUELS = (
     ["mlp_step.py", "--inference"],
     ["adamw_1000.py"],
     ["adamw_1000.py", "--fresh"],
+    ["cnn_step.py", "--slice", "0.3"],
+    ["cnn_step.py", "--memory"],
 )
-OTHERS = (["import_time.py"], ["leak.py"], ["leak.py", "--tape"], ["activation_memory.py"])
+OTHERS = (["import_time.py"], ["leak.py"], ["leak.py", "--tape"], ["activation_memory.py"], ["augmentation.py"])
 
 
 def status(script: str, *arguments: str) -> int:
