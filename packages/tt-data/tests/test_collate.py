@@ -4,7 +4,7 @@ from collections import OrderedDict, namedtuple
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -23,6 +23,7 @@ DTYPES = [np.float16, np.float32, np.float64, np.uint8, np.int32, np.int64, np.b
     hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4),
     st.integers(1, 5),
 )
+@settings(max_examples=40)
 def test_arrays_are_stacked(dtype, shape, n):
     rng = np.random.default_rng(0)
     samples = [rng.integers(0, 2, shape).astype(dtype) for _ in range(n)]
@@ -116,6 +117,7 @@ STRUCTURES = [
 
 @pytest.mark.parametrize("make", STRUCTURES)
 @given(n=st.integers(1, 5))
+@settings(max_examples=15)
 def test_taking_apart_is_the_inverse(make, n):
     batch = make(n)
     assert rows(batch) == n
@@ -125,6 +127,7 @@ def test_taking_apart_is_the_inverse(make, n):
 
 @pytest.mark.parametrize("make", STRUCTURES)
 @given(sizes=st.lists(st.integers(1, 4), min_size=1, max_size=3), seed=st.integers(0, 99))
+@settings(max_examples=25)
 def test_joining_is_collating_all_samples(make, sizes, seed):
     batches = [make(n) for n in sizes]
     samples = [s for batch, n in zip(batches, sizes, strict=True) for s in samples_of(batch, n)]

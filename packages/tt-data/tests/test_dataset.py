@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tt_data import ChainDataset, ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset, random_split
@@ -119,6 +119,7 @@ def test_a_subset():
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=5), st.data())
+@settings(max_examples=50)
 def test_concatenation_is_that_of_lists(sizes, data):
     parts = [TensorDataset(np.arange(n) + 100 * at) for at, n in enumerate(sizes)]
     whole, wanted = ConcatDataset(parts), np.concatenate([p.tensors[0].array for p in parts])
@@ -174,6 +175,7 @@ def test_a_chain_of_streams():
 
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=5), st.integers(0, 2**40))
+@settings(max_examples=50)
 def test_a_random_split_shares_everything_out(sizes, seed):
     dataset = range(sum(sizes))
     parts = random_split(dataset, sizes, Generator(seed))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tt_data import (
@@ -40,6 +40,7 @@ class Single(Dataset):
 
 
 @given(st.integers(0, 40), st.integers(1, 9), st.booleans())
+@settings(max_examples=40)
 def test_batches_are_slices_of_the_data(n, size, drop_last):
     x, y = np.arange(2 * n, dtype=np.float32).reshape(n, 2), np.arange(n)
     for dataset in (TensorDataset(x, y), list(zip(x, y, strict=True))):
@@ -53,6 +54,7 @@ def test_batches_are_slices_of_the_data(n, size, drop_last):
 
 
 @given(st.integers(0, 40), st.integers(1, 9), st.booleans())
+@settings(max_examples=40)
 def test_a_stream_in_batches(n, size, drop_last):
     loader = DataLoader(Stream(n), size, drop_last=drop_last)
     batches = [batch.tolist() for batch in loader]
@@ -62,6 +64,7 @@ def test_a_stream_in_batches(n, size, drop_last):
 
 
 @given(st.integers(0, 30), st.integers(1, 7), st.integers(0, 2**40))
+@settings(max_examples=40)
 def test_a_shuffled_epoch_has_every_sample_once(n, size, seed):
     loader = DataLoader(range(n), size, shuffle=True, generator=Generator(seed))
     first, second = ([index for batch in loader for index in batch.tolist()] for _ in range(2))

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tt_data import (
@@ -30,6 +30,7 @@ def test_sequential(n):
 
 
 @given(sizes, seeds)
+@settings(max_examples=50)
 def test_a_random_order_has_each_index_once(n, seed):
     sampler = RandomSampler(range(n), generator=Generator(seed))
     first, second = list(sampler), list(sampler)
@@ -52,6 +53,7 @@ def test_the_default_generator_draws():
 
 
 @given(st.integers(1, 10), st.integers(0, 35), seeds)
+@settings(max_examples=50)
 def test_more_samples_than_there_are(n, samples, seed):
     drawn = list(RandomSampler(range(n), num_samples=samples, generator=Generator(seed)))
     assert len(drawn) == samples
@@ -79,6 +81,7 @@ def test_with_replacement_each_draw_is_uniform():
 
 
 @given(st.lists(st.integers(0, 99), max_size=20), seeds)
+@settings(max_examples=50)
 def test_a_subset_in_random_order(indices, seed):
     sampler = SubsetRandomSampler(indices, Generator(seed))
     assert sorted(sampler) == sorted(indices) and len(sampler) == len(indices)
@@ -116,6 +119,7 @@ def test_batches_are_slices(n, size, drop_last):
 
 
 @given(st.integers(0, 30), st.integers(1, 6), st.booleans(), st.booleans(), st.integers(0, 5))
+@settings(max_examples=60)
 def test_shards_share_the_dataset_out(n, replicas, shuffle, drop_last, epoch):
     shards = []
     for rank in range(replicas):

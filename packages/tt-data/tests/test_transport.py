@@ -6,7 +6,7 @@ from multiprocessing.connection import wait
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -51,6 +51,7 @@ def test_many_parts():
     st.randoms(),
     st.booleans(),
 )
+@settings(max_examples=60)
 def test_arrays_keep_values_and_memory_order(array, rng, as_tensor):
     axes = list(range(array.ndim))
     rng.shuffle(axes)
