@@ -13,7 +13,7 @@ from tt_nn.dropout import draw_mask
 from tt_tensor import Function, Generator, Tensor, as_tensor
 from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 from tt_tensor.ops.plain import raw
-from tt_vision.kernels.rows import Rows, empty
+from tt_vision.kernels.image_rows import scaled_channels
 
 __all__ = ["ChannelDropoutFunction", "Dropout1d", "Dropout2d", "dropout1d", "dropout2d"]
 
@@ -47,14 +47,10 @@ class ChannelDropoutFunction(Function):
     def masked(self, x: Any) -> Any:
         """x · mask · scale; a large array block by block."""
         factor = raw(self.mask) * np.asarray(self.scale, x.dtype)
-        if x.__class__ is not np.ndarray:
+        if x.__class__ is not np.ndarray or x.size <= FEW or x.ndim == 2 or x.dtype == np.float16:
             return x * factor
-        if x.size <= FEW or x.ndim == 2 or x.dtype == np.float16:
-            return np.multiply(x, factor, out=np.empty_like(x))
-        (n, c), p = x.shape[:2], math.prod(x.shape[2:])
-        y = empty((n, p, c), x.dtype)
-        Rows(x.reshape(n, c, p), together=False).scaled(y, factor.reshape(n, c))
-        return y.transpose(0, 2, 1).reshape(x.shape)
+        n, c = x.shape[:2]
+        return scaled_channels(x.reshape(n, c, math.prod(x.shape[2:])), factor.reshape(n, c)).reshape(x.shape)
 
 
 def dropout2d(

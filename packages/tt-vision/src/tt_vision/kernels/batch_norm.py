@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from tt_vision.kernels.rows import Rows, empty, far
+from tt_vision.kernels.long_rows import LongRows
+from tt_vision.kernels.rows import empty, far
 
 __all__ = [
     "batch_norm",
@@ -145,7 +146,7 @@ def batch_norm_blocked(x: Any, weight: Any, bias: Any, eps: float, given: Any = 
     digits: then the sums are taken again, block by block in float64, and the mean is taken off before x is multiplied.
     """
     n, c, p = x.shape
-    rows = Rows(x, together=True)
+    rows = LongRows(x)
     if given is None:
         total, squares = rows.totals()
         mean = total / rows.count
@@ -153,7 +154,6 @@ def batch_norm_blocked(x: Any, weight: Any, bias: Any, eps: float, given: Any = 
         if far(mean, variance):
             mean, squares = rows.moments()
             variance = squares / rows.count
-        mean, variance = mean[0], variance[0]
     else:
         mean, variance = given
     scale = inverse_root(variance + eps)
@@ -168,7 +168,7 @@ def batch_norm_blocked(x: Any, weight: Any, bias: Any, eps: float, given: Any = 
 def batch_norm_backward_blocked(
     grad: Any, x: Any, weight: Any, mean: Any, scale: Any, through: bool, needs: Needs
 ) -> tuple[Any, Any, Any]:
-    """The same, as dx = g k + x l + o with one k, l and o for each channel: two passes over grad and x."""
+    """The same, as dx = (g + x l + o) k with one l, o and k for each channel: two passes over grad and x."""
     n, c, p = x.shape
     dx = dw = db = None
     center = center_of(mean, scale, x.dtype)
@@ -176,17 +176,16 @@ def batch_norm_backward_blocked(
     k = scale if weight is None else scale * weight
     made = empty((n, p, c), x.dtype) if needs[0] else None
     if needs[1] or needs[2] or through:
-        rows = Rows(grad, x, together=True)
-        total, along = (some[0] for some in rows.totals(center))
+        rows = LongRows(grad, x)
+        total, along = rows.totals(center)
         along = (along - rest * total) * scale
         dw = along.astype(x.dtype) if needs[1] else None
         db = total.astype(x.dtype) if needs[2] else None
         if needs[0] and through:
-            of_x = -k * scale * along / rows.count
-            offset = -k * total / rows.count - of_x * rest
-            dx = rows.combined(made, k, of_x, offset, center)
+            share = -scale * along / rows.count
+            dx = rows.combined(made, share, -total / rows.count - share * rest, k, center)
     if needs[0] and not through:
-        dx = Rows(grad, together=True).scaled(made, k)
+        dx = LongRows(grad).scaled(made, k)
     return None if dx is None else dx.transpose(0, 2, 1), dw, db
 
 

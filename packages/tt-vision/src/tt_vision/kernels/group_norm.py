@@ -15,8 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from tt_nn import shards
 from tt_vision.kernels.batch_norm import Needs, center_of, inverse_root
-from tt_vision.kernels.rows import Rows, empty, far
+from tt_vision.kernels.image_rows import ImageRows
+from tt_vision.kernels.rows import empty, far, folded, sums
 
 __all__ = ["group_norm", "group_norm_backward", "group_norm_backward_loops", "group_norm_loops"]
 
@@ -79,57 +81,94 @@ def group_norm_backward_loops(
 
 
 def group_norm(x: Any, groups: int, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
-    """Sums of each channel of an image, sums of those over groups, then y = x a + c: two passes over x.
+    """As many images at once as a cache holds: sums of each channel, sums of those over groups, then y = x a + c.
 
-    As in batch_norm_blocked, a mean that is far from 0 is taken off first.
+    As in batch_norm_blocked, sums are taken again in float64 where a mean is far from 0, and it is taken off first.
     """
     n, c, p = x.shape
-    size = c // groups
-    rows = Rows(x, together=False)
-    total, squares = (some.reshape(n, groups, size).sum(axis=2) for some in rows.totals())
-    mean = total / (p * size)
-    variance = squares / (p * size) - mean * mean
-    if far(mean, variance):
-        means, squares = (some.reshape(n, groups, size) for some in rows.moments())
-        mean = means.mean(axis=2)
-        apart = means - mean[:, :, None]
-        variance = (squares + p * apart * apart).sum(axis=2) / (p * size)
-    scale = inverse_root(variance + eps)
-    middle, factor = np.repeat(mean, size, 1), np.repeat(scale, size, 1)
-    center = center_of(middle, factor, x.dtype)
-    factor = factor if weight is None else factor * weight
-    offset = -(middle if center is None else middle - center) * factor
-    offset = offset if bias is None else offset + bias
-    y = rows.scaled(empty((n, p, c), x.dtype), factor, offset, center)
+    y, split = empty((n, p, c), x.dtype), ImageRows(x)
+    mean, variance = np.empty((2, n, groups))
+
+    def body(start: int, stop: int, part: int) -> None:
+        for here in split.blocks(start, stop):
+            rows = split.long(x, here, "x")
+            mean[here], variance[here] = _moments(rows, c, groups)
+            scale = inverse_root(variance[here] + eps)
+            middle, factor = (np.repeat(some, c // groups, 1) for some in (mean[here], scale))
+            center = center_of(middle, factor, x.dtype)
+            factor = factor if weight is None else factor * weight
+            offset = -(middle if center is None else middle - center) * factor
+            offset = offset if bias is None else offset + bias
+            out = y[here].reshape(rows.shape)
+            if center is not None:
+                rows = np.subtract(rows, split.repeated(center, x.dtype), out)
+            np.multiply(rows, split.repeated(factor, x.dtype), out)
+            np.add(out, split.repeated(offset, x.dtype), out)
+
+    shards.run_parts(body, split.cut)
     return y.transpose(0, 2, 1), mean, variance
 
 
 def group_norm_backward(
     grad: Any, x: Any, groups: int, weight: Any, mean: Any, scale: Any, needs: Needs
 ) -> tuple[Any, Any, Any]:
-    """The same, as dx = g k + x l + o with one k, l and o for each channel of an image: two passes over grad and x."""
+    """The same, as dx = g k + x l + o with one k, l and o for each channel of an image."""
     n, c, p = x.shape
     size = c // groups
-    middle, factor = np.repeat(mean, size, 1), np.repeat(scale, size, 1)
-    center = center_of(middle, factor, x.dtype)
-    rest = middle if center is None else middle - center
-    rows = Rows(grad, x, together=False)
-    total, along = rows.totals(center)
-    along = (along - rest * total) * factor
-    dx = dw = db = None
-    if needs[1]:
-        dw = along.sum(axis=0).astype(x.dtype)
-    if needs[2]:
-        db = total.sum(axis=0).astype(x.dtype)
-    if needs[0]:
-        if weight is not None:
-            total, along = total * weight, along * weight
-        total, along = (
-            np.repeat(some.reshape(n, groups, size).sum(axis=2) / (p * size), size, 1)
-            for some in (total, along)
-        )
-        k = factor if weight is None else factor * weight
-        of_x = -factor * factor * along
-        offset = -factor * total - of_x * rest
-        dx = rows.combined(empty((n, p, c), x.dtype), k, of_x, offset, center).transpose(0, 2, 1)
-    return dx, dw, db
+    split = ImageRows(x)
+    made = empty((n, p, c), x.dtype) if needs[0] else None
+    found = np.zeros((len(split.cut), 2, c))
+
+    def body(start: int, stop: int, part: int) -> None:
+        for here in split.blocks(start, stop):
+            rows, g = split.long(x, here, "x"), split.long(grad, here, "grad")
+            spare = shards.scratch("group norm", rows.shape, rows.dtype)
+            middle, factor = (np.repeat(some[here], size, 1) for some in (mean, scale))
+            center = center_of(middle, factor, x.dtype)
+            rest = middle if center is None else middle - center
+            off = rows if center is None else np.subtract(rows, split.repeated(center, x.dtype), spare)
+            total = folded(sums(g), c)
+            along = (folded(np.einsum("kij,kij->kj", g, off), c) - rest * total) * factor
+            found[part, 0] += total.sum(axis=0)
+            found[part, 1] += along.sum(axis=0)
+            if made is None:
+                continue
+            if weight is not None:
+                total, along = total * weight, along * weight
+            total, along = (
+                np.repeat(some.reshape(-1, groups, size).sum(axis=2) / (p * size), size, 1)
+                for some in (total, along)
+            )
+            k, of_x = factor if weight is None else factor * weight, -factor * factor * along
+            out = made[here].reshape(rows.shape)
+            np.multiply(off, split.repeated(of_x, x.dtype), out)
+            np.add(out, split.repeated(-factor * total - of_x * rest, x.dtype), out)
+            np.add(out, np.multiply(g, split.repeated(k, x.dtype), spare), out)
+
+    shards.run_parts(body, split.cut)
+    db, dw = np.add.reduce(found, 0).astype(x.dtype)
+    return (
+        None if made is None else made.transpose(0, 2, 1),
+        dw if needs[1] else None,
+        db if needs[2] else None,
+    )
+
+
+def _moments(rows: Any, channels: int, groups: int) -> tuple[Any, Any]:
+    """Mean and variance of each group of each image, (k, groups)."""
+    k, size = len(rows), channels // groups
+    count = rows[0].size // groups
+
+    def of_groups(long: Any) -> Any:
+        return folded(long, channels).reshape(k, groups, size).sum(axis=2) / count
+
+    # An overflow shows in the sums.
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = of_groups(sums(rows))
+        variance = of_groups(np.einsum("kij,kij->kj", rows, rows)) - mean * mean
+    if far(mean, variance):
+        wide = rows.astype(np.float64).reshape(k, -1, groups, size)
+        mean = wide.mean(axis=(1, 3))
+        wide -= mean[:, None, :, None]
+        variance = np.einsum("kpgc,kpgc->kg", wide, wide) / count
+    return mean, variance
