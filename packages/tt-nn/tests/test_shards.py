@@ -7,6 +7,7 @@ import threading
 import time
 import tracemalloc
 import warnings
+import weakref
 from itertools import pairwise
 
 import numpy as np
@@ -131,7 +132,7 @@ def test_inside_a_part_all_is_one_part(two_threads):
 
 def test_parts_that_were_cut_outside_run_inside_one_after_the_other(two_threads):
     # Handed to the pool, both threads would wait for each other.
-    cut, visits = shards.parts(100), np.zeros((PARTS, 100), int)
+    cut, visits, still = shards.parts(100), np.zeros((PARTS, 100), int), []
     assert len(cut) == PARTS
 
     def outer(start, stop, part):
@@ -139,11 +140,13 @@ def test_parts_that_were_cut_outside_run_inside_one_after_the_other(two_threads)
             visits[part, start:stop] += 1
 
         shards.run_parts(inner, cut)
+        still.append(len(shards.parts(100)))
 
     ended = threading.Thread(target=shards.run_parts, args=(in_both_threads(outer), cut), daemon=True)
     ended.start()
     ended.join(PATIENCE)
     assert not ended.is_alive() and (visits == 1).all()
+    assert still == [1] * PARTS  # and what comes after that in the same part is inside, too
 
 
 # --- errors and interrupts -------------------------------------------------------------------------------
@@ -375,6 +378,21 @@ def test_nothing_grows(two_threads):
     size = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert size < 20_000 and threading.active_count() <= threads
+
+
+def test_what_never_began_holds_no_memory(two_threads):
+    over = threading.Event()
+    shards._workers().submit(over.wait, PATIENCE)  # the other thread is busy, this one does it all
+    x = np.zeros(100)
+    gone = weakref.ref(x)
+
+    def body(start, stop, part, x=x):
+        x[start:stop] += 1
+
+    assert shards.run(body, 100) == PARTS and (x == 1).all()
+    del x, body
+    assert gone() is None
+    over.set()
 
 
 # --- scratch memory --------------------------------------------------------------------------------------

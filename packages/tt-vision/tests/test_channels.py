@@ -66,7 +66,7 @@ def test_sums_of_columns(length, width, run, strided, number):
 
 
 def test_sums_in_several_threads():
-    rows = np.random.default_rng(0).normal(size=(1 << 17, 8)).astype(np.float32)
+    rows = np.random.default_rng(0).normal(size=((1 << 17) + 1234, 8)).astype(np.float32)
     with shards.threads(2):
         assert len(shards.parts(len(rows), (1 << 18) // 8)) > 1
         sums = [channel_sums(rows) for _ in range(5)]
@@ -82,3 +82,11 @@ def test_long_sums_do_not_lose_what_is_small():
     # Runs that take each other away leave no more than that.
     rows[: 1 << 19] *= -1
     np.testing.assert_allclose(channel_sums(rows), 0, atol=wanted[0] * channels.RUN * 2.0**-24)
+
+
+def test_runs_are_added_up_in_float64():
+    # 2²⁴ + 1 is 2²⁴ in float32.
+    rows = np.zeros((64 * channels.RUN, 1), np.float32)
+    rows[: channels.RUN] = 2.0**24 / channels.RUN
+    rows[channels.RUN :: channels.RUN] = 1
+    assert channel_sums(rows).tolist() == [2**24 + 63]
