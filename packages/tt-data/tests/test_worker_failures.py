@@ -20,7 +20,7 @@ from tt_tensor.errors import ShapeError, TTError
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
 
-SIGKILL = getattr(signal, "SIGKILL", None)
+SIGKILL, SIGSTOP = getattr(signal, "SIGKILL", None), getattr(signal, "SIGSTOP", None)
 posix = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 
 
@@ -140,8 +140,7 @@ def test_whole_batches_in_trouble(fork):
 @posix
 @pytest.mark.parametrize(
     ("how", "after"),
-    [(SIGKILL, 0.0), (SIGKILL, 0.003), (SIGKILL, 0.02), (SIGKILL, 0.05)]
-    + [(getattr(signal, "SIGSTOP", None), 0.003), (getattr(signal, "SIGSTOP", None), 0.05)],
+    [(SIGKILL, 0.0), (SIGKILL, 0.003), (SIGKILL, 0.02), (SIGKILL, 0.05), (SIGSTOP, 0.003), (SIGSTOP, 0.05)],
 )
 def test_trouble_at_any_moment(how, after, fork):
     """A short form of benchmarks/worker_kills.py."""
