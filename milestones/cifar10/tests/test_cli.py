@@ -10,15 +10,18 @@ import pytest
 from matplotlib.image import imread
 
 from milestone_cifar10 import main, recipe, story, training
-from tt_vision.models import mlp
+from tt_vision.datasets import CIFAR10
+from tt_vision.models import load_pretrained, mlp
 
 RIGHT = "convolutional network: test images right"
+MEAN, STD = (np.array(values, np.float32)[:, None, None] for values in (CIFAR10.mean, CIFAR10.std))
 PICTURES = {"curves.png", "confusion.png", "mistakes.png", "features.png"}
 
 
 def test_a_run_meets_its_bar_and_leaves_figures_and_pictures(small, tmp_path, capsys):
     # The made images are so easy that the MLP gets them, too: that bar is of the real ones.
-    code = main(["--epochs", "4", "--out", str(tmp_path)])
+    weights = tmp_path / "small.safetensors"
+    code = main(["--epochs", "4", "--out", str(tmp_path), "--export", str(weights)])
     assert code in (0, 1)
     document = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
     figures = {figure["name"]: figure for figure in document["figures"]}
@@ -30,6 +33,10 @@ def test_a_run_meets_its_bar_and_leaves_figures_and_pictures(small, tmp_path, ca
     for name in PICTURES:
         assert imread(tmp_path / name)[..., :3].std() > 0.02
     assert "640 images to learn from" in capsys.readouterr().out
+    model, card = load_pretrained(weights), json.loads(weights.with_suffix(".json").read_text("utf-8"))
+    found = model((small.test.data / np.float32(255) - MEAN) / STD).numpy().argmax(axis=1)
+    assert card["samples"] == 200
+    assert abs(int((found == small.test.targets).sum()) - card["correct"]) <= 1
 
 
 def test_nothing_learned_is_a_missed_bar(run):
@@ -97,7 +104,16 @@ def test_a_resume_with_other_options_is_refused(small, no_pictures, tmp_path, ca
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--epochs", "0"], ["--lr", "-1"], ["--lr", "nan"], ["--epochs", "x"], ["--data", "mnist"], ["surplus"]],
+    [
+        ["--quick", "--export", "x.safetensors"],
+        ["--export", "x.bin"],
+        ["--epochs", "0"],
+        ["--lr", "-1"],
+        ["--lr", "nan"],
+        ["--epochs", "x"],
+        ["--data", "mnist"],
+        ["surplus"],
+    ],
 )
 def test_wrong_arguments_exit_with_2(arguments, capsys):
     assert main(arguments) == 2

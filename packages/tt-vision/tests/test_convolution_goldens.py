@@ -60,7 +60,9 @@ def marks(layer, shape):
 
 @pytest.mark.parametrize(("name", "shape", "options", "row"), list(combinations()))
 def test_layer(name, shape, options, row, monkeypatch):
-    monkeypatch.setattr(LAYERS[name], "reset_parameters", lambda layer: None)  # its draws take half of the time
+    monkeypatch.setattr(
+        LAYERS[name], "reset_parameters", lambda layer: None
+    )  # its draws take half of the time
     wanted, found, seen = MARKS[row:], [], []
     for values in itertools.product(*options.values()):
         seen.append(dict(zip(options, values, strict=True)))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from milestone_kit import Milestone, Parser, Session, number, whole
+from milestone_kit import Milestone, Options, Parser, Session, UsageError, number, whole
 
 __all__ = ["main"]
 
@@ -36,10 +37,29 @@ def add_options(parser: Parser) -> None:
         "--no-download", action="store_true", help="do not fetch the data (170 MB) if they are not here"
     )
     parser.add_argument(
+        "--export",
+        type=Path,
+        metavar="FILE",
+        help="write the network's weights to FILE, which ends in .safetensors, and a card beside it, if it meets its "
+        "bar; tt_vision.models.load_pretrained(FILE) reads them",
+    )
+    parser.add_argument(
         "--resume",
         action="store_true",
         help="go on, bit for bit, where a run with the same options was interrupted",
     )
+
+
+def check(options: Options) -> None:
+    target = options.export
+    if target is None:
+        return
+    if options.quick:
+        raise UsageError("argument --export: a quick run trains too little to be shipped; leave --quick out")
+    if target.suffix != ".safetensors" or not target.parent.is_dir():
+        raise UsageError(
+            f"argument --export: must name a file *.safetensors in a folder that is there, not {str(target)!r}"
+        )
 
 
 def run(session: Session) -> None:
@@ -64,5 +84,5 @@ def main(argv: Sequence[str] | None = None) -> int:
         "60,000 small colour images of ten kinds of things. An MLP ends below 60 %; a convolutional network, "
         "trained in NumPy, reaches 75 % within a minute or two"
     )
-    milestone = Milestone("cifar10", year=1998, about=about, run=run, add_options=add_options)
+    milestone = Milestone("cifar10", year=1998, about=about, run=run, add_options=add_options, check=check)
     return milestone.main(argv)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from milestone_cifar10.export import export
 from milestone_cifar10.images import Images, sample
 from milestone_cifar10.recipe import Recipe
 from milestone_cifar10.singly import images_a_second
@@ -50,6 +51,8 @@ def tell(session: Session, images: Images, recipe: Recipe, resume: bool) -> None
             session.figure(f"training time to {mark:.0f} %", deep.reached[mark], "s")
     session.figure("training time", deep.seconds, "s")
     _draw(session, images, deep)
+    if options.export is not None:
+        export(session, deep, recipe, images)
 
 
 def _rates(session: Session, images: Images, recipe: Recipe) -> None:
