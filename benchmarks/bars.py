@@ -23,7 +23,13 @@ DUELS = (
     ["cnn_step.py", "--slice", "0.3"],
     ["cnn_step.py", "--memory"],
 )
-OTHERS = (["import_time.py"], ["leak.py"], ["leak.py", "--tape"], ["activation_memory.py"], ["augmentation.py"])
+OTHERS = (
+    ["import_time.py"],
+    ["leak.py"],
+    ["leak.py", "--tape"],
+    ["activation_memory.py"],
+    ["augmentation.py"],
+)
 
 
 def status(script: str, *arguments: str) -> int:

@@ -314,6 +314,8 @@ PROGRAM = """
     import sys, time, os, signal
     import tt_data
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the shell had it ignored
+
     class Slow(tt_data.Dataset):
         def __len__(self):
             return 1000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+import tt_autograd  # noqa: F401  (backward() goes by its tape)
 from milestone_cifar10.images import Images, training_loader
 from milestone_cifar10.recipe import Recipe
 from milestone_cifar10.training import convolutional

@@ -129,7 +129,9 @@ def test_a_full_disk_is_a_typed_error_and_leaves_only_the_part(
 
 
 PROGRAM = """
-import sys
+import signal, sys
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the shell had it ignored
 from tt_data.download import RemoteFile, fetch
 name, sha256, size, url = sys.argv[1:]
 print("asking", flush=True)
