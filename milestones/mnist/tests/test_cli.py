@@ -36,7 +36,7 @@ def test_the_quick_run_meets_every_bar(quick):
     figures = {figure["name"]: figure for figure in document["figures"]}
     assert [document["milestone"], document["year"], document["seed"]] == ["mnist", 1998, 3]
     assert document["version"] == "0.1.0"
-    assert (document["options"]["data"], document["options"]["epochs"]) == ("digits", 15)
+    assert (document["options"]["data"], document["options"]["epochs"]) == ("digits", 30)
     assert figures[RIGHT["CNN"]]["value"] >= figures[RIGHT["CNN"]]["at_least"] == 97
     assert figures[RIGHT["MLP"]]["value"] >= figures[RIGHT["MLP"]]["at_least"] == story.BARS["digits"]["MLP"]
     assert figures["training time of both"]["at_most"] == 20

@@ -10,7 +10,7 @@ from milestone_kit import Milestone, Options, Parser, Session, UsageError, numbe
 __all__ = ["main"]
 
 EPOCHS = {"digits": 30, "mnist": 12}
-QUICK_EPOCHS = {"digits": 15, "mnist": 8}
+QUICK_EPOCHS = {"digits": 30, "mnist": 8}
 LR = {"digits": 0.01, "mnist": 0.003}
 BATCH = {"digits": 64, "mnist": 128}
 
