@@ -504,3 +504,18 @@ def test_the_other_threads_keep_to_a_core_of_their_own_and_the_calling_one_is_fr
     with shards.threads(len(cores)):
         assert seen() == (set(cores), [cores] * (len(cores) - 1))
     assert os.sched_getaffinity(0) == set(cores)
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity"), reason="only Linux tells on which cores a thread may run"
+)
+def test_forked_processes_which_may_be_many_keep_their_threads_free():
+    cores = len(os.sched_getaffinity(0))
+    with shards.threads(cores):
+        assert len(shards._places()) == cores - 1
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # from 3.12 on: this process has threads
+            child = os.fork()
+        if child == 0:
+            os._exit(len(shards._places()))
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -56,6 +56,7 @@ preferred = False
 _number: int | None = None
 _pool: ThreadPoolExecutor | None = None
 _lock = threading.Lock()
+_forked = False
 _here = threading.local()
 
 
@@ -235,9 +236,9 @@ def _places() -> list[int]:
 
     Threads that hand the interpreter's lock to each other all the time look to Linux as if they belonged on one core.
     It puts them there, and a quarter of the time is lost. The calling thread stays free to move. TT_PIN_THREADS=0
-    leaves all of them to the system.
+    leaves all of them to the system, and so do forked processes, which may be many.
     """
-    if not hasattr(os, "sched_setaffinity") or os.environ.get("TT_PIN_THREADS") == "0":
+    if _forked or not hasattr(os, "sched_setaffinity") or os.environ.get("TT_PIN_THREADS") == "0":
         return []
     cores = sorted(os.sched_getaffinity(0))
     return cores[1:] if len(cores) == get_num_threads() else []
@@ -273,8 +274,8 @@ def _cores() -> int:
 
 def _forget_threads() -> None:
     """In a forked process: its copy of the pool has no threads, and a lock may have been held."""
-    global _pool, _lock, _deep, _limit
-    _pool, _lock, _deep, _limit = None, threading.Lock(), 0, None
+    global _pool, _lock, _deep, _limit, _forked
+    _pool, _lock, _deep, _limit, _forked = None, threading.Lock(), 0, None, True
     _here.__dict__.clear()
 
 
