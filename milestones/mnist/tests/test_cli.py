@@ -67,7 +67,7 @@ def test_the_pictures_show_something(quick):
 def test_a_run_that_is_over_is_gone_on_with_without_a_step(quick, run, tmp_path):
     _, out, before = quick
     shutil.copytree(out / "checkpoints", tmp_path / "checkpoints")
-    _, figures = run("--quick", "--epochs", "20", "--seed", "3", "--resume")
+    _, figures = run("--quick", "--epochs", "30", "--seed", "3", "--resume")
     for figure in before["figures"]:
         if "images/s" not in figure["name"]:
             assert figures[figure["name"]] == figure
@@ -180,8 +180,8 @@ def test_it_tells_its_story_and_json_on_stdout_is_only_json(run, tmp_path, capsy
     assert "digits: 8×8 images, 1,147 to learn from, 200 to choose the weights by, 450 to test on" in err
     assert err.count(" learns: one image at a time ") == 2
     table = [line.split("│")[1:4] for line in err.splitlines() if line.startswith("│")]
-    assert [cell.strip() for cell in table[0]] == ["", "MLP 64-128-64-10", "CNN 16-32"]
-    assert ["parameters", "17,226", "6,138"] in [[cell.strip() for cell in row] for row in table]
+    assert [cell.strip() for cell in table[0]] == ["", "MLP 64-256-128-10", "CNN 32-64"]
+    assert ["parameters", "50,826", "21,482"] in [[cell.strip() for cell in row] for row in table]
 
 
 def test_quiet_is_silent(run, tmp_path, capfd):

@@ -27,7 +27,7 @@ def size(model):
 
 def test_the_networks_have_their_parameters(problem, large):
     counts = [size(kind(of).make(0)) for of in (problem, large) for kind in (mlp_of, cnn_of)]
-    assert counts == [17226, 6138, 535818, 61706]
+    assert counts == [50826, 21482, 535818, 61706]
     assert isinstance(cnn_of(large).make(0), LeNet5)
 
 
@@ -45,7 +45,7 @@ def test_the_names_are_the_shapes(problem, large):
         layers = [layer for layer in mlp_of(of).make(0) if isinstance(layer, Linear)]
         widths = (layers[0].in_features, *(layer.out_features for layer in layers))
         assert mlp_of(of).name == "MLP " + "-".join(map(str, widths))
-    assert [cnn_of(of).name for of in (problem, large)] == ["CNN 16-32", "LeNet-5"]
+    assert [cnn_of(of).name for of in (problem, large)] == ["CNN 32-64", "LeNet-5"]
 
 
 def test_logits_are_those_of_eval_mode_in_parts_of_the_batch(problem):

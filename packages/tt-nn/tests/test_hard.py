@@ -28,7 +28,7 @@ def test_definitions(x):
         (nn.Hardsigmoid(), lambda x: (abs(x) < 3) / 6),
         (nn.Hardswish(), lambda x: np.where(abs(x) < 3, x / 3 + 0.5, x > 0)),
     ],
-    ids=repr,
+    ids=lambda value: repr(value) if isinstance(value, nn.Module) else "slope",
 )
 def test_derivatives(layer, slope):
     x = np.linspace(-9.01, 9, 5000)

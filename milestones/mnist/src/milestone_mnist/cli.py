@@ -13,6 +13,7 @@ EPOCHS = {"digits": 30, "mnist": 12}
 QUICK_EPOCHS = {"digits": 30, "mnist": 8}
 LR = {"digits": 0.01, "mnist": 0.003}
 BATCH = {"digits": 64, "mnist": 128}
+SMOOTHING = {"digits": 0.1, "mnist": 0.0}
 
 
 def add_options(parser: Parser) -> None:
@@ -86,7 +87,7 @@ def run(session: Session) -> None:
     # What diverges is a missed bar, not a warning. Layers run in shards; a thread of BLAS beside them that waits for
     # work takes a core from them.
     with np.errstate(over="ignore", invalid="ignore"), one_blas_thread():
-        tell(session, problem, Plan(options.epochs, options.lr, BATCH[options.data]))
+        tell(session, problem, Plan(options.epochs, options.lr, BATCH[options.data], SMOOTHING[options.data]))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -44,25 +44,25 @@ def cnn_of(problem: Problem) -> Network:
     """LeNet-5 for MNIST; for images of 8×8, of which its 5×5 windows see nearly all, `small_cnn`."""
     if problem.name == "mnist":
         return Network("CNN", "LeNet-5", lenet5)
-    return Network("CNN", "CNN 16-32", lambda: small_cnn(problem.side))
+    return Network("CNN", "CNN 32-64", lambda: small_cnn(problem.side))
 
 
 def small_cnn(side: int) -> Sequential:
-    """16@3×3 – pool – BN – ReLU – 32@3×3 – pool – BN – ReLU – 10.
+    """32@3×3 – pool – BN – ReLU – 64@3×3 – pool – BN – ReLU – 10.
 
     What is pooled first has a quarter of the values to normalise, and the maximum is the same before and after ReLU.
     """
     return Sequential(
-        Conv2d(1, 16, 3, padding=1, bias=False),  # (N, 16, side, side)
-        MaxPool2d(2),
-        BatchNorm2d(16),
-        ReLU(),
-        Conv2d(16, 32, 3, padding=1, bias=False),  # (N, 32, side / 2, side / 2)
+        Conv2d(1, 32, 3, padding=1, bias=False),  # (N, 32, side, side)
         MaxPool2d(2),
         BatchNorm2d(32),
         ReLU(),
-        Flatten(),  # (N, 32 · side / 4 · side / 4)
-        Linear(32 * (side // 4) ** 2, 10),
+        Conv2d(32, 64, 3, padding=1, bias=False),  # (N, 64, side / 2, side / 2)
+        MaxPool2d(2),
+        BatchNorm2d(64),
+        ReLU(),
+        Flatten(),  # (N, 64 · side / 4 · side / 4)
+        Linear(64 * (side // 4) ** 2, 10),
     )
 
 

@@ -47,6 +47,8 @@ class Plan:
     epochs: int
     lr: float
     batch: int
+    smoothing: float = 0.0
+    """So much of a label is spread over all classes: what nobody can read shall not be learned by heart."""
 
     def steps(self, problem: Problem) -> int:
         """Steps of the optimizer in all."""
@@ -162,4 +164,5 @@ def _trainer(model: Module, plan: Plan, steps: int, **how: Any) -> Trainer:
     """AdamW on the cross entropy; the milestone has a display of its own."""
     optimizer = AdamW(model.parameters(), lr=plan.lr, weight_decay=WEIGHT_DECAY)
     scheduler = OneCycleLR(optimizer, plan.lr, total_steps=steps) if plan.lr > 0 else None
-    return Trainer(model, CrossEntropyLoss(), optimizer, scheduler=scheduler, progress=False, **how)
+    loss_fn = CrossEntropyLoss(label_smoothing=plan.smoothing)
+    return Trainer(model, loss_fn, optimizer, scheduler=scheduler, progress=False, **how)
