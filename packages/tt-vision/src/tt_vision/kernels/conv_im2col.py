@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tt_tensor.kernels.matmul import product
+from tt_nn.products import matrix_product
 from tt_vision.channels import channels_first
 from tt_vision.window import Pair, Window
 
@@ -28,7 +28,7 @@ def conv2d(x: Any, weight: Any, bias: Any, window: Window) -> Any:
         rows = columns[..., group * c : (group + 1) * c].reshape(n * places[0] * places[1], kh * kw * c)
         filters = weight[group * (o // groups) : (group + 1) * (o // groups)]
         matrix = filters.transpose(2, 3, 1, 0).reshape(kh * kw * c, o // groups)
-        y[..., group * (o // groups) : (group + 1) * (o // groups)] = product(rows, matrix).reshape(
+        y[..., group * (o // groups) : (group + 1) * (o // groups)] = matrix_product(rows, matrix).reshape(
             n, *places, o // groups
         )
     if bias is not None:
@@ -62,10 +62,10 @@ def conv2d_backward(
         rows = g[..., filters].reshape(n * places[0] * places[1], per_group)
         if dw is not None:
             some = columns[..., channels].reshape(len(rows), kh * kw * c)
-            dw[filters] = product(some.T, rows).reshape(kh, kw, c, per_group).transpose(3, 2, 0, 1)
+            dw[filters] = matrix_product(some.T, rows).reshape(kh, kw, c, per_group).transpose(3, 2, 0, 1)
         if needs[0]:
             matrix = weight[filters].transpose(0, 2, 3, 1).reshape(per_group, kh * kw * c)
-            dcolumns = product(rows, matrix).reshape(n, *places, kh, kw, c)
+            dcolumns = matrix_product(rows, matrix).reshape(n, *places, kh, kw, c)
             # One tap after the other: within a tap, no two windows share a pixel.
             for i in range(kh):
                 for j in range(kw):
