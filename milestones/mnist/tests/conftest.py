@@ -13,6 +13,7 @@ from milestone_mnist import main, story
 from milestone_mnist.images import Problem, digits
 from milestone_mnist.training import Plan, Result, train
 from tt_data import Subset
+from tt_nn.shards import one_blas_thread
 from tt_tensor import recorder
 from tt_vision.datasets import ImageDataset
 
@@ -80,9 +81,10 @@ def trained(small: Problem) -> Callable[..., Result]:
 
 @pytest.fixture(autouse=True)
 def tape() -> Iterator[None]:
-    """The tape, though other wheels' tests in this process may run without one."""
+    """The tape, though other wheels' tests in this process may run without one, and BLAS as the program has it."""
     from tt_autograd.tape import Tape
 
     before = recorder.install(Tape())
-    yield
+    with one_blas_thread():
+        yield
     recorder.install(before)

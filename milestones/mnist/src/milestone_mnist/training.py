@@ -32,7 +32,7 @@ from tt_optim.training import (
     Trainer,
 )
 
-__all__ = ["Plan", "Result", "forget", "images_per_second", "train"]
+__all__ = ["Plan", "Result", "forget", "images_per_second", "train", "trainer_of"]
 
 WEIGHT_DECAY = 0.01
 CALM_LR = 1e-4
@@ -101,7 +101,7 @@ def train(
     if not resume:
         forget(folder)
     model = network.make(seed)
-    trainer = _trainer(
+    trainer = trainer_of(
         model,
         plan,
         plan.steps(problem),
@@ -148,7 +148,7 @@ def images_per_second(
     watch = Stopwatch(seconds)
     plan = replace(plan, batch=batch, lr=CALM_LR)
     steps = max(plan.steps(problem), Stopwatch.FEWEST)
-    trainer = _trainer(network.make(seed), plan, steps, callbacks=[watch], seed=seed)
+    trainer = trainer_of(network.make(seed), plan, steps, callbacks=[watch], seed=seed)
     trainer.fit(batches(problem.train, batch, seed), steps=steps)
     return batch / watch.step_seconds
 
@@ -160,7 +160,7 @@ def forget(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _trainer(model: Module, plan: Plan, steps: int, **how: Any) -> Trainer:
+def trainer_of(model: Module, plan: Plan, steps: int, **how: Any) -> Trainer:
     """AdamW on the cross entropy; the milestone has a display of its own."""
     optimizer = AdamW(model.parameters(), lr=plan.lr, weight_decay=WEIGHT_DECAY)
     scheduler = OneCycleLR(optimizer, plan.lr, total_steps=steps) if plan.lr > 0 else None
