@@ -438,10 +438,10 @@ def test_scratch_belongs_to_a_thread(two_threads):
 
 def test_what_is_too_large_is_not_kept(monkeypatch):
     monkeypatch.setattr(shards, "KEPT", 80)
-    kept = shards.scratch("some", (10,), np.float64)
-    large = shards.scratch("some", (11,), np.float64)
+    kept = shards.scratch("kept only here", (10,), np.float64)
+    large = shards.scratch("kept only here", (11,), np.float64)
     assert not np.shares_memory(kept, large)
-    assert np.shares_memory(kept, shards.scratch("some", (10,), np.float64))
+    assert np.shares_memory(kept, shards.scratch("kept only here", (10,), np.float64))
 
 
 # --- settings --------------------------------------------------------------------------------------------
