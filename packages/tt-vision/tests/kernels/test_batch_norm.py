@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tt_nn import shards
 from tt_vision.kernels import batch_norm as by
-from tt_vision.kernels import rows
+from tt_vision.kernels import long_rows
 
 KERNELS = {
     "loops": (by.batch_norm_loops, by.batch_norm_backward_loops),
@@ -149,7 +149,9 @@ def test_channels_of_equal_values_give_the_bias(name, value, shape):
     np.testing.assert_allclose(dx, 0, atol=2e-4)
 
 
-def test_threads_change_last_bits_at_most():
+def test_threads_change_last_bits_at_most(monkeypatch):
+    monkeypatch.setattr(long_rows, "WORTH", 1 << 14)
+    monkeypatch.setattr(long_rows, "BLOCK", 1 << 16)
     x, grad = numbers((64, 16, 256), 0, np.float32), numbers((64, 16, 256), 1, np.float32)
 
     def run():
@@ -172,7 +174,8 @@ def test_threads_change_last_bits_at_most():
 
 
 @pytest.mark.parametrize("last", [True, False])
-def test_memory_is_the_result_and_a_few_blocks(last):
+def test_memory_is_the_result_and_a_few_blocks(last, monkeypatch):
+    monkeypatch.setattr(long_rows, "BLOCK", 1 << 16)
     x, grad = numbers((32, 16, 2048), 0, np.float32), numbers((32, 16, 2048), 1, np.float32)
     if last:
         x, grad = channels_last(x), channels_last(grad)
@@ -186,7 +189,7 @@ def test_memory_is_the_result_and_a_few_blocks(last):
         made = run()
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert peak <= x.nbytes + 8 * shards.get_num_threads() * rows.BLOCK, peak
+        assert peak <= x.nbytes + 8 * shards.get_num_threads() * long_rows.BLOCK, peak
         del made
     assert y.transpose(0, 2, 1).flags.c_contiguous and backward[0].transpose(0, 2, 1).flags.c_contiguous
 

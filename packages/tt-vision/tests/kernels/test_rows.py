@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tt_vision.kernels.rows import BLOCK, empty, far, folded, merge, side_by_side, sums
+from tt_vision.kernels.rows import LARGE, empty, far, folded, merge, side_by_side, sums
 
 
 def numbers(shape, seed, offset=0.0):
@@ -52,9 +52,9 @@ def test_far_is_beyond_four_deviations_or_unknown():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("size", [0, 1, 100, BLOCK // 4, BLOCK // 2 + 3])
+@pytest.mark.parametrize("size", [0, 1, 100, LARGE // 4, LARGE // 2 + 3])
 def test_large_arrays_begin_on_a_border(size, dtype):
     for array in [empty((size, 1), dtype) for _ in range(5)]:
         assert array.shape == (size, 1) and array.dtype == dtype
         assert array.flags.c_contiguous and array.flags.writeable
-        assert array.nbytes < BLOCK or array.ctypes.data % 64 == 0
+        assert array.nbytes < LARGE or array.ctypes.data % 64 == 0

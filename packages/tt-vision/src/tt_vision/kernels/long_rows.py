@@ -23,7 +23,7 @@ class LongRows:
     def __init__(self, *arrays: Any) -> None:
         n, c, p = arrays[0].shape
         self.channels, self.count, self.dtype = c, n * p, arrays[0].dtype
-        self.copies = 1 << (-(-LONG // c) - 1).bit_length()
+        self.copies = 1 << (-(-LONG // c) - 1).bit_length()  # a power of 2, as many sizes of images are
         self.width = self.copies * c
         # Units that are cut between: pixels where they all lie one behind the other, else images.
         self.sources = [x.transpose(2, 0, 1) if n == 1 else x.transpose(0, 2, 1) for x in arrays]
