@@ -17,6 +17,7 @@ def small_blocks(monkeypatch):
     monkeypatch.setattr(module, "BLOCK", 400)
     monkeypatch.setattr(module, "WORTH", 30)
     monkeypatch.setattr(module, "LONG", 12)
+    monkeypatch.setattr(module, "FEW", 20)
 
 
 @settings(max_examples=40, deadline=None)
@@ -39,8 +40,11 @@ def test_blocks_cover_each_image_once_and_long_rows_are_its_pixels(shape):
         for here in split.blocks(start, stop):
             seen[here] += 1
             rows = split.long(x, here, "test")
-            assert rows.nbytes <= max(module.BLOCK, x[0].nbytes)
+            assert rows.nbytes <= max(2 * module.BLOCK, x[0].nbytes)
             np.testing.assert_array_equal(rows.reshape(len(rows), -1, shape[1]), x[here].transpose(0, 2, 1))
+            few = split.few(rows)
+            np.testing.assert_array_equal(few.reshape(rows.shape), rows)
+            assert few.shape[2] == (shape[1] if shape[2] <= module.FEW else rows.shape[2])
             vectors = x[here, :, 0]
             repeated = split.repeated(vectors, np.float32)
             assert repeated.dtype == np.float32 and repeated.shape == (len(rows), 1, rows.shape[2])

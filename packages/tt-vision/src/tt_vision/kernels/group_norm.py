@@ -92,7 +92,7 @@ def group_norm(x: Any, groups: int, weight: Any, bias: Any, eps: float) -> tuple
     def body(start: int, stop: int, part: int) -> None:
         for here in split.blocks(start, stop):
             rows = split.long(x, here, "x")
-            mean[here], variance[here] = _moments(rows, c, groups)
+            mean[here], variance[here] = _moments(split.few(rows), c, groups)
             scale = inverse_root(variance[here] + eps)
             middle, factor = (np.repeat(some, c // groups, 1) for some in (mean[here], scale))
             center = center_of(middle, factor, x.dtype)
@@ -127,8 +127,9 @@ def group_norm_backward(
             center = center_of(middle, factor, x.dtype)
             rest = middle if center is None else middle - center
             off = rows if center is None else np.subtract(rows, split.repeated(center, x.dtype), spare)
-            total = folded(sums(g), c)
-            along = (folded(np.einsum("kij,kij->kj", g, off), c) - rest * total) * factor
+            total = folded(sums(split.few(g)), c)
+            along = folded(np.einsum("kij,kij->kj", split.few(g), split.few(off)), c)
+            along = (along - rest * total) * factor
             found[part, 0] += total.sum(axis=0)
             found[part, 1] += along.sum(axis=0)
             if made is None:

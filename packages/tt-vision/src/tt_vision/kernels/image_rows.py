@@ -12,6 +12,9 @@ from tt_vision.kernels.rows import BLOCK, LONG, WORTH, empty, side_by_side
 
 __all__ = ["ImageRows", "scaled_channels"]
 
+FEW = 1 << 11
+"""Pixels up to which the rounding of a plain sum does not matter."""
+
 
 class ImageRows:
     """How an x (N, C, P), not empty, is cut: in parts for threads, blocks for the cache, and images in long rows.
@@ -23,7 +26,8 @@ class ImageRows:
         n, c, p = x.shape
         most = max(1, min(LONG // c, p // 8))
         self.copies = next(copies for copies in range(most, 0, -1) if p % copies == 0)
-        self.step = max(1, BLOCK // (p * c * x.itemsize))
+        self.channels, self.pixels = c, p
+        self.step = max(1, 2 * BLOCK // (p * c * x.itemsize))  # twice a block: each takes many calls
         self.cut = shards.parts(n, max(1, WORTH // (p * c)))
 
     def blocks(self, start: int, stop: int) -> Iterator[slice]:
@@ -40,6 +44,10 @@ class ImageRows:
             copy[...] = images
             images = copy
         return images.reshape(k, p // self.copies, self.copies * c)
+
+    def few(self, long: Any) -> Any:
+        """Long rows as what to add up: where there are few pixels, their own rows, so that nothing is left to fold."""
+        return long.reshape(len(long), -1, self.channels) if self.pixels <= FEW else long
 
     def repeated(self, vectors: Any, dtype: Any) -> Any:
         """(k, C) as (k, 1, copies · C)."""
