@@ -20,8 +20,6 @@ from sybil.parsers.doctest import DocTestParser
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
 ROOT = Path(__file__).resolve().parent
-BLAS_THREADS: dict[str, int] = {}
-"""What each BLAS of this process had when it was first seen."""
 FLAGS = ELLIPSIS | NORMALIZE_WHITESPACE
 
 prose = Sybil(
@@ -49,26 +47,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     Importing tt_autograd anywhere installs the tape for the process, and here all packages share one.
     """
     recorder = sys.modules.get("tt_tensor.recorder")
+    if recorder is None or _may_record(item.path):
+        return (yield)
+    before = recorder.install(None)
     try:
-        if recorder is None or _may_record(item.path):
-            return (yield)
-        before = recorder.install(None)
-        try:
-            return (yield)
-        finally:
-            recorder.install(before)
+        return (yield)
     finally:
-        _give_blas_its_threads_back()
-
-
-def _give_blas_its_threads_back() -> None:
-    """A test that ends in the middle of a product in shards must not leave the next one a BLAS of one thread."""
-    shards = sys.modules.get("tt_nn.shards")
-    if shards is not None and not shards._deep:
-        for library in shards._blas().lib_controllers:
-            threads = BLAS_THREADS.setdefault(library.filepath, library.num_threads)
-            if library.num_threads != threads:
-                library.set_num_threads(threads)
+        recorder.install(before)
 
 
 @cache

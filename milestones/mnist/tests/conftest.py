@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +13,6 @@ from milestone_mnist import main, story
 from milestone_mnist.images import Problem, digits
 from milestone_mnist.training import Plan, Result, train
 from tt_data import Subset
-from tt_nn.shards import one_blas_thread
-from tt_tensor import recorder
 from tt_vision.datasets import ImageDataset
 
 
@@ -77,14 +75,3 @@ def trained(small: Problem) -> Callable[..., Result]:
             return train(network or cnn_of(of), of, seed, plan, folder, bar, resume)
 
     return go
-
-
-@pytest.fixture(autouse=True)
-def tape() -> Iterator[None]:
-    """The tape, though other wheels' tests in this process may run without one, and BLAS as the program has it."""
-    from tt_autograd.tape import Tape
-
-    before = recorder.install(Tape())
-    with one_blas_thread():
-        yield
-    recorder.install(before)

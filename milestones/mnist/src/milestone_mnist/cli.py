@@ -71,7 +71,6 @@ def run(session: Session) -> None:
     from milestone_mnist import images
     from milestone_mnist.story import tell
     from milestone_mnist.training import Plan
-    from tt_nn.shards import one_blas_thread
     from tt_tensor.allocation import keep_freed_memory
 
     if keep_freed_memory():
@@ -84,9 +83,7 @@ def run(session: Session) -> None:
     if options.lr is None:
         options.lr = LR[options.data]
     problem = {"digits": images.digits, "mnist": images.mnist}[options.data](options.seed)
-    # What diverges is a missed bar, not a warning. Layers run in shards; a thread of BLAS beside them that waits for
-    # work takes a core from them.
-    with np.errstate(over="ignore", invalid="ignore"), one_blas_thread():
+    with np.errstate(over="ignore", invalid="ignore"):  # what diverges is a missed bar, not a warning
         tell(session, problem, Plan(options.epochs, options.lr, BATCH[options.data], SMOOTHING[options.data]))
 
 

@@ -31,6 +31,7 @@ import numpy as np
 from tt_tensor.errors import ArgumentError
 
 __all__ = [
+    "blas_threads",
     "get_num_threads",
     "one_blas_thread",
     "parts",
@@ -209,6 +210,11 @@ def one_blas_thread() -> Iterator[None]:
             if _deep == 0:
                 _limit.restore_original_limits()
                 _limit = None
+
+
+def blas_threads() -> tuple[int, ...]:
+    """How many threads each BLAS library of the process uses now: the bits of a matrix product may depend on it."""
+    return tuple(library.num_threads for library in _blas().lib_controllers)
 
 
 @lru_cache

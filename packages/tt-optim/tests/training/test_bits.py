@@ -8,6 +8,7 @@ import pytest
 
 import tt_nn
 import tt_optim
+from tt_nn import shards
 from tt_optim.training import CheckpointStore, ResumeWarning, Trainer
 from tt_optim.training.bits import machine_bits
 from tt_tensor import tensor
@@ -65,3 +66,31 @@ def test_a_checkpoint_of_another_machine_is_resumed_with_a_warning(tmp_path):
     with pytest.warns(ResumeWarning, match="not to the same bits"):
         again.fit(data, epochs=2, resume=True)
     assert again.step == 2
+
+
+def test_the_checksum_is_that_of_the_threads_of_now():
+    """Also where the first one in a process was asked for under a limit that has ended."""
+    program = """
+from tt_nn import shards
+from tt_optim.training.bits import machine_bits
+with shards.one_blas_thread():
+    print(machine_bits())
+print(machine_bits())
+"""
+    names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+    environment = os.environ | dict.fromkeys(names, "2")
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment
+    )
+    assert done.stdout.split() == [trained(1)[0], trained(2)[0]]
+
+
+def test_where_layers_run_in_shards_their_number_counts(monkeypatch):
+    found = {}
+    for preferred in (False, True):
+        monkeypatch.setattr(shards, "preferred", preferred)
+        for number in (1, 2):
+            with shards.threads(number):
+                found[preferred, number] = machine_bits()
+    assert found[False, 1] == found[False, 2]
+    assert len(set(found.values())) == 3

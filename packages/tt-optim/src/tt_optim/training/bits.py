@@ -2,7 +2,8 @@
 
 The same operations in the same order give the same bits. But the order within a matrix product is the BLAS library's
 choice, which depends on the processor, on the library's version and, for sums over more than a few hundred terms, on
-how many threads it uses; and NumPy picks its loops by processor, too. A checkpoint keeps a checksum of a few results.
+how many threads it uses; and NumPy picks its loops by processor, too. Layers that cut a batch in shards add up what
+each part gives. A checkpoint keeps a checksum of a few results.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from tt_nn import shards
+
 __all__ = ["ResumeWarning", "machine_bits", "warn_of_other_bits"]
 
 
@@ -21,10 +24,15 @@ class ResumeWarning(UserWarning):
     """A run goes on, but not bit for bit: this machine rounds otherwise than the one of the checkpoint."""
 
 
-@functools.cache
 def machine_bits() -> str:
-    """A checksum of products, sums and functions in float32 and float64; once in a process, some milliseconds."""
-    total = hashlib.sha256()
+    """A checksum of products, sums and functions in float32 and float64, as they come out with the threads of now."""
+    return _bits(shards.blas_threads(), shards.get_num_threads() if shards.preferred else 0)
+
+
+@functools.lru_cache
+def _bits(blas_threads: tuple[int, ...], parts: int) -> str:
+    """Once for each setting: it takes milliseconds. `parts`: for how many threads layers cut a batch; 0 if none do."""
+    total = hashlib.sha256(str(parts).encode() if parts else b"")
     # Quotients of integers are the same everywhere, and their products have to be rounded.
     numbers = (np.arange(784 * 128) * 7919 % 1009 - 504) / 1009
     for dtype in (np.float32, np.float64):
