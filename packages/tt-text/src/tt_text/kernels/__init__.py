@@ -1,0 +1,1 @@
+"""Kernels of tt_text: each file one way to compute an operation."""

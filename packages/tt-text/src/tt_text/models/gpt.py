@@ -1,0 +1,162 @@
+"""GPT: GPT-2's architecture, with the names of nanoGPT and of Hugging Face's GPT-2.
+
+Source: Radford et al., "Language Models are Unsupervised Multitask Learners", 2019; A. Karpathy, nanoGPT.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Self
+
+from tt_nn import Dropout, LayerNorm, Linear, Module, ModuleList
+from tt_nn.dropout import draw_mask
+from tt_nn.functional import cross_entropy
+from tt_tensor import Tensor, random
+from tt_text.attention import AttentionFunction, PackedAttentionFunction
+from tt_text.cache import Cache
+from tt_text.embedding import Embedding
+from tt_text.feed_forward import MLP
+from tt_text.kernels.attention import AttentionForm
+from tt_text.models.config import GPTConfig
+from tt_text.models.language_model import LanguageModel
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+__all__ = ["GPT", "Block", "CausalSelfAttention"]
+
+
+class CausalSelfAttention(Module):
+    """out = c_proj(attention(q, k, v)), with q, k, v = c_attn(x) cut in three, heads side by side; no look ahead."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        self.n_head = config.n_head
+        self.c_attn = Linear(config.n_embd, 3 * config.n_embd, config.bias)
+        self.c_proj = Linear(config.n_embd, config.n_embd, config.bias)
+        self.attn_dropout, self.resid_dropout = Dropout(config.dropout), Dropout(config.dropout)
+        self.scale = 1 / math.sqrt(config.n_embd // config.n_head)
+
+    def forward(self, x: Any, mask: Any = None, cache: Cache | None = None, layer: int = 0) -> Tensor:
+        qkv = self.c_attn(x)  # (N, T, 3C)
+        p = self.attn_dropout.p if self.training else 0.0
+        if cache is None and mask is None and not p:
+            y = PackedAttentionFunction(AttentionForm(self.scale, True), self.n_head, self.n_head)(qkv)
+        else:
+            y = self.attend(qkv, mask, cache, layer, p)
+        y = self.c_proj(y)
+        return self.resid_dropout(y) if p else y
+
+    def attend(self, qkv: Tensor, mask: Any, cache: Cache | None, layer: int, p: float) -> Tensor:
+        """With a mask (N, S), a cache, or dropout."""
+        n, t, c = qkv.shape
+        parts = qkv.reshape(n, t, 3, self.n_head, c // (3 * self.n_head))
+        q, k, v = parts[:, :, 0], parts[:, :, 1], parts[:, :, 2]  # (N, T, H, D)
+        if cache is not None:
+            keys, values = cache.update(layer, k.array.swapaxes(1, 2), v.array.swapaxes(1, 2))
+            k, v = keys.swapaxes(1, 2), values.swapaxes(1, 2)  # (N, S, H, D)
+        s = k.shape[1]
+        drop = draw_mask((n, self.n_head, t, s), p) if p else None
+        form = AttentionForm(self.scale, t > 1, s - t, keep=1 / (1 - p))
+        mask = None if mask is None else mask[:, None, None]
+        return AttentionFunction(form, heads_last=True)(q, k, v, mask, drop).reshape(n, t, c // 3)
+
+
+class Block(Module):
+    """x + attention(norm(x)), then x + mlp(norm(x)): a residual stream that both parts read from and add to."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        self.ln_1 = LayerNorm(config.n_embd, config.layer_norm_epsilon, bias=config.bias)
+        self.attn = CausalSelfAttention(config)
+        self.ln_2 = LayerNorm(config.n_embd, config.layer_norm_epsilon, bias=config.bias)
+        self.mlp = MLP(config.n_embd, config.hidden, config.bias, config.activation, config.dropout)
+
+    def forward(self, x: Any, mask: Any = None, cache: Cache | None = None, layer: int = 0) -> Tensor:
+        x = x + self.attn(self.ln_1(x), mask, cache, layer)
+        return x + self.mlp(self.ln_2(x))
+
+
+class Transformer(Module):
+    """The parts of a GPT but its head, under the names that its weights have elsewhere."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        self.wte = Embedding(config.vocab_size, config.n_embd)
+        self.wpe = Embedding(config.block_size, config.n_embd)
+        self.drop = Dropout(config.dropout)
+        self.h = ModuleList([Block(config) for _ in range(config.n_layer)])
+        self.ln_f = LayerNorm(config.n_embd, config.layer_norm_epsilon, bias=config.bias)
+
+
+class GPT(LanguageModel):
+    """A decoder-only transformer with learned positions and pre-norm blocks. See `LanguageModel` for the forward.
+
+    Weights are drawn as GPT-2's: normal(0, 0.02), biases 0, those that add to the residual stream by 1 / √(2 n_layer)
+    smaller. The head shares its table with the embedding, unless config.tie_word_embeddings is False.
+    """
+
+    def __init__(self, config: GPTConfig) -> None:
+        self.config = config
+        self.transformer = Transformer(config)
+        self.lm_head = Linear(config.n_embd, config.vocab_size, bias=False)
+        self.reset_parameters()
+        if config.tie_word_embeddings:
+            self.lm_head.weight = self.transformer.wte.weight
+
+    def reset_parameters(self) -> None:
+        """Draw all weights anew from the default generator."""
+        shrink = 1 / math.sqrt(2 * self.config.n_layer)
+        for name, parameter in self.named_parameters():
+            if ".ln_" in name:
+                parameter.write(1.0 if name.endswith("weight") else 0.0)
+            elif name.endswith("bias"):
+                parameter.write(0)
+            else:
+                std = 0.02 * (shrink if name.endswith("c_proj.weight") else 1.0)
+                parameter.write(random.normal(0.0, std, parameter.shape, dtype=parameter.dtype))
+
+    @property
+    def context(self) -> int:
+        """block_size: how many positions it can read at once."""
+        return self.config.block_size
+
+    @property
+    def vocab_size(self) -> int:
+        """How many tokens there are."""
+        return self.config.vocab_size
+
+    def forward(
+        self,
+        tokens: Any,
+        positions: Any = None,
+        attention_mask: Any = None,
+        cache: Cache | None = None,
+        last: bool = False,
+    ) -> Tensor:
+        parts = self.transformer
+        tokens = self._tokens(tokens, cache)
+        mask = self._mask(tokens, attention_mask, cache)
+        x = parts.wte(tokens) + parts.wpe(self._positions(tokens, positions, mask, cache))  # (N, T, C)
+        if self.training and parts.drop.p:
+            x = parts.drop(x)
+        for layer, block in enumerate(parts.h):
+            x = block(x, mask, cache, layer)
+        if cache is not None:
+            cache.advance(tokens.shape[1])
+        if last:
+            x = x[:, -1:]
+        return self.lm_head(parts.ln_f(x))  # (N, T, V)
+
+    def loss(self, tokens: Any, targets: Any) -> Tensor:
+        """The mean cross entropy in nats of `targets` (N, T) at the positions of `tokens`; -100 counts nothing."""
+        logits = self(tokens)
+        return cross_entropy(logits.reshape(-1, self.vocab_size), _flat(targets))
+
+    @classmethod
+    def from_pretrained(cls, folder: str | PathLike[str]) -> Self:
+        """The GPT-2 in a folder in Hugging Face's format: see `tt_text.models.gpt2_files`."""
+        from tt_text.models.gpt2_files import load_gpt2
+
+        return load_gpt2(cls, folder)
+
+
+def _flat(targets: Any) -> Any:
+    return targets.reshape(-1) if hasattr(targets, "reshape") else targets

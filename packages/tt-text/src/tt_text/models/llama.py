@@ -1,0 +1,171 @@
+"""Llama: rotary positions, RMS norms, gated MLPs, heads that share keys; with the names of Hugging Face.
+
+Source: Touvron et al., "LLaMA: Open and Efficient Foundation Language Models", 2023, arXiv:2302.13971; Ainslie et al.,
+"GQA: Training Generalized Multi-Query Transformer Models", 2023, arXiv:2305.13245.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Self
+
+from tt_nn import Linear, Module, ModuleList, RMSNorm
+from tt_nn.dropout import draw_mask
+from tt_nn.functional import cross_entropy
+from tt_tensor import Tensor, random
+from tt_text.attention import AttentionFunction
+from tt_text.cache import Cache
+from tt_text.embedding import Embedding
+from tt_text.feed_forward import SwiGLU
+from tt_text.kernels.attention import AttentionForm
+from tt_text.models.config import LlamaConfig
+from tt_text.models.language_model import LanguageModel
+from tt_text.rotary import RotaryEmbedding
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+__all__ = ["Llama", "LlamaAttention", "LlamaLayer"]
+
+
+class LlamaAttention(Module):
+    """o_proj(attention(rotated q, rotated k, v)), for H heads of queries and G of keys and values."""
+
+    def __init__(self, config: LlamaConfig) -> None:
+        h, g, d = config.num_attention_heads, config.groups, config.width
+        self.heads, self.groups, self.width = h, g, d
+        self.window, self.dropout = config.sliding_window, config.attention_dropout
+        self.q_proj = Linear(config.hidden_size, h * d, config.attention_bias)
+        self.k_proj = Linear(config.hidden_size, g * d, config.attention_bias)
+        self.v_proj = Linear(config.hidden_size, g * d, config.attention_bias)
+        self.o_proj = Linear(h * d, config.hidden_size, config.attention_bias)
+
+    def forward(
+        self, x: Any, rotary: RotaryEmbedding, positions: Any, mask: Any, cache: Cache | None, layer: int
+    ) -> Tensor:
+        n, t, _ = x.shape
+        h, g, d = self.heads, self.groups, self.width
+        q = rotary(self.q_proj(x).reshape(n, t, h, d), positions, axis=1)  # (N, T, H, D)
+        k = rotary(self.k_proj(x).reshape(n, t, g, d), positions, axis=1)  # (N, T, G, D)
+        v: Any = self.v_proj(x).reshape(n, t, g, d)
+        if cache is not None:
+            keys, values = cache.update(layer, k.array.swapaxes(1, 2), v.array.swapaxes(1, 2))
+            k, v = keys.swapaxes(1, 2), values.swapaxes(1, 2)  # (N, S, G, D)
+        s = k.shape[1]
+        p = self.dropout if self.training else 0.0
+        # One query at the end sees all that is there, unless a window cuts it off.
+        form = AttentionForm(1 / math.sqrt(d), t > 1 or self.window is not None, s - t, self.window, 1 / (1 - p))
+        function = AttentionFunction(form, heads_last=True)
+        if mask is None and not p:
+            y = function(q, k, v)
+        else:
+            mask = None if mask is None else mask[:, None, None]
+            y = function(q, k, v, mask, draw_mask((n, h, t, s), p) if p else None)
+        return self.o_proj(y.reshape(n, t, h * d))
+
+
+class LlamaLayer(Module):
+    """x + attention(norm(x)), then x + mlp(norm(x))."""
+
+    def __init__(self, config: LlamaConfig) -> None:
+        self.self_attn = LlamaAttention(config)
+        self.mlp = SwiGLU(config.hidden_size, config.intermediate_size, config.mlp_bias, config.hidden_act)
+        self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+
+    def forward(
+        self, x: Any, rotary: RotaryEmbedding, positions: Any, mask: Any, cache: Cache | None, layer: int
+    ) -> Tensor:
+        x = x + self.self_attn(self.input_layernorm(x), rotary, positions, mask, cache, layer)
+        return x + self.mlp(self.post_attention_layernorm(x))
+
+
+class LlamaModel(Module):
+    """The parts of a Llama but its head, under the names that its weights have elsewhere."""
+
+    def __init__(self, config: LlamaConfig) -> None:
+        self.embed_tokens = Embedding(config.vocab_size, config.hidden_size)
+        self.layers = ModuleList([LlamaLayer(config) for _ in range(config.num_hidden_layers)])
+        self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+
+
+class Llama(LanguageModel):
+    """A decoder-only transformer with rotary positions. See `LanguageModel` for the forward.
+
+    Weights are drawn from normal(0, 0.02), those that add to the residual stream by 1 / √(2 layers) smaller.
+    """
+
+    def __init__(self, config: LlamaConfig) -> None:
+        self.config = config
+        self.model = LlamaModel(config)
+        self.rotary = RotaryEmbedding(
+            config.width,
+            base=config.rope_theta,
+            max_positions=config.max_position_embeddings,
+            layout=config.rope_layout,
+            scaling=config.rope_scaling,
+        )
+        self.lm_head = Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.reset_parameters()
+        if config.tie_word_embeddings:
+            self.lm_head.weight = self.model.embed_tokens.weight
+
+    def reset_parameters(self) -> None:
+        """Draw all weights anew from the default generator."""
+        shrink = 1 / math.sqrt(2 * self.config.num_hidden_layers)
+        for name, parameter in self.named_parameters():
+            if "norm." in name:
+                parameter.write(1)
+            elif name.endswith("bias"):
+                parameter.write(0)
+            else:
+                std = 0.02 * (shrink if name.endswith(("o_proj.weight", "down_proj.weight")) else 1.0)
+                parameter.write(random.normal(0.0, std, parameter.shape, dtype=parameter.dtype))
+
+    @property
+    def context(self) -> int:
+        """max_position_embeddings: how many positions it was made to read at once."""
+        return self.config.max_position_embeddings
+
+    @property
+    def vocab_size(self) -> int:
+        """How many tokens there are."""
+        return self.config.vocab_size
+
+    def forward(
+        self,
+        tokens: Any,
+        positions: Any = None,
+        attention_mask: Any = None,
+        cache: Cache | None = None,
+        last: bool = False,
+    ) -> Tensor:
+        tokens = self._tokens(tokens, cache)
+        mask = self._mask(tokens, attention_mask, cache)
+        positions = self._positions(tokens, positions, mask, cache)
+        x = self.model.embed_tokens(tokens)  # (N, T, C)
+        for layer, block in enumerate(self.model.layers):
+            x = block(x, self.rotary, positions, mask, cache, layer)
+        if cache is not None:
+            cache.advance(tokens.shape[1])
+        if last:
+            x = x[:, -1:]
+        return self.lm_head(self.model.norm(x))  # (N, T, V)
+
+    def loss(self, tokens: Any, targets: Any) -> Tensor:
+        """The mean cross entropy in nats of `targets` (N, T) at the positions of `tokens`; -100 counts nothing."""
+        return cross_entropy(self(tokens).reshape(-1, self.vocab_size), targets.reshape(-1))
+
+    @classmethod
+    def from_pretrained(cls, folder: str | PathLike[str]) -> Self:
+        """The Llama in a folder in Hugging Face's format: see `tt_text.models.llama_files`."""
+        from tt_text.models.llama_files import load_llama
+
+        return load_llama(cls, folder)
+
+    @classmethod
+    def from_llama2c(cls, path: str | PathLike[str]) -> Self:
+        """The model in a file of llama2.c's legacy format: see `tt_text.models.llama2c_file`."""
+        from tt_text.models.llama2c_file import load_llama2c
+
+        return load_llama2c(cls, path)
