@@ -12,7 +12,7 @@ import numpy as np
 __all__ = ["add_rows", "add_rows_loops"]
 
 WHOLE = 1 << 20
-"""Bytes of gradient up to which all its rows are sorted at once; beyond, row by row of the table, as caches are small."""
+"""Bytes of gradient up to which all its rows are sorted at once; beyond, those of one id at a time."""
 
 SHORT = 1 << 16
 """Rows of a table up to which its indices are sorted as 16-bit numbers, which NumPy sorts by radix."""
