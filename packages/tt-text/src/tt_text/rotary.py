@@ -13,6 +13,7 @@ from tt_nn import Module
 from tt_nn.activations import number
 from tt_tensor import Function, Tensor, as_tensor
 from tt_tensor.errors import ArgumentError, DTypeError, IndexingError, ShapeError
+from tt_tensor.tensor import as_array
 from tt_text.rotary_scaling import rotary_frequencies
 from tt_text.rotation import LAYOUTS, Rotation, factors_of
 
@@ -23,6 +24,9 @@ FIRST = 256
 
 MOST = 1 << 17
 """Positions that a table has at most; angles of later ones are computed for each call."""
+
+LAST = 1 << 53
+"""Beyond, float64 does not hold every whole number."""
 
 
 class RotaryFunction(Function):
@@ -86,8 +90,8 @@ class RotaryEmbedding(Module):
             raise ArgumentError(f"RotaryEmbedding: layout is one of {LAYOUTS}, not {layout!r}")
         self.base, self.layout = float(base), layout
         self.max_positions = None if max_positions is None else _count("max_positions", max_positions)
-        self.scaling = None if scaling is None else dict(scaling)
         self._theta = rotary_frequencies(self.rotary_dim, self.base, scaling)
+        self.scaling = None if scaling is None else dict(scaling)
         self._tables: dict[Any, tuple[Any, ...]] = {}
         self._last: tuple[Any, Rotation | None] = (None, None)
 
@@ -147,7 +151,7 @@ class RotaryEmbedding(Module):
 
     def _at(self, positions: Any, shape: tuple[int, ...], place: int, dtype: Any) -> tuple[Any, ...]:
         """The factors of these positions, (T,) or (N, T)."""
-        given = np.asarray(positions.array if isinstance(positions, Tensor) else positions)
+        given = positions.array if isinstance(positions, Tensor) else as_array(positions, "RotaryEmbedding")
         if given.dtype.kind not in "iu" and given.size:
             raise DTypeError(f"RotaryEmbedding: positions are whole numbers, not {given.dtype}")
         length = shape[place]
@@ -171,9 +175,10 @@ class RotaryEmbedding(Module):
         return tuple([f.reshape(*lead, length, *after, f.shape[-1]) for f in factors])
 
     def _check_range(self, low: int, high: int) -> None:
-        if low < 0 or (self.max_positions is not None and high >= self.max_positions):
+        last = LAST if self.max_positions is None else self.max_positions - 1
+        if low < 0 or high > last:
             wrong = low if low < 0 else high
-            end = "" if self.max_positions is None else f" to {self.max_positions - 1} (max_positions)"
+            end = f" to {last}" + (" (max_positions)" if self.max_positions else "")
             raise IndexingError(
                 f"RotaryEmbedding: position {wrong} is out of range; positions go from 0{end}"
             )
