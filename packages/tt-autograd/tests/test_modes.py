@@ -10,6 +10,7 @@ import pytest
 
 import tt_autograd as ta
 import tt_tensor as tt
+from tt_tensor import recorder
 from tt_tensor.errors import ArgumentError, InPlaceError
 
 # (make the mode, what holds inside where outside it records, and where it does not)
@@ -335,3 +336,21 @@ def test_a_block_in_an_async_generator_that_another_task_closes():
         assert recorded()
 
     asyncio.run(main())
+
+
+# --- the seam's own word for it ---------------------------------------------------------------------------
+
+
+def test_the_seams_pause_is_inference_mode():
+    with recorder.paused():
+        assert not recorded()
+        assert ta.is_inference_mode_enabled()
+        assert not recorder.by_hand()
+        with ta.enable_grad():
+            assert not recorded()
+    assert recorded()
+    with ta.no_grad():
+        with recorder.paused():
+            assert not recorded()
+        assert not recorded()
+        assert not ta.is_inference_mode_enabled()

@@ -1,6 +1,7 @@
 """The recorder's slot: empty by default, told of every application, and of nothing else."""
 
 import threading
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -83,6 +84,38 @@ def test_a_recorder_that_never_pauses_need_not_say_so():
     before = recorder.install(object())
     try:
         assert recorder.recording()
+    finally:
+        recorder.install(before)
+
+
+def test_a_pause_is_the_recorders_own():
+    class Recorder:
+        pauses = 0
+
+        @contextmanager
+        def paused(self):
+            self.pauses += 1
+            yield
+            self.pauses -= 1
+
+    asked = Recorder()
+    before = recorder.install(asked)
+    try:
+        block = recorder.paused()
+        with block:
+            assert asked.pauses == 1
+            recorder.install(None)  # whose block it is was settled when it was made
+        assert asked.pauses == 0
+    finally:
+        recorder.install(before)
+
+
+@pytest.mark.parametrize("slot", [None, object()])
+def test_without_a_recorder_that_pauses_a_pause_is_nothing(slot):
+    before = recorder.install(slot)
+    try:
+        with recorder.paused() as given:
+            assert given is None
     finally:
         recorder.install(before)
 

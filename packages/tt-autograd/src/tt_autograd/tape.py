@@ -16,7 +16,7 @@ import numpy as np
 from tt_autograd import views
 from tt_autograd.engine import accumulate, flow
 from tt_autograd.hooks import Handle, Hooks
-from tt_autograd.modes import enabled, inference
+from tt_autograd.modes import enabled, inference, inference_mode
 from tt_autograd.watching import alert, told
 from tt_tensor import Function, Tensor
 from tt_tensor.errors import DTypeError, GradientError, ShapeError
@@ -167,6 +167,10 @@ class Tape:
     def by_hand(self) -> bool:
         """Whether layers keep what they applied unrecorded, for backward by hand: not in `inference_mode`."""
         return not inference.get()
+
+    def paused(self) -> inference_mode:
+        """A block that records nothing: what `tt_tensor.recorder.paused` gives."""
+        return inference_mode()
 
     # --- backward ---------------------------------------------------------------------------------------
 

@@ -7,13 +7,14 @@ the recorder in the slot. This wheel ships none: importing tt_autograd installs 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from tt_tensor.function import Function
     from tt_tensor.tensor import Tensor
 
-__all__ = ["Recorder", "active", "by_hand", "install", "recording"]
+__all__ = ["Recorder", "active", "by_hand", "install", "paused", "recording"]
 
 
 class Recorder(Protocol):
@@ -73,3 +74,13 @@ def by_hand() -> bool:
     """
     asked = getattr(active, "by_hand", None)
     return asked is None or bool(asked())
+
+
+def paused() -> AbstractContextManager[None]:
+    """A block in which nothing is recorded, in this thread and task: for code that only predicts.
+
+    A wheel that knows of no tape can so be kind to one. The recorder in the slot makes the block, if it has a method
+    `paused` (tt_autograd's gives `inference_mode`); with none in the slot, or one that never pauses, it does nothing.
+    """
+    asked = getattr(active, "paused", None)
+    return nullcontext() if asked is None else asked()
