@@ -1,13 +1,33 @@
 """tt_text: tokenizers, embeddings, attention, transformers, generation, and models that others trained."""
 
 from tt_text import functional
+from tt_text.attention import scaled_dot_product_attention, watch_attention
+from tt_text.cache import AppendCache, Cache
 from tt_text.embedding import Embedding
+from tt_text.feed_forward import MLP, SwiGLU
+from tt_text.masks import generate_square_subsequent_mask
+from tt_text.multihead import MultiheadAttention
 from tt_text.rotary import RotaryEmbedding
+from tt_text.transformer import Transformer, TransformerDecoder, TransformerEncoder
+from tt_text.transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "MLP",
+    "AppendCache",
+    "Cache",
     "Embedding",
+    "MultiheadAttention",
     "RotaryEmbedding",
+    "SwiGLU",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "functional",
+    "generate_square_subsequent_mask",
+    "scaled_dot_product_attention",
+    "watch_attention",
 ]
