@@ -1,6 +1,7 @@
 """Initialisations have the bounds, means and deviations that their formulas say, and refuse what has no fan."""
 
 import math
+import threading
 
 import numpy as np
 import pytest
@@ -255,3 +256,30 @@ def test_gains(name, param, gain):
 def test_wrong_calls(wrong, error, message):
     with pytest.raises(error, match=message):
         wrong()
+
+
+def test_without_init_nothing_is_drawn_and_afterwards_it_is():
+    with init.without_init():
+        assert not init.wanted()
+        bare = Linear(3, 4)
+        with pytest.raises(KeyError), init.without_init():
+            raise KeyError
+        assert not init.wanted()
+    assert init.wanted()
+    assert not bare.weight.numpy().any() and not bare.bias.numpy().any()
+    first = manual_seed(3) and Linear(3, 4).weight.numpy()
+    manual_seed(3)
+    with init.without_init():
+        Linear(3, 4)
+    np.testing.assert_array_equal(Linear(3, 4).weight.numpy(), first)
+    bare.reset_parameters()
+    assert bare.weight.numpy().all()
+
+
+def test_without_init_holds_for_its_own_thread_only():
+    seen = []
+    with init.without_init():
+        thread = threading.Thread(target=lambda: seen.append(init.wanted()))
+        thread.start()
+        thread.join()
+    assert seen == [True]

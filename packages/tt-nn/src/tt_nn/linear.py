@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tt_nn import shards
+from tt_nn import init, shards
 from tt_nn.module import Module
 from tt_nn.parameter import Parameter
 from tt_nn.products import matrix_product
@@ -100,7 +100,8 @@ class Linear(Module):
         self.in_features, self.out_features = int(in_features), int(out_features)
         self.weight = Parameter(np.zeros((out_features, in_features), np.float32), dtype=dtype)
         self.bias = Parameter(np.zeros(out_features, np.float32), dtype=dtype) if bias else None
-        self.reset_parameters()
+        if init.wanted():
+            self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw weight and bias anew from the default generator."""
