@@ -6,6 +6,7 @@ from tt_text.cache import AppendCache, Cache
 from tt_text.embedding import Embedding
 from tt_text.feed_forward import MLP, SwiGLU
 from tt_text.masks import generate_square_subsequent_mask
+from tt_text.models import GPT, GPTConfig, LanguageModel, Llama, LlamaConfig
 from tt_text.multihead import MultiheadAttention
 from tt_text.rotary import RotaryEmbedding
 from tt_text.transformer import Transformer, TransformerDecoder, TransformerEncoder
@@ -14,10 +15,15 @@ from tt_text.transformer_layers import TransformerDecoderLayer, TransformerEncod
 __version__ = "0.1.0"
 
 __all__ = [
+    "GPT",
     "MLP",
     "AppendCache",
     "Cache",
     "Embedding",
+    "GPTConfig",
+    "LanguageModel",
+    "Llama",
+    "LlamaConfig",
     "MultiheadAttention",
     "RotaryEmbedding",
     "SwiGLU",

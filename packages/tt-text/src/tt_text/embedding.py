@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tt_nn import Module, Parameter
+from tt_nn import Module, Parameter, init
 from tt_tensor import Function, Tensor, as_tensor, kernels, random
 from tt_tensor.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from tt_text.kernels.add_rows import add_rows, add_rows_loops
@@ -147,7 +147,8 @@ class Embedding(Module):
         self.num_embeddings, self.embedding_dim = int(num_embeddings), int(embedding_dim)
         self.padding_idx = _padding("Embedding", padding_idx, self.num_embeddings)
         self.weight = Parameter(np.zeros((self.num_embeddings, self.embedding_dim), np.float32), dtype=dtype)
-        self.reset_parameters()
+        if init.wanted():
+            self.reset_parameters()
 
     @classmethod
     def from_pretrained(cls, weights: Any, freeze: bool = True, padding_idx: int | None = None) -> Embedding:

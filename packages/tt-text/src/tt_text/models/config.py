@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from tt_text.errors import ConfigError
+from tt_text.rotary_scaling import rotary_frequencies
 
 if TYPE_CHECKING:
     from os import PathLike
 
 __all__ = ["Config", "GPTConfig", "LlamaConfig"]
+
+MOST = sys.float_info.max
+TINY = sys.float_info.min
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class Config:
     def from_dict(cls, fields: dict[str, Any]) -> Self:
         """The configuration with these fields. Raises ConfigError for unknown ones and for values that do not fit."""
         known = {field.name for field in dataclasses.fields(cls)}
-        unknown = sorted(set(fields) - known)
+        unknown = sorted(set(fields) - known, key=str)
         if unknown:
             raise ConfigError(f"{cls.__name__}: unknown fields {unknown}; there are {sorted(known)}")
         return cls(**fields)
@@ -49,19 +54,28 @@ class Config:
         except (OSError, ValueError, RecursionError) as error:
             raise ConfigError(f"{cls.__name__}: cannot read {path}: {error}") from error
         if not isinstance(fields, dict):
-            raise ConfigError(f"{cls.__name__}: {path} holds {type(fields).__name__}, not an object with fields")
+            raise ConfigError(
+                f"{cls.__name__}: {path} holds {type(fields).__name__}, not an object with fields"
+            )
         return cls.from_dict(fields)
 
     def _sizes(self, *names: str) -> None:
         for name in names:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 1 << 31:
-                raise ConfigError(f"{type(self).__name__}: {name} must be a whole number from 1 up, not {value!r}")
+                raise ConfigError(
+                    f"{type(self).__name__}: {name} must be a whole number from 1 up, not {value!r}"
+                )
 
     def _numbers(self, *names: str, least: float = 0.0, below: float = float("inf")) -> None:
         for name in names:
             value = getattr(self, name)
-            if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value < below:
+            # What a float cannot hold (an integer of 400 digits) is no number to compute with.
+            if (
+                not isinstance(value, int | float)
+                or isinstance(value, bool)
+                or not least <= value < min(below, MOST)
+            ):
                 raise ConfigError(
                     f"{type(self).__name__}: {name} must be a number from {least:g} up (below {below:g}), not {value!r}"
                 )
@@ -69,7 +83,9 @@ class Config:
     def _flags(self, *names: str) -> None:
         for name in names:
             if not isinstance(getattr(self, name), bool):
-                raise ConfigError(f"{type(self).__name__}: {name} must be true or false, not {getattr(self, name)!r}")
+                raise ConfigError(
+                    f"{type(self).__name__}: {name} must be true or false, not {getattr(self, name)!r}"
+                )
 
 
 @dataclass(frozen=True)
@@ -129,7 +145,7 @@ class LlamaConfig(Config):
     rope_theta: float = 10000.0
     rope_scaling: dict[str, Any] | None = None
     rope_layout: str = "half"
-    """Which features turn together: "half" (i with i + D/2, as Hugging Face stores it) or "interleaved" (2i, 2i + 1)."""
+    """Which features turn together: "half" (i and i + D/2, as Hugging Face has it) or "interleaved" (2i and 2i + 1)."""
     rms_norm_eps: float = 1e-5
     hidden_act: str = "silu"
     attention_bias: bool = False
@@ -147,20 +163,31 @@ class LlamaConfig(Config):
         for name in ("num_key_value_heads", "head_dim", "sliding_window"):
             if getattr(self, name) is not None:
                 self._sizes(name)
-        self._numbers("rope_theta", "rms_norm_eps")
+        self._numbers("rms_norm_eps")
+        self._numbers("rope_theta", least=TINY)
         self._numbers("attention_dropout", below=1.0)
         self._flags("attention_bias", "mlp_bias", "tie_word_embeddings")
         if self.rope_layout not in ("half", "interleaved"):
-            raise ConfigError(f"LlamaConfig: rope_layout is 'half' or 'interleaved', not {self.rope_layout!r}")
+            raise ConfigError(
+                f"LlamaConfig: rope_layout is 'half' or 'interleaved', not {self.rope_layout!r}"
+            )
         if self.rope_scaling is not None and not isinstance(self.rope_scaling, dict):
-            raise ConfigError(f"LlamaConfig: rope_scaling is an object with fields, not {self.rope_scaling!r}")
+            raise ConfigError(
+                f"LlamaConfig: rope_scaling is an object with fields, not {self.rope_scaling!r}"
+            )
+        try:
+            rotary_frequencies(2, self.rope_theta, self.rope_scaling)
+        except ConfigError as error:
+            raise ConfigError(f"LlamaConfig: {error}") from error
         if self.head_dim is None and self.hidden_size % self.num_attention_heads:
             raise ConfigError(
                 f"LlamaConfig: hidden_size = {self.hidden_size} cannot be cut into num_attention_heads = "
                 f"{self.num_attention_heads} equal heads; give head_dim"
             )
         if self.width % 2:
-            raise ConfigError(f"LlamaConfig: rotary positions turn pairs, so head_dim cannot be odd ({self.width})")
+            raise ConfigError(
+                f"LlamaConfig: rotary positions turn pairs, so head_dim cannot be odd ({self.width})"
+            )
         if self.num_attention_heads % self.groups:
             raise ConfigError(
                 f"LlamaConfig: num_attention_heads = {self.num_attention_heads} cannot share num_key_value_heads = "

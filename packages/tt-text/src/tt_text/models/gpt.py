@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Self
 
-from tt_nn import Dropout, LayerNorm, Linear, Module, ModuleList
+from tt_nn import Dropout, LayerNorm, Linear, Module, ModuleList, init
 from tt_nn.dropout import draw_mask
 from tt_nn.functional import cross_entropy
 from tt_tensor import Tensor, random
@@ -97,7 +97,8 @@ class GPT(LanguageModel):
         self.config = config
         self.transformer = Transformer(config)
         self.lm_head = Linear(config.n_embd, config.vocab_size, bias=False)
-        self.reset_parameters()
+        if init.wanted():
+            self.reset_parameters()
         if config.tie_word_embeddings:
             self.lm_head.weight = self.transformer.wte.weight
 
@@ -156,6 +157,12 @@ class GPT(LanguageModel):
         from tt_text.models.gpt2_files import load_gpt2
 
         return load_gpt2(cls, folder)
+
+    def save_pretrained(self, folder: str | PathLike[str], tokenizer: Any = None) -> None:
+        """Write a folder in that format, which the transformers library reads: see `tt_text.models.gpt2_files`."""
+        from tt_text.models.gpt2_files import save_gpt2
+
+        save_gpt2(self, folder, tokenizer)
 
 
 def _flat(targets: Any) -> Any:

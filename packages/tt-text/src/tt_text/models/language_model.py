@@ -49,7 +49,9 @@ class LanguageModel(Module):
         array = raw(tokens) if isinstance(tokens, Tensor) else np.asarray(tokens)
         name = type(self).__name__
         if array.ndim != 2:
-            raise ShapeError(f"{name}: tokens are of shape (N, T), not {array.shape}; for one text pass [tokens]")
+            raise ShapeError(
+                f"{name}: tokens are of shape (N, T), not {array.shape}; for one text pass [tokens]"
+            )
         if array.dtype.kind not in "iu":
             raise DTypeError(f"{name}: tokens are integers, not {array.dtype}")
         seen = 0 if cache is None else cache.length

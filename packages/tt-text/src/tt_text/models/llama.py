@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Self
 
-from tt_nn import Linear, Module, ModuleList, RMSNorm
+from tt_nn import Linear, Module, ModuleList, RMSNorm, init
 from tt_nn.dropout import draw_mask
 from tt_nn.functional import cross_entropy
 from tt_tensor import Tensor, random
@@ -54,7 +54,9 @@ class LlamaAttention(Module):
         s = k.shape[1]
         p = self.dropout if self.training else 0.0
         # One query at the end sees all that is there, unless a window cuts it off.
-        form = AttentionForm(1 / math.sqrt(d), t > 1 or self.window is not None, s - t, self.window, 1 / (1 - p))
+        form = AttentionForm(
+            1 / math.sqrt(d), t > 1 or self.window is not None, s - t, self.window, 1 / (1 - p)
+        )
         function = AttentionFunction(form, heads_last=True)
         if mask is None and not p:
             y = function(q, k, v)
@@ -106,7 +108,8 @@ class Llama(LanguageModel):
             scaling=config.rope_scaling,
         )
         self.lm_head = Linear(config.hidden_size, config.vocab_size, bias=False)
-        self.reset_parameters()
+        if init.wanted():
+            self.reset_parameters()
         if config.tie_word_embeddings:
             self.lm_head.weight = self.model.embed_tokens.weight
 
@@ -162,6 +165,12 @@ class Llama(LanguageModel):
         from tt_text.models.llama_files import load_llama
 
         return load_llama(cls, folder)
+
+    def save_pretrained(self, folder: str | PathLike[str], tokenizer: Any = None) -> None:
+        """Write a folder in that format, which the transformers library reads: see `tt_text.models.llama_files`."""
+        from tt_text.models.llama_files import save_llama
+
+        save_llama(self, folder, tokenizer)
 
     @classmethod
     def from_llama2c(cls, path: str | PathLike[str]) -> Self:

@@ -1,0 +1,237 @@
+"""Llama, Mistral and Qwen2 in Hugging Face's folders, read; Llama and Mistral written.
+
+    config.json, and model.safetensors or shards of it with model.safetensors.index.json
+
+All three are one architecture: Mistral has a sliding window, Qwen2 has biases on queries, keys and values. Names begin
+with "model." or don't. Frequencies that older files keep as buffers (rotary_emb.inv_freq) are ignored.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from os import PathLike
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from tt_nn.init import without_init
+from tt_text.errors import ConfigError, PretrainedError
+from tt_text.models.config import LlamaConfig
+from tt_text.models.config_file import ConfigFile
+from tt_text.models.safetensors_folder import SafetensorsFolder
+from tt_text.models.writing import write_folder
+
+if TYPE_CHECKING:
+    from tt_text.models.llama import Llama
+
+__all__ = ["load_llama", "read_llama_config", "save_llama"]
+
+Model = TypeVar("Model", bound="Llama")
+
+KINDS = {"llama": "LlamaForCausalLM", "mistral": "MistralForCausalLM", "qwen2": "Qwen2ForCausalLM"}
+POSITIONS = {"llama": 2048, "mistral": 131072, "qwen2": 32768}
+BUFFER = re.compile(r"model\.(layers\.\d+\.self_attn\.)?rotary_emb\.inv_freq", re.ASCII)
+HEAD, TABLE = "lm_head.weight", "model.embed_tokens.weight"
+O_BIAS = ".self_attn.o_proj.bias"
+
+
+def load_llama(cls: type[Model], folder: str | PathLike[str]) -> Model:
+    """The Llama, Mistral or Qwen2 in a folder, in eval mode; float16 and bfloat16 become float32.
+
+    A configuration that asks for what Llama does not have is refused by the name of the field. Of Qwen2, the bias of
+    o_proj, which it does not have, is zero.
+
+    Raises ConfigError for config.json, PretrainedError for the weights: files that are missing or damaged, tensors
+    that are missing, unexpected or mis-shaped (named, with both shapes).
+    """
+    config, kind = _read(ConfigFile(folder))
+    files = SafetensorsFolder(folder)
+    files.rename(_our_name)
+    needed = (
+        (name, shape) for name, shape in _needed(config) if kind != "qwen2" or not name.endswith(O_BIAS)
+    )
+    files.check(needed, [HEAD] if config.tie_word_embeddings else [])
+    with without_init():
+        model = cls(config)
+    parameters = dict(model.named_parameters())
+    head = None
+    for name, array in files.tensors():
+        if name == HEAD and config.tie_word_embeddings:
+            head = array
+        else:
+            parameters[name].write(array)
+    if head is not None and not np.array_equal(head, parameters[TABLE].array):
+        raise PretrainedError(
+            f"{folder}: tie_word_embeddings says that {HEAD} is the table of embeddings, but the files hold another; "
+            "set it to false in config.json if the head is one of its own"
+        )
+    return model.eval()
+
+
+def read_llama_config(folder: str | PathLike[str]) -> LlamaConfig:
+    """config.json as a LlamaConfig. Raises ConfigError for what does not fit, or would compute something else."""
+    return _read(ConfigFile(folder))[0]
+
+
+def _read(file: ConfigFile) -> tuple[LlamaConfig, str]:
+    kind = file.kind(KINDS)
+    for name in ("quantization_config", "pruned_heads"):
+        file.only(name)
+    file.only("partial_rotary_factor", 1, 1.0)
+    theta, scaling = _rope(file)
+    try:
+        config = LlamaConfig(
+            vocab_size=file.need("vocab_size"),
+            hidden_size=file.need("hidden_size"),
+            intermediate_size=file.need("intermediate_size"),
+            num_hidden_layers=file.need("num_hidden_layers"),
+            num_attention_heads=file.need("num_attention_heads"),
+            num_key_value_heads=file.get("num_key_value_heads"),
+            head_dim=file.get("head_dim"),
+            max_position_embeddings=file.get("max_position_embeddings", POSITIONS[kind]),
+            rope_theta=theta,
+            rope_scaling=scaling,
+            rms_norm_eps=file.get("rms_norm_eps", 1e-6),
+            hidden_act=file.get("hidden_act", "silu"),
+            attention_bias=kind == "qwen2" or (kind == "llama" and file.get("attention_bias", False)),
+            mlp_bias=file.get("mlp_bias", False) if kind == "llama" else False,
+            tie_word_embeddings=file.get("tie_word_embeddings", False),
+            sliding_window=_window(file, kind),
+            attention_dropout=file.get("attention_dropout", 0.0),
+        )
+    except ConfigError as error:
+        raise file.wrong(error) from error
+    return config, kind
+
+
+def _rope(file: ConfigFile) -> tuple[Any, dict[str, Any] | None]:
+    """The base and the scaling of rotary positions: rope_parameters, or the two fields that older files have."""
+    newer = file.get("rope_parameters")
+    told = file.get("rope_scaling") if newer is None else newer
+    if told is not None and not isinstance(told, dict):
+        raise ConfigError(
+            f"{file.path}: the scaling of rotary positions is an object with fields, not {told!r}"
+        )
+    told = dict(told or {})
+    theta = told.pop("rope_theta", file.get("rope_theta", 10000.0))
+    if told.pop("partial_rotary_factor", 1.0) != 1.0:
+        raise ConfigError(f"{file.path}: partial_rotary_factor: here all features of a head turn")
+    method = told.get("rope_type", told.get("type"))
+    if method in (None, "default"):
+        if any(isinstance(value, dict) for value in told.values()):
+            raise ConfigError(
+                f"{file.path}: rope_parameters differ from layer to layer; here they are the same in all"
+            )
+        return theta, None
+    return theta, told
+
+
+def _window(file: ConfigFile, kind: str) -> Any:
+    """The sliding window, or None; only some models of the three have one, and not under the same conditions."""
+    if kind == "llama":
+        return None
+    if kind == "mistral":
+        # Absent, it has a default in the library; null says that there is none.
+        return file.fields.get("sliding_window", 4096)
+    kinds = file.get("layer_types")
+    if kinds is None:
+        layers, full = file.need("num_hidden_layers"), file.get("max_window_layers", 28)
+        if not isinstance(layers, int) or not isinstance(full, int):
+            raise ConfigError(f"{file.path}: max_window_layers, {full!r}, is how many layers see everything")
+        windows = max(layers - full, 0) if file.get("use_sliding_window", False) else 0
+        kinds = ["full_attention"] * (windows < layers) + ["sliding_attention"] * (windows > 0)
+    if kinds and isinstance(kinds, list):
+        if all(kind == "full_attention" for kind in kinds):
+            return None
+        if all(kind == "sliding_attention" for kind in kinds) and file.get("use_sliding_window", False):
+            return file.get("sliding_window", 4096)
+    raise ConfigError(
+        f"{file.path}: the sliding window is not the same in all layers (layer_types, use_sliding_window); here it is"
+    )
+
+
+def save_llama(model: Llama, folder: str | PathLike[str], tokenizer: Any = None) -> None:
+    """Write a Llama as the transformers library reads it: config.json, model.safetensors, and tokenizer.json if given.
+
+    With a sliding window it is written as a Mistral, which has no biases. Queries and keys of layout "interleaved" are
+    reordered to "half", which the library has; the logits stay. See `write_folder` for the rest.
+
+    Raises PretrainedError for a sliding window together with biases: the library has no such model.
+    """
+    config = model.config
+    kind = "llama" if config.sliding_window is None else "mistral"
+    if kind == "mistral" and (config.attention_bias or config.mlp_bias):
+        raise PretrainedError(
+            "save_pretrained: a sliding window and biases together have no format in the library"
+        )
+    state = {name: parameter.array for name, parameter in model.named_parameters()}
+    if config.rope_layout == "interleaved":
+        order = np.arange(config.width).reshape(-1, 2).T.reshape(-1)  # 0, 2, 4, …, 1, 3, 5, …
+        for name in state:
+            if ".q_proj." in name or ".k_proj." in name:
+                rows = state[name].reshape(-1, config.width, *state[name].shape[1:])
+                state[name] = np.ascontiguousarray(rows[:, order]).reshape(state[name].shape)
+    write_folder(folder, _fields(config, kind), state, tokenizer)
+
+
+def _fields(config: LlamaConfig, kind: str) -> Mapping[str, Any]:
+    fields: dict[str, Any] = {
+        "architectures": [KINDS[kind]],
+        "model_type": kind,
+        "vocab_size": config.vocab_size,
+        "hidden_size": config.hidden_size,
+        "intermediate_size": config.intermediate_size,
+        "num_hidden_layers": config.num_hidden_layers,
+        "num_attention_heads": config.num_attention_heads,
+        "num_key_value_heads": config.groups,
+        "head_dim": config.width,
+        "max_position_embeddings": config.max_position_embeddings,
+        # Both spellings: that of version 5 of the library, and the older one.
+        "rope_parameters": {
+            "rope_type": "default",
+            **(config.rope_scaling or {}),
+            "rope_theta": config.rope_theta,
+        },
+        "rope_theta": config.rope_theta,
+        "rope_scaling": config.rope_scaling,
+        "rms_norm_eps": config.rms_norm_eps,
+        "hidden_act": config.hidden_act,
+        "tie_word_embeddings": config.tie_word_embeddings,
+        "attention_dropout": config.attention_dropout,
+    }
+    if kind == "llama":
+        return {**fields, "attention_bias": config.attention_bias, "mlp_bias": config.mlp_bias}
+    return {**fields, "sliding_window": config.sliding_window}
+
+
+def _our_name(name: str) -> str | None:
+    full = name if name == HEAD or name.startswith("model.") else f"model.{name}"
+    return None if BUFFER.fullmatch(full) else full
+
+
+def _needed(config: LlamaConfig) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Names and shapes, which are the same in the files and here."""
+    c, hidden = config.hidden_size, config.intermediate_size
+    queries, keys = config.num_attention_heads * config.width, config.groups * config.width
+    yield TABLE, (config.vocab_size, c)
+    yield "model.norm.weight", (c,)
+    yield HEAD, (config.vocab_size, c)
+    for layer in range(config.num_hidden_layers):
+        at = f"model.layers.{layer}."
+        for name, inside, outside in (
+            ("q_proj", c, queries), ("k_proj", c, keys), ("v_proj", c, keys), ("o_proj", queries, c),
+        ):  # fmt: skip
+            yield f"{at}self_attn.{name}.weight", (outside, inside)
+            if config.attention_bias:
+                yield f"{at}self_attn.{name}.bias", (outside,)
+        for name, inside, outside in (
+            ("gate_proj", c, hidden),
+            ("up_proj", c, hidden),
+            ("down_proj", hidden, c),
+        ):
+            yield f"{at}mlp.{name}.weight", (outside, inside)
+            if config.mlp_bias:
+                yield f"{at}mlp.{name}.bias", (outside,)
+        yield f"{at}input_layernorm.weight", (c,)
+        yield f"{at}post_attention_layernorm.weight", (c,)
