@@ -11,14 +11,14 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from tt_nn.dropout import draw_mask
 from tt_tensor import Function, Generator, Tensor, as_tensor, kernels, matmul, softmax, swapaxes
 from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
-from tt_text.kernels.attention import AttentionForm
+from tt_text.kernels.attention import AttentionForm, AttentionKernel
 from tt_text.kernels.attention_form import grouped, sight
 from tt_text.kernels.attention_plain import exponentials, of_group
 
@@ -57,7 +57,7 @@ class AttentionFunction(Function):
                 self.mask = self.mask.astype(self.q.dtype, copy=False)
         if drop is not None:
             self.drop = _of_scores("dropout mask", drop, scores, self.lead, self.single)
-        self.kernel: Any = kernels.kernel("attention")
+        self.kernel = cast(AttentionKernel, kernels.kernel("attention"))
         # In the order of the caller's axes, so that what comes out needs no copy.
         y, self.out = _new((n, h, t, self.v.shape[3]), self.q.dtype, self.heads_last)
         self.saved = self.kernel.forward(self.q, self.k, self.v, self.mask, self.drop, self.form, self.out)
@@ -135,7 +135,8 @@ class AttentionFunction(Function):
         """The same from simpler Functions, for higher orders."""
         if self.heads_last:
             q, k, v = (swapaxes(x, -2, -3) for x in (q, k, v))
-        many = q.shape[-3] // k.shape[-3] if q.ndim > 2 and k.ndim > 2 and not self.single else 1
+        has_heads = self.heads_last or max(q.ndim, k.ndim, v.ndim) > 3
+        many = q.shape[-3] // k.shape[-3] if has_heads else 1
         if many > 1:
             k, v = (np.repeat(x, many, axis=-3) for x in (k, v))
         p = softmax(self.scores(q, k, mask), axis=-1)
@@ -149,7 +150,7 @@ class AttentionFunction(Function):
         s = matmul(q, swapaxes(k, -1, -2)) * self.form.scale
         seen = sight(self.form, (0, s.shape[-2]), (0, s.shape[-1])) if self.form.limited else None
         if seen is not None:
-            s = np.where(np.broadcast_to(seen, s.shape), s, -np.inf)
+            s = np.where(np.broadcast_to(seen, s.shape), s, -np.inf)  # type: ignore[assignment]
         if mask is None:
             return s
         if mask.dtype.kind == "b":
@@ -176,7 +177,7 @@ class PackedAttentionFunction(Function):
                 f"attention: an input of shape {x.shape} is not (N, T, ({self.heads} + 2 · {self.groups}) · head_dim)"
             )
         self.q, self.k, self.v = self.cut(x)
-        self.kernel: Any = kernels.kernel("attention")
+        self.kernel = cast(AttentionKernel, kernels.kernel("attention"))
         n, h, t, d = self.q.shape
         y, self.out = _new((n, h, t, d), x.dtype, True)
         self.saved = self.kernel.forward(self.q, self.k, self.v, None, None, self.form, self.out)
