@@ -5,6 +5,7 @@ from tt_text.attention import scaled_dot_product_attention, watch_attention
 from tt_text.cache import AppendCache, Cache
 from tt_text.embedding import Embedding
 from tt_text.feed_forward import MLP, SwiGLU
+from tt_text.generation import Beam, beam_search, generate, stream
 from tt_text.masks import generate_square_subsequent_mask
 from tt_text.models import GPT, GPTConfig, LanguageModel, Llama, LlamaConfig
 from tt_text.multihead import MultiheadAttention
@@ -18,6 +19,7 @@ __all__ = [
     "GPT",
     "MLP",
     "AppendCache",
+    "Beam",
     "Cache",
     "Embedding",
     "GPTConfig",
@@ -32,8 +34,11 @@ __all__ = [
     "TransformerDecoderLayer",
     "TransformerEncoder",
     "TransformerEncoderLayer",
+    "beam_search",
     "functional",
+    "generate",
     "generate_square_subsequent_mask",
     "scaled_dot_product_attention",
+    "stream",
     "watch_attention",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from tt_tensor import Tensor
 from tt_tensor.errors import DTypeError, ShapeError
 from tt_tensor.ops.plain import raw
 from tt_text.cache import AppendCache, Cache
+from tt_text.generation.generate import generate
+from tt_text.generation.stream import stream
 
 __all__ = ["LanguageModel"]
 
@@ -43,6 +46,14 @@ class LanguageModel(Module):
     def new_cache(self) -> AppendCache:
         """An empty cache for this model."""
         return AppendCache()
+
+    def generate(self, prompt: Any, max_new_tokens: int = 100, **options: Any) -> Any:
+        """The prompt and what the model says next: see `tt_text.generate` for the options."""
+        return generate(self, prompt, max_new_tokens, **options)
+
+    def stream(self, prompt: Any, max_new_tokens: int | None = 100, **options: Any) -> Iterator[Any]:
+        """What the model says next, as it comes: see `tt_text.stream` for the options."""
+        return stream(self, prompt, max_new_tokens, **options)
 
     def _tokens(self, tokens: Any, cache: Cache | None) -> Any:
         """The plain array of tokens (N, T). Raises DTypeError, ShapeError."""

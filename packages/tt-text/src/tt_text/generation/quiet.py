@@ -1,0 +1,38 @@
+"""A model that only predicts: in evaluation, with nothing recorded, and afterwards as it was."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+from tt_tensor import recorder
+
+__all__ = ["Quiet"]
+
+
+class Quiet:
+    """A block in which `model` is in evaluation and nothing is recorded; for one that ends, every time it is entered.
+
+    A stream enters it for each token alone: between two tokens the model and the recorder are the caller's.
+    """
+
+    def __init__(self, model: Any) -> None:
+        modules = getattr(model, "modules", None)
+        self._modules = () if modules is None else tuple(modules())
+        self._switched: list[Any] = []
+        self._block: Any = None
+
+    def __enter__(self) -> None:
+        self._switched = [module for module in self._modules if module.training]
+        for module in self._switched:
+            module.training = False
+        self._block = recorder.paused()
+        self._block.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for module in self._switched:
+            module.training = True
+        self._switched = []
+        self._block.__exit__(kind, error, trace)
