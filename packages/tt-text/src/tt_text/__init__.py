@@ -10,6 +10,19 @@ from tt_text.masks import generate_square_subsequent_mask
 from tt_text.models import GPT, GPTConfig, LanguageModel, Llama, LlamaConfig
 from tt_text.multihead import MultiheadAttention
 from tt_text.rotary import RotaryEmbedding
+from tt_text.tokenizers import (
+    AddedToken,
+    BPETokenizer,
+    ByteTokenizer,
+    CharTokenizer,
+    Encoding,
+    Llama2cTokenizer,
+    MetaspaceBPETokenizer,
+    Tokenizer,
+    VocabularyStatistics,
+    load_tokenizer,
+    vocabulary_statistics,
+)
 from tt_text.transformer import Transformer, TransformerDecoder, TransformerEncoder
 from tt_text.transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
 
@@ -18,27 +31,38 @@ __version__ = "0.1.0"
 __all__ = [
     "GPT",
     "MLP",
+    "AddedToken",
     "AppendCache",
+    "BPETokenizer",
     "Beam",
+    "ByteTokenizer",
     "Cache",
+    "CharTokenizer",
     "Embedding",
+    "Encoding",
     "GPTConfig",
     "LanguageModel",
     "Llama",
+    "Llama2cTokenizer",
     "LlamaConfig",
+    "MetaspaceBPETokenizer",
     "MultiheadAttention",
     "RotaryEmbedding",
     "SwiGLU",
+    "Tokenizer",
     "Transformer",
     "TransformerDecoder",
     "TransformerDecoderLayer",
     "TransformerEncoder",
     "TransformerEncoderLayer",
+    "VocabularyStatistics",
     "beam_search",
     "functional",
     "generate",
     "generate_square_subsequent_mask",
+    "load_tokenizer",
     "scaled_dot_product_attention",
     "stream",
+    "vocabulary_statistics",
     "watch_attention",
 ]

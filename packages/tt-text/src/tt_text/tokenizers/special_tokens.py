@@ -1,0 +1,102 @@
+"""Tokens that are not made of text: added to a vocabulary by hand, and found in text only where that is allowed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from tt_text.errors import TokenizerError
+from tt_text.tokenizers.arguments import LARGEST_ID, checked_text
+
+__all__ = ["AddedToken", "AddedTokens"]
+
+PATTERNS = 16
+"""Compiled patterns that are kept, one for each set of allowed tokens that was asked for."""
+
+
+@dataclass(frozen=True)
+class AddedToken:
+    """One token that stands for itself, whatever the rest of the vocabulary would make of its text.
+
+    Args:
+        content: its text.
+        id: its number.
+        special: True: found in text only if allowed, and left out by `decode(skip_special_tokens=True)`. False: a
+            word that is always found (Hugging Face's added tokens).
+        lstrip, rstrip: whether it takes the white space before it, after it, with it.
+    """
+
+    content: str
+    id: int
+    special: bool = True
+    lstrip: bool = False
+    rstrip: bool = False
+
+
+class AddedTokens:
+    """All added tokens of a tokenizer, by text and by id.
+
+    Raises TokenizerError for an empty text, a text or an id that two of them have, and an id that is none.
+    """
+
+    def __init__(self, tokens: Iterable[AddedToken] = ()) -> None:
+        self.by_content: dict[str, AddedToken] = {}
+        self.by_id: dict[int, AddedToken] = {}
+        for token in tokens:
+            if not checked_text(token.content, "special tokens"):
+                raise TokenizerError("special tokens: one has an empty text, which would be found everywhere")
+            if type(token.id) is not int or not 0 <= token.id <= LARGEST_ID:
+                raise TokenizerError(
+                    f"special tokens: the id of {token.content!r} is an int from 0 to {LARGEST_ID}, not {token.id!r}"
+                )
+            other = self.by_content.get(token.content) or self.by_id.get(token.id)
+            if other is not None:
+                raise TokenizerError(f"special tokens: {other} and {token} have the same text or id")
+            self.by_content[token.content] = self.by_id[token.id] = token
+        self.special = {token.content: token.id for token in self.by_id.values() if token.special}
+        self.special_ids = frozenset(self.special.values())
+        self.always = frozenset(token.content for token in self.by_id.values() if not token.special)
+        self._patterns: dict[frozenset[str], re.Pattern[str]] = {}
+
+    def pieces(self, text: str, allowed: frozenset[str]) -> Iterator[str | AddedToken]:
+        """`text`, cut at every allowed token: the leftmost first, the longest where two begin at one place."""
+        allowed |= self.always
+        if not allowed:
+            yield text
+            return
+        end = 0
+        for found in self._pattern(allowed).finditer(text):
+            token = self.by_content[found[0]]
+            if found.start() < end:  # inside of the white space that the one before took
+                continue
+            before = text[end : found.start()]
+            if token.lstrip:
+                before = before.rstrip()
+            if before:
+                yield before
+            yield token
+            end = found.end()
+            if token.rstrip:
+                end = len(text) - len(text[end:].lstrip())
+        if end < len(text):
+            yield text[end:]
+
+    def refuse(self, text: str, disallowed: frozenset[str]) -> None:
+        """Raises TokenizerError if one of `disallowed` is in `text`."""
+        if disallowed and (found := self._pattern(disallowed).search(text)):
+            raise TokenizerError(
+                f"encode: the text has the special token {found[0]!r} at index {found.start()}, which "
+                f"disallowed_special refuses; allowed_special={{{found[0]!r}}} takes it for the token, "
+                "disallowed_special=() for ordinary text"
+            )
+
+    def _pattern(self, contents: frozenset[str]) -> re.Pattern[str]:
+        pattern = self._patterns.get(contents)
+        if pattern is None:
+            if len(self._patterns) >= PATTERNS:
+                self._patterns.clear()
+            longest = sorted(contents, key=lambda content: (-len(content), content))
+            pattern = re.compile("|".join(re.escape(content) for content in longest))
+            self._patterns[contents] = pattern
+        return pattern
