@@ -158,7 +158,8 @@ def run_parts(body: Body, cut: list[tuple[int, int]]) -> None:
                 for _ in range(min(get_num_threads(), len(cut)) - 1):
                     # np.errstate and the kernels in use hang on the context.
                     others.append(_workers().submit(contextvars.copy_context().run, _do, job))
-            work()
+            with _apart():
+                work()
         finally:
             try:
                 skip()
@@ -227,10 +228,11 @@ def _blas() -> Any:
 
 def _workers() -> ThreadPoolExecutor:
     """The threads beside the calling one, made when first needed."""
-    global _pool
+    global _pool, _first_core
     with _lock:
         if _pool is None:
             places = _places()
+            _first_core = min(os.sched_getaffinity(0)) if places else None
             _pool = ThreadPoolExecutor(
                 max(1, get_num_threads() - 1), "tt-shard", initializer=_stay, initargs=(iter(places),)
             )
@@ -241,13 +243,40 @@ def _places() -> list[int]:
     """A core for each thread beside the calling one, where the threads are as many as the cores; else none.
 
     Threads that hand the interpreter's lock to each other all the time look to Linux as if they belonged on one core.
-    It puts them there, and a quarter of the time is lost. The calling thread stays free to move. TT_PIN_THREADS=0
+    It puts them there, and a quarter of the time is lost. The calling thread keeps the first core meanwhile. TT_PIN_THREADS=0
     leaves all of them to the system, and so do forked processes, which may be many.
     """
     if _forked or not hasattr(os, "sched_setaffinity") or os.environ.get("TT_PIN_THREADS") == "0":
         return []
     cores = sorted(os.sched_getaffinity(0))
     return cores[1:] if len(cores) == get_num_threads() else []
+
+
+_first_core: int | None = None
+"""Where the calling thread belongs meanwhile, if the others have cores of their own."""
+
+
+@contextmanager
+def _apart() -> Iterator[None]:
+    """The calling thread on the core that the others leave free, for as long as they work.
+
+    Where it last ran on the core of one of them, Linux may leave both there for many milliseconds, one by one.
+    """
+    core = _first_core
+    if core is None or _forked:
+        yield
+        return
+    try:
+        cores = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {core})
+    except OSError:  # a container may take cores away
+        yield
+        return
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            os.sched_setaffinity(0, cores)
 
 
 def _stay(places: Iterator[int]) -> None:

@@ -14,6 +14,9 @@ from __future__ import annotations
 import operator
 import threading
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +34,7 @@ __all__ = [
     "bernoulli",
     "choice",
     "default_generator",
+    "drawing_from",
     "live_generators",
     "manual_seed",
     "multinomial",
@@ -164,13 +168,42 @@ _default: Generator | None = None
 _lock = threading.Lock()
 
 
+_drawing: ContextVar[Generator | None] = ContextVar("tt_tensor_generator", default=None)
+
+
 def default_generator() -> Generator:
-    """The generator that draws where none is named: one for the process, seeded by the operating system."""
+    """The generator that draws where none is named: one for the process, seeded by the operating system.
+
+    Inside of `drawing_from` it is the one named there.
+    """
     global _default
+    here = _drawing.get()
+    if here is not None:
+        return here
     if _default is None:
         with _lock:
             _default = _default or Generator()  # late: it takes as long to import numpy.random as this wheel
     return _default
+
+
+@contextmanager
+def drawing_from(generator: Generator) -> Iterator[Generator]:
+    """Make `generator` the default one inside the block, for this thread and task only.
+
+    So that parts of a computation which run side by side draw numbers that do not depend on who comes first: give each
+    a stream of its own, one of `default_generator().spawn(n)`.
+
+    Raises DTypeError for what is no Generator.
+    """
+    if not isinstance(generator, Generator):
+        raise DTypeError(
+            f"drawing_from: takes a Generator, not {type(generator).__name__}; use Generator(seed)"
+        )
+    token = _drawing.set(generator)
+    try:
+        yield generator
+    finally:
+        _drawing.reset(token)
 
 
 def manual_seed(seed: int) -> Generator:

@@ -35,6 +35,7 @@ from tt_optim.training.history import History, HistoryError
 from tt_optim.training.interrupts import Interrupted
 from tt_optim.training.metrics import Accuracy, ConfusionMatrix, MeanLoss, Metric, Perplexity, TopKAccuracy
 from tt_optim.training.resume import ResumeError
+from tt_optim.training.shards import backward_in_shards
 from tt_optim.training.store import CheckpointStore
 from tt_optim.training.tensorboard import TensorBoard
 from tt_optim.training.trainer import Trainer
@@ -66,6 +67,7 @@ __all__ = [
     "TensorBoard",
     "TopKAccuracy",
     "Trainer",
+    "backward_in_shards",
     "draw_curves",
     "save_curves",
 ]

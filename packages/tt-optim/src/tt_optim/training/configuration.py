@@ -57,6 +57,8 @@ def describe(trainer: Trainer) -> dict[str, str]:
     found["metrics"] = ", ".join(map(repr, trainer.metrics)) or "none"
     for name in ("accumulate", "clip_norm", "clip_value", "ema", "monitor", "seed"):
         found[name] = repr(getattr(trainer, name))
+    if trainer.shards > 1:  # not a line of all runs: those before there were shards go on, too
+        found["shards"] = repr(trainer.shards)
     return found | {"mode": trainer.best.mode}
 
 

@@ -15,11 +15,13 @@ from tt_optim.training import random_states
 from tt_optim.training.accumulation import add_gradient, divide
 from tt_optim.training.batches import BatchError, rows
 from tt_optim.training.bits import machine_bits
+from tt_optim.training.counting import Count
 from tt_optim.training.every import Every
 from tt_optim.training.feed import END, Feed
 from tt_optim.training.finite import NonFiniteError, advice, is_finite, refuse_weights
 from tt_optim.training.interrupts import Interrupted, Interrupts
 from tt_optim.training.resume import capture, held_by, restore
+from tt_optim.training.shards import add_gradients_of, run_in_shards
 from tt_tensor import Tensor
 from tt_tensor.errors import ArgumentError
 
@@ -176,39 +178,23 @@ class Run:
         batch = feed.next()
         if batch is END:
             return False
-        model, forward, loss_fn = trainer.model, trainer.forward, trainer.loss_fn
-        metrics, terms = trainer.train_metrics, trainer.counting.terms
-        mean = trainer.counting.reduction == "mean"
-        scaled = mean and trainer.accumulate > 1
+        terms, mean = trainer.counting.terms, trainer.counting.reduction == "mean"
+        scaled = mean and trainer.accumulate * trainer.shards > 1
         for p in self.parameters:
             p.grad = None
         total, number, taken = 0.0, 0.0, 0
         while batch is not END:
-            outputs, targets = forward(model, batch)
-            loss = loss_fn(outputs, targets)
-            if not isinstance(loss, Tensor):
-                raise BatchError(f"Trainer: the loss must be a Tensor, not {type(loss).__name__}")
-            value = loss.item()
-            if not is_finite(value):
-                raise self.not_finite("the loss", value)
-            count = terms(outputs, targets)
-            if scaled:
-                add_gradient(loss, count)
+            if trainer.shards > 1:
+                value, count = self.side_by_side(batch, mean)
             else:
-                loss.backward()
+                value, count = self.at_once(batch, scaled, terms)
             total += value * count if mean else value
             number += count
             trainer.samples += rows(batch)
-            if metrics:
-                with no_grad():
-                    for metric in metrics:
-                        metric.update(outputs, targets)
             taken += 1
             if taken == trainer.accumulate:
                 break
             batch = feed.next()
-        # Before the next forward, what the graph held is free again.
-        del outputs, targets, loss
         if scaled:
             divide(self.parameters, number)
         self.move()
@@ -217,6 +203,55 @@ class Run:
         trainer.loss = value if mean and taken == 1 else total / (number or 1)
         self.after_step()
         return True
+
+    def at_once(self, batch: Any, scaled: bool, terms: Count) -> tuple[float, float]:
+        """Forward and backward of one batch: its loss, and how many terms that is over."""
+        trainer = self.trainer
+        outputs, targets = trainer.forward(trainer.model, batch)
+        loss = trainer.loss_fn(outputs, targets)
+        if not isinstance(loss, Tensor):
+            raise BatchError(f"Trainer: the loss must be a Tensor, not {type(loss).__name__}")
+        value = loss.item()
+        if not is_finite(value):
+            raise self.not_finite("the loss", value)
+        count = terms(outputs, targets)
+        if scaled:
+            add_gradient(loss, count)
+        else:
+            loss.backward()
+        self.measure_training(outputs, targets)
+        return value, count
+
+    def side_by_side(self, batch: Any, mean: bool) -> tuple[float, float]:
+        """The same in shards."""
+        trainer = self.trainer
+
+        def work(part: Any) -> tuple[Tensor, float, Any, Any]:
+            outputs, targets = trainer.forward(trainer.model, part)
+            loss = trainer.loss_fn(outputs, targets)
+            if not isinstance(loss, Tensor):
+                raise BatchError(f"Trainer: the loss must be a Tensor, not {type(loss).__name__}")
+            count = trainer.counting.terms(outputs, targets)
+            return loss, count, outputs if trainer.train_metrics else None, targets
+
+        trained = [p for p in self.parameters if p.requires_grad]
+        done = run_in_shards(work, batch, trained, trainer.shards, mean)
+        for part in done:
+            if not is_finite(part.loss):
+                raise self.not_finite("the loss", part.loss)
+        add_gradients_of(done, trained)
+        for part in done:
+            self.measure_training(part.outputs, part.targets)
+        count = sum(part.terms for part in done)
+        if not mean:
+            return sum(part.loss for part in done), count
+        return sum(part.loss * part.terms for part in done) / (count or 1), count
+
+    def measure_training(self, outputs: Any, targets: Any) -> None:
+        if self.trainer.train_metrics:
+            with no_grad():
+                for metric in self.trainer.train_metrics:
+                    metric.update(outputs, targets)
 
     def move(self) -> None:
         """Clip, step, and let schedule and average follow."""

@@ -45,6 +45,7 @@ from tt_optim.training.loop import Run, training
 from tt_optim.training.metrics import Mean, Metric
 from tt_optim.training.progress import display_of
 from tt_optim.training.resume import ResumeError, load_weights, step_of
+from tt_optim.training.shards import check_shards
 from tt_optim.training.store import CheckpointStore
 from tt_tensor import Tensor
 from tt_tensor.errors import ArgumentError
@@ -70,12 +71,14 @@ class Trainer:
         metrics: Metrics, each with a name of its own, measured in training and in evaluation.
         train_metrics: False measures them in evaluation only.
         accumulate: how many batches make one step of the optimizer; its gradient is that of the one large batch.
+        shards: cut each batch in so many parts that run side by side, a thread each; the gradient is the whole batch's.
+            As many as there are cores for models of many small layers (a small transformer), 1 for others.
         clip_norm, clip_value: clip the gradient of the whole step by its norm, or number by number.
         ema: a decay, or an EMA of the model; evaluation and `predict` then use the averaged weights.
         callbacks: see `Callback`.
         forward: forward(model, batch) → (outputs, targets), where batches are of another kind.
         count: count(outputs, targets) → how many terms the mean of the loss is over. Known for tt_nn's losses; needed
-            for others with accumulate > 1.
+            for others with accumulate or shards > 1.
         monitor: the figure that tells which weights are best; by default val_loss, or loss without validation.
         mode: "min" or "max"; by default what the metric says.
         keep_best: keep the best weights, in a checkpoint or, without checkpoints, in memory; see `restore_best`.
@@ -101,6 +104,7 @@ class Trainer:
         metrics: Sequence[Metric] = (),
         train_metrics: bool = True,
         accumulate: int = 1,
+        shards: int = 1,
         clip_norm: float | None = None,
         clip_value: float | None = None,
         ema: float | EMA | None = None,
@@ -123,11 +127,13 @@ class Trainer:
         self.scheduler, self.schedule_every = scheduler, schedule_every
         self.counting = counting(loss_fn, count=count)
         self.accumulate = COUNT(1)("Trainer: accumulate", accumulate)
-        if self.accumulate > 1 and self.counting.reduction == "mean" and not self.counting.known:
+        if max(self.accumulate, shards) > 1 and self.counting.reduction == "mean" and not self.counting.known:
             raise ArgumentError(
-                f"Trainer: accumulate={accumulate} has to know how many terms the mean of this loss is over, which is "
-                "none of tt_nn's; pass count=lambda outputs, targets: ..."
+                f"Trainer: accumulate={accumulate}, shards={shards} have to know how many terms the mean of this loss "
+                "is over, which is none of tt_nn's; pass count=lambda outputs, targets: ..."
             )
+        self.shards = COUNT(1)("Trainer: shards", shards)
+        check_shards(self.shards, model)
         self.clip_norm = None if clip_norm is None else POSITIVE("Trainer: clip_norm", clip_norm)
         self.clip_value = None if clip_value is None else POSITIVE("Trainer: clip_value", clip_value)
         if clip_norm is not None and clip_value is not None:

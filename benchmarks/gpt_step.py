@@ -1,0 +1,145 @@
+"""One training step of nanoGPT's CPU network (gpt_problem.py): forward, loss, backward, clipping, AdamW, loss.item().
+
+The losses of the first steps must agree. Bar: at most 1.1 times PyTorch's time. `--memory` measures the peak instead:
+what 10 steps add to the resident set of each process beyond its imports; at most PyTorch's.
+
+"tt" cuts the batch in two parts, as the milestone does (tt_optim.training.backward_in_shards); "tt-plain" is a
+plain loss.backward().
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import duel
+import gpt_problem
+import machine
+from resident import Factory, Step
+
+
+def tt(parts: int) -> Factory:
+    def make() -> Step:
+        import tt_autograd  # noqa: F401  (installs the tape)
+        import tt_optim
+        import tt_tensor
+        from tt_optim.training import backward_in_shards
+        from tt_text import GPT, GPTConfig
+
+        size = (gpt_problem.VOCAB, gpt_problem.BLOCK, gpt_problem.LAYERS, gpt_problem.HEADS, gpt_problem.WIDTH)
+        model = GPT(GPTConfig(*size, bias=False))
+        model.load_state_dict({name: tt_tensor.Tensor(values) for name, values in gpt_problem.start().items()})
+        tokens, targets = gpt_problem.batch()
+        optimizer = tt_optim.AdamW(
+            gpt_problem.groups_of(model.named_parameters()), lr=gpt_problem.LEARNING_RATE, betas=gpt_problem.BETAS
+        )
+        parameters = list(model.parameters())
+
+        def step() -> float:
+            optimizer.zero_grad()
+            if parts > 1:
+                value = backward_in_shards(model.loss, parameters, tokens, targets, parts=parts)
+            else:
+                loss = model.loss(tokens, targets)
+                loss.backward()
+                value = loss.item()
+            tt_optim.clip_grad_norm_(parameters, gpt_problem.CLIP)
+            optimizer.step()
+            return value
+
+        return step
+
+    return make
+
+
+def torch() -> Step:
+    import torch
+
+    model: Any = gpt_problem.torch_network()
+    model.load_state_dict({name: torch.tensor(values) for name, values in gpt_problem.start().items()})
+    tokens, targets = map(torch.tensor, gpt_problem.batch())
+    optimizer = torch.optim.AdamW(
+        gpt_problem.groups_of(model.named_parameters()), lr=gpt_problem.LEARNING_RATE, betas=gpt_problem.BETAS
+    )
+
+    def step() -> float:
+        optimizer.zero_grad()
+        loss = model.loss(tokens, targets)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), gpt_problem.CLIP)
+        optimizer.step()
+        return float(loss.item())
+
+    return step
+
+
+DUEL = duel.Duel(
+    title="GPT training step: 4 layers, 4 heads, 128 channels, block 64, batch 12, AdamW, float32",
+    contenders={
+        "tt": duel.Contender(tt(2)),
+        "tt-plain": duel.Contender(tt(1)),
+        "torch": duel.Contender(torch, peer=True),
+    },
+    ours="tt",
+    reference="torch",
+    bar=1.1,
+    check_steps=5,
+    rtol=1e-4,
+)
+MEMORY_BAR = 1.0
+
+
+def peak(name: str, python: str, malloc: bool) -> float:
+    """MB that 10 steps add to the most that the process ever held, in a process of its own."""
+    command = [python, sys.argv[0], "--peak-of", name] + ([] if malloc else ["--no-malloc"])
+    environment = machine.thread_environment(2)
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
+def peak_here(name: str, malloc: bool) -> None:
+    """Print the MB of `peak`."""
+    import resource
+
+    if malloc:
+        machine.tune_malloc()
+    if DUEL.contenders[name].peer:
+        import torch  # noqa: F401
+    else:
+        import tt_optim.training
+        import tt_text  # noqa: F401
+    before = machine.resident_bytes() or 0
+    made = DUEL.contenders[name].make()
+    step = made if callable(made) else made[0]
+    for _ in range(10):
+        step()
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print((most - before) / 1e6)
+
+
+def memory(options: Any) -> int:
+    """Print the peaks; 0 where ours is within the bar."""
+    found = {
+        name: peak(name, options.peer_python if contender.peer else sys.executable, options.malloc)
+        for name, contender in DUEL.contenders.items()
+    }
+    ratio = found[DUEL.ours] / found[DUEL.reference]
+    print(f"{DUEL.title}: peak memory beyond imports, MB")
+    for name, value in found.items():
+        print(f"  {name:22} {value:8.1f}  {value / found[DUEL.reference]:.3f}")
+    met = ratio <= MEMORY_BAR
+    print(f"  bar: {DUEL.ours} ÷ {DUEL.reference} ≤ {MEMORY_BAR}: {ratio:.3f}, {'met' if met else 'MISSED'}")
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    arguments = duel.parser(DUEL)
+    arguments.add_argument("--memory", action="store_true", help="peak memory instead of time")
+    arguments.add_argument("--peak-of", help=duel.argparse.SUPPRESS)
+    given = arguments.parse_args()
+    if given.peak_of:
+        peak_here(given.peak_of, given.malloc)
+        sys.exit(0)
+    sys.exit(memory(given) if given.memory else duel.main(DUEL, given))
