@@ -2,7 +2,8 @@
 
 A row's softmax is built up while its keys go by (the online softmax): with m the largest score so far, l the sum of
 exp(s - m) and o that of exp(s - m) v, a new block with a larger m' first shrinks l and o by exp(m - m'). Of all that,
-the gradient needs only L = m + log l of each row: p = exp(s - L) comes from the scores of a block, computed anew.
+the gradient needs only m and 1 / l of each row: p = exp(s - m) / l comes from the scores of a block, computed anew.
+(Their sum L = m + log l would do, too, as in FlashAttention, but costs the digits that m has before its point.)
 
 Sources: Milakov & Gimelshein, "Online normalizer calculation for softmax", 2018, arXiv:1805.02867; Dao et al.,
 "FlashAttention", 2022, arXiv:2205.14135.
@@ -27,11 +28,11 @@ QUERIES, KEYS = 128, 256
 
 
 def forward(q: Any, k: Any, v: Any, mask: Any, drop: Any, form: AttentionForm, out: Any) -> Saved:
-    """See `AttentionKernel`. A query that sees nothing gives zeros. Keeps L (N, G, H/G, T, 1)."""
+    """See `AttentionKernel`. A query that sees nothing gives zeros. Keeps m and 1 / l, (N, G, H/G, T, 1)."""
     groups, t = k.shape[1], q.shape[2]
     queries, target = grouped(q, groups), grouped(out, groups)
     masks, drops = of_group(mask, groups), of_group(drop, groups)
-    logs = np.empty((*queries.shape[:4], 1), q.dtype)
+    tops, inverses = np.empty((*queries.shape[:4], 1), q.dtype), np.zeros((*queries.shape[:4], 1), q.dtype)
     places = _places(queries.shape, t)
 
     def body(start: int, stop: int, part: int) -> None:
@@ -54,30 +55,27 @@ def forward(q: Any, k: Any, v: Any, mask: Any, drop: Any, form: AttentionForm, o
                     s *= _block(drops, (n, g, i0, i1, j0, j1))
                 total += np.matmul(s, v[n, g, j0:j1])
                 top = highest
-            seen = sums > 0
-            np.divide(total, sums, out=total, where=seen)
-            total *= np.asarray(form.keep if drops is not None else 1.0, q.dtype)
+            # A row that saw nothing keeps 1 / l = 0.
+            inverse = np.divide(1, sums, out=inverses[n, g, :, i0:i1], where=sums != 0)
+            tops[n, g, :, i0:i1] = np.where(top == -np.inf, 0, top)
+            total *= inverse if drops is None else inverse * np.asarray(form.keep, q.dtype)
             target[n, g, :, i0:i1] = total
-            # A row that saw nothing gets +inf: exp(s - L) is then 0 for whatever s.
-            logs[n, g, :, i0:i1] = np.where(
-                sums == 0, np.inf, top + np.log(sums, where=seen, out=np.zeros_like(sums))
-            )
 
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         shards.run(body, len(places))
-    return (logs,)
+    return tops, inverses
 
 
 def backward(
     grad: Any, q: Any, k: Any, v: Any, mask: Any, drop: Any, form: AttentionForm, out: Any, saved: Saved,
     dq: Any, dk: Any, dv: Any, dmask: Any,
 ) -> None:  # fmt: skip
-    """p = exp(s - L) block by block; else as in the plain kernel."""
-    (logs,) = saved
+    """e = exp(s - m) block by block; else as in the plain kernel, with grad / l in the place of grad."""
+    tops, inverses = saved
     groups, t = k.shape[1], q.shape[2]
     queries, grads, outs = grouped(q, groups), grouped(grad, groups), grouped(out, groups)
     masks, drops = of_group(mask, groups), of_group(drop, groups)
-    along = np.vecdot(grads, outs)[..., None]
+    along = np.vecdot(grads, outs)[..., None] * inverses
     target = grouped(dq, groups)
     dmasks = of_group(dmask, groups)
     scale = np.asarray(form.scale, q.dtype)
@@ -87,22 +85,23 @@ def backward(
             dk[n, g], dv[n, g] = 0, 0
             for i0 in range(0, t, QUERIES):
                 i1 = min(i0 + QUERIES, t)
-                rows, g_rows = queries[n, g, :, i0:i1] * scale, grads[n, g, :, i0:i1]
+                rows = queries[n, g, :, i0:i1] * scale
+                g_rows = grads[n, g, :, i0:i1] * inverses[n, g, :, i0:i1]
                 d_rows = np.zeros(rows.shape, q.dtype)
                 for j0, j1 in _key_blocks(form, i0, i1, k.shape[2]):
                     at = (n, g, i0, i1, j0, j1)
-                    p = _scores(rows, k[n, g, j0:j1], masks, form, at)
-                    p -= logs[n, g, :, i0:i1]
-                    np.exp(p, p)
+                    e = _scores(rows, k[n, g, j0:j1], masks, form, at)
+                    e -= tops[n, g, :, i0:i1]
+                    np.exp(e, e)
                     ds = np.matmul(g_rows, v[n, g, j0:j1].T)
                     if drops is None:
-                        dv[n, g, j0:j1] += _over_heads(p, g_rows)
+                        dv[n, g, j0:j1] += _over_heads(e, g_rows)
                     else:
                         kept = _block(drops, at) * np.asarray(form.keep, q.dtype)
                         ds *= kept
-                        dv[n, g, j0:j1] += _over_heads(p * kept, g_rows)
+                        dv[n, g, j0:j1] += _over_heads(e * kept, g_rows)
                     ds -= along[n, g, :, i0:i1]
-                    ds *= p
+                    ds *= e
                     d_rows += np.matmul(ds, k[n, g, j0:j1])
                     dk[n, g, j0:j1] += _over_heads(ds, rows)
                     if dmasks is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +37,8 @@ Saved = tuple[Any, ...]
 """What a kernel keeps for its gradients."""
 
 
-class AttentionKernel(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class AttentionKernel:
     """One way to compute attention, forth and back.
 
     forward(q, k, v, mask, drop, form, out) -> saved:

@@ -104,9 +104,7 @@ def backward(
     else:
         np.matmul(ds.swapaxes(-1, -2), scaled, out=dk[:, :, None])
     if dmask is not None:
-        add_unbroadcast(
-            dmask, ds.reshape(*q.shape[:3], -1) if ds.size else np.zeros((*q.shape[:3], 0), e.dtype)
-        )
+        add_unbroadcast(dmask, ds.reshape(*q.shape[:3], k.shape[3]))
 
 
 def of_group(mask: Any, groups: int) -> Any:
