@@ -143,6 +143,33 @@ def test_memory_in_any_order(layout, change):
     np.testing.assert_array_equal(x, before)
 
 
+@BOTH
+def test_what_the_call_before_asked_for_makes_no_difference(layout):
+    rotary, x = RotaryEmbedding(6, layout=layout), draw(2, 3, 4, 6)
+    positions = np.array([0, 1, 2, 3])
+    asked = [
+        lambda: rotary(x),
+        lambda: rotary(x, offset=4),
+        lambda: rotary(x, positions),
+        lambda: rotary(x, positions.astype(np.int8)),
+        lambda: rotary(x, [[0, 1, 2, 3], [4, 5, 6, 7]]),
+        lambda: rotary(x.reshape(3, 2, 4, 6), positions),
+        lambda: rotary(x.astype(np.float32)),
+        lambda: rotary(x.reshape(2, 4, 3, 6), axis=1),
+        lambda: rotary(x.reshape(2, 4, 3, 6), positions, axis=1),
+        lambda: rotary(x.reshape(4, 2, 3, 6), positions, axis=0),
+    ]
+    wanted = []
+    for call in asked:
+        rotary._last = (None, None)
+        wanted.append(call().numpy())
+    for i, j in np.random.default_rng(0).integers(0, len(asked), (100, 2)):
+        asked[i]()
+        np.testing.assert_array_equal(asked[j](), wanted[j])
+    positions += 5  # changed in place
+    np.testing.assert_array_equal(rotary(x, positions), rotary(x, offset=5))
+
+
 def test_what_was_turned_is_memory_of_its_own():
     rotary, x = RotaryEmbedding(4), draw(3, 4)
     first = rotary.rotated(x)

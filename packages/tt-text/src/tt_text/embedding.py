@@ -8,14 +8,11 @@ from typing import Any
 import numpy as np
 
 from tt_nn import Module, Parameter, init
-from tt_tensor import Function, Tensor, as_tensor, kernels, random
+from tt_tensor import Function, Tensor, as_tensor, random
 from tt_tensor.errors import ArgumentError, DTypeError, IndexingError, ShapeError
-from tt_text.kernels.add_rows import add_rows, add_rows_loops
+from tt_text.kernels.add_rows import rows_added
 
 __all__ = ["Embedding", "EmbeddingFunction", "embedding"]
-
-kernels.register("add_rows", "loops", add_rows_loops)
-kernels.register("add_rows", "numpy", add_rows, default=True)
 
 
 class EmbeddingFunction(Function):
@@ -39,9 +36,7 @@ class EmbeddingFunction(Function):
     def backward(self, grad: Any) -> Any:
         if not self.wants(1):
             return None, None
-        dweight = kernels.kernel("add_rows")(
-            grad.reshape(self.ids.size, grad.shape[-1]), self.ids.reshape(-1), self.rows
-        )
+        dweight = rows_added(grad.reshape(self.ids.size, grad.shape[-1]), self.ids.reshape(-1), self.rows)
         if self.padding_idx is not None:
             dweight[self.padding_idx] = 0
         return None, dweight

@@ -25,6 +25,9 @@ FIRST = 256
 MOST = 1 << 17
 """Positions that a table has at most; angles of later ones are computed for each call."""
 
+KEYED = 1 << 12
+"""Bytes of positions up to which it is seen that they are those of the call before."""
+
 LAST = 1 << 53
 """Beyond, float64 does not hold every whole number."""
 
@@ -125,16 +128,31 @@ class RotaryEmbedding(Module):
                 f"RotaryEmbedding: an input of shape {shape} with positions along axis {axis}; it must be "
                 f"(…, T, …, D) with D = {self.head_dim}, and its positions go along any axis but the last"
             )
-        length, after = shape[place], ndim - 2 - place
+        given = None
         if positions is None:
-            key = (offset, length, after, x.dtype)
-            last, found = self._last
-            if found is not None and last == key:  # all layers ask for the same, for queries and for keys
-                return found
-            made = Rotation(self._from(offset, length, after, x.dtype), self.layout)
-            self._last = (key, made)
-            return made
-        return Rotation(self._at(positions, shape, place, x.dtype), self.layout)
+            key: Any = (offset, shape[place], ndim - place, x.dtype)
+        else:
+            given = (
+                positions.array if isinstance(positions, Tensor) else as_array(positions, "RotaryEmbedding")
+            )
+            key = (
+                given.tobytes() if given.nbytes <= KEYED else object(),
+                given.dtype,
+                given.shape,
+                shape,
+                place,
+                x.dtype,
+            )
+        last, found = self._last
+        if found is not None and last == key:  # all layers ask for the same, for queries and for keys
+            return found
+        if given is None:
+            factors = self._from(offset, shape[place], ndim - 2 - place, x.dtype)
+        else:
+            factors = self._at(given, shape, place, x.dtype)
+        made = Rotation(factors, self.layout)
+        self._last = (key, made)
+        return made
 
     def _from(self, offset: Any, length: int, after: int, dtype: Any) -> tuple[Any, ...]:
         """The factors of positions offset, offset + 1, …"""
@@ -149,9 +167,8 @@ class RotaryEmbedding(Module):
             return factors
         return tuple([f.reshape(length, *[1] * after, f.shape[-1]) for f in factors])
 
-    def _at(self, positions: Any, shape: tuple[int, ...], place: int, dtype: Any) -> tuple[Any, ...]:
+    def _at(self, given: Any, shape: tuple[int, ...], place: int, dtype: Any) -> tuple[Any, ...]:
         """The factors of these positions, (T,) or (N, T)."""
-        given = positions.array if isinstance(positions, Tensor) else as_array(positions, "RotaryEmbedding")
         if given.dtype.kind not in "iu" and given.size:
             raise DTypeError(f"RotaryEmbedding: positions are whole numbers, not {given.dtype}")
         length = shape[place]

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["add_rows", "add_rows_loops"]
+from tt_tensor import kernels
+
+__all__ = ["add_rows", "add_rows_loops", "rows_added"]
 
 WHOLE = 1 << 20
 """Bytes of gradient up to which all its rows are sorted at once; beyond, those of one id at a time."""
@@ -57,3 +59,12 @@ def add_rows(grad: Any, ids: Any, rows: int) -> Any:
         for row, start, stop in parts:
             np.dot(ones[: stop - start], grad.take(order[start:stop], 0), table[row])
     return table
+
+
+def rows_added(grad: Any, ids: Any, rows: int) -> Any:
+    """By the kernel "add_rows" in use."""
+    return kernels.kernel("add_rows")(grad, ids, rows)
+
+
+kernels.register("add_rows", "loops", add_rows_loops)
+kernels.register("add_rows", "numpy", add_rows, default=True)
