@@ -1,4 +1,4 @@
-"""Llama, Mistral and Qwen2 in Hugging Face's folders, read; Llama and Mistral written.
+"""Llama, Mistral and Qwen2 in Hugging Face's folders, read and written.
 
     config.json, and model.safetensors or shards of it with model.safetensors.index.json
 
@@ -154,18 +154,25 @@ def _window(file: ConfigFile, kind: str) -> Any:
 def save_llama(model: Llama, folder: str | PathLike[str], tokenizer: Any = None) -> None:
     """Write a Llama as the transformers library reads it: config.json, model.safetensors, and tokenizer.json if given.
 
-    With a sliding window it is written as a Mistral, which has no biases. Queries and keys of layout "interleaved" are
-    reordered to "half", which the library has; the logits stay. See `write_folder` for the rest.
+    With a sliding window it is written as a Mistral, which has no biases, or as a Qwen2, which has those of queries,
+    keys and values. Queries and keys of layout "interleaved" are reordered to "half", which the library has; the logits
+    stay. See `write_folder` for the rest.
 
-    Raises PretrainedError for a sliding window together with biases: the library has no such model.
+    Raises PretrainedError for a sliding window together with other biases: the library has no such model.
     """
     config = model.config
-    kind = "llama" if config.sliding_window is None else "mistral"
-    if kind == "mistral" and (config.attention_bias or config.mlp_bias):
-        raise PretrainedError(
-            "save_pretrained: a sliding window and biases together have no format in the library"
-        )
     state = {name: parameter.array for name, parameter in model.named_parameters()}
+    kind = "llama" if config.sliding_window is None else "qwen2" if config.attention_bias else "mistral"
+    if kind == "qwen2":
+        last = {name: state.pop(name) for name in list(state) if name.endswith(O_BIAS)}
+        if any(bias.any() for bias in last.values()):
+            raise PretrainedError(
+                "save_pretrained: a sliding window and a bias of o_proj: the library has no such model"
+            )
+    if kind != "llama" and config.mlp_bias:
+        raise PretrainedError(
+            "save_pretrained: a sliding window and biases in the MLP: the library has no such model"
+        )
     if config.rope_layout == "interleaved":
         order = np.arange(config.width).reshape(-1, 2).T.reshape(-1)  # 0, 2, 4, …, 1, 3, 5, …
         for name in state:
@@ -202,6 +209,9 @@ def _fields(config: LlamaConfig, kind: str) -> Mapping[str, Any]:
     }
     if kind == "llama":
         return {**fields, "attention_bias": config.attention_bias, "mlp_bias": config.mlp_bias}
+    if kind == "qwen2":
+        fields |= {"use_sliding_window": True, "max_window_layers": 0}
+        fields["layer_types"] = ["sliding_attention"] * config.num_hidden_layers
     return {**fields, "sliding_window": config.sliding_window}
 
 
