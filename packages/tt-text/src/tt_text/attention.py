@@ -88,7 +88,7 @@ class AttentionFunction(Function):
         dtype = self.dtype = q.dtype if q.dtype == k.dtype == v.dtype else np.result_type(q, k, v)
         if dtype.kind != "f":
             raise DTypeError(f"attention: floating numbers are needed, not {q.dtype}, {k.dtype}, {v.dtype}")
-        least = 3 if self.heads_last else 2
+        least = 3 if self.heads_last or max(q.ndim, k.ndim, v.ndim) > 3 else 2
         if min(q.ndim, k.ndim, v.ndim) < least:
             raise ShapeError(f"attention: at least {least} axes are needed, not {shapes}")
         self.single = not self.heads_last and max(q.ndim, k.ndim, v.ndim) < 4
@@ -107,7 +107,7 @@ class AttentionFunction(Function):
             raise ShapeError(f"attention: query and key differ in their last axis: {shapes}")
         if k.shape[1:3] != v.shape[1:3]:
             raise ShapeError(f"attention: key and value differ in heads or length: {shapes}")
-        if k.shape[1] == 0 or q.shape[1] % k.shape[1]:
+        if q.shape[1] % k.shape[1] if k.shape[1] else q.shape[1]:
             raise ShapeError(
                 f"attention: {q.shape[1]} heads of the query cannot share {k.shape[1]} of key and value: {shapes}"
             )
@@ -254,19 +254,25 @@ def scaled_dot_product_attention(
         )
     if not isinstance(dropout_p, int | float) or not 0 <= dropout_p <= 1:
         raise ArgumentError(f"{what}: dropout_p is a probability from 0 to 1, not {dropout_p!r}")
-    if window is not None and (not isinstance(window, int | np.integer) or window < 1):
+    whole = isinstance(window, int | np.integer) and not isinstance(window, bool)
+    if window is not None and not (whole and window >= 1):
         raise ArgumentError(f"{what}: window is a whole number from 1 up, not {window!r}")
     if scale is None:
         scale = 1 / math.sqrt(q.shape[-1]) if q.ndim and q.shape[-1] else 1.0
+    elif not isinstance(scale, int | float | np.number):
+        raise ArgumentError(f"{what}: scale is a number, not {scale!r}")
     keep = 1 / (1 - dropout_p) if dropout_p < 1 else 0.0
     form = AttentionForm(float(scale), bool(is_causal), 0, None if window is None else int(window), keep)
     function = AttentionFunction(form)
     if not dropout_p:
         return function(q, k, v) if attn_mask is None else function(q, k, v, as_tensor(attn_mask))
-    if q.ndim < 2 or k.ndim < 2:
-        return function(q, k, v)  # raises
-    lead = np.broadcast_shapes(q.shape[:-3], k.shape[:-3]) + q.shape[-3:-2]
-    drop = draw_mask((*lead, q.shape[-2], k.shape[-2]), dropout_p, generator)
+    heads_at = -3 if max(q.ndim, k.ndim, v.ndim) > 3 else -2
+    try:
+        lead = np.broadcast_shapes(*[x.shape[:heads_at] for x in (q, k, v)]) + q.shape[heads_at:-2]
+        scores = (*lead, q.shape[-2], k.shape[-2])
+    except (ValueError, IndexError):
+        return function(q, k, v)  # which says what is wrong with the shapes
+    drop = draw_mask(scores, dropout_p, generator)
     return function(q, k, v, None if attn_mask is None else as_tensor(attn_mask), drop)
 
 

@@ -112,7 +112,7 @@ def of_group(mask: Any, groups: int) -> Any:
     if mask is None:
         return None
     n, h, t, s = mask.shape
-    return mask.reshape(n, 1, 1, t, s) if h == 1 else mask.reshape(n, groups, h // groups, t, s)
+    return mask.reshape(n, 1, 1, t, s) if h == 1 else grouped(mask, groups)
 
 
 def add_unbroadcast(target: Any, grad: Any) -> None:
