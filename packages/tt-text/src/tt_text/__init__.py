@@ -1,6 +1,7 @@
 """tt_text: tokenizers, embeddings, attention, transformers, generation, and models that others trained."""
 
-from tt_text import functional
+from tt_text import datasets, functional, pictures
+from tt_text.alibi import alibi_bias, alibi_slopes
 from tt_text.attention import scaled_dot_product_attention, watch_attention
 from tt_text.cache import AppendCache, Cache
 from tt_text.embedding import Embedding
@@ -9,6 +10,7 @@ from tt_text.generation import Beam, beam_search, generate, stream
 from tt_text.masks import generate_square_subsequent_mask
 from tt_text.models import GPT, GPTConfig, LanguageModel, Llama, LlamaConfig
 from tt_text.multihead import MultiheadAttention
+from tt_text.positions import LearnedPositions, SinusoidalPositions, sinusoidal_table
 from tt_text.rotary import RotaryEmbedding
 from tt_text.tokenizers import (
     AddedToken,
@@ -42,12 +44,14 @@ __all__ = [
     "Encoding",
     "GPTConfig",
     "LanguageModel",
+    "LearnedPositions",
     "Llama",
     "Llama2cTokenizer",
     "LlamaConfig",
     "MetaspaceBPETokenizer",
     "MultiheadAttention",
     "RotaryEmbedding",
+    "SinusoidalPositions",
     "SwiGLU",
     "Tokenizer",
     "Transformer",
@@ -56,12 +60,17 @@ __all__ = [
     "TransformerEncoder",
     "TransformerEncoderLayer",
     "VocabularyStatistics",
+    "alibi_bias",
+    "alibi_slopes",
     "beam_search",
+    "datasets",
     "functional",
     "generate",
     "generate_square_subsequent_mask",
     "load_tokenizer",
+    "pictures",
     "scaled_dot_product_attention",
+    "sinusoidal_table",
     "stream",
     "vocabulary_statistics",
     "watch_attention",
