@@ -294,11 +294,16 @@ class MultiheadAttention(Module):
 
     def _weights(self, q: Any, k: Any, mask: Any, drop: Any, form: AttentionForm) -> Tensor:
         """softmax(scores) (N, H, T, S), with a history of its own."""
-        q, k = swapaxes(as_tensor(q), 1, 2), swapaxes(as_tensor(k), 1, 2)
+        dtype = q.dtype
+        wide = np.float32 if dtype == np.float16 else dtype
+        q, k = (swapaxes(as_tensor(x), 1, 2).astype(wide) for x in (q, k))
+        if mask is not None and mask.dtype.kind == "f":
+            mask = mask.astype(wide)
         if self.num_key_value_heads != self.num_heads:
             k = np.repeat(k, self.num_heads // self.num_key_value_heads, axis=1)
         weights = softmax(AttentionFunction(form).scores(q, k, mask), axis=-1)
-        return weights if drop is None else weights * drop * form.keep
+        weights = weights if drop is None else weights * drop * form.keep
+        return weights.astype(dtype)
 
     def extra_repr(self) -> str:
         shared = self.num_key_value_heads != self.num_heads
