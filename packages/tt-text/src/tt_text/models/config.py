@@ -211,6 +211,6 @@ def _check_activation(config: Config, name: Any) -> None:
     from tt_text.feed_forward import activation
 
     try:
-        activation(name)
-    except (ArgumentError, TypeError) as error:
+        activation(name if isinstance(name, str) else repr(name))
+    except ArgumentError as error:
         raise ConfigError(f"{type(config).__name__}: {error}") from error
