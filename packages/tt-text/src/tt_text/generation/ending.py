@@ -40,7 +40,7 @@ class Stops:
             given = [given]
         for one in given:
             if isinstance(one, str):
-                if tokenizer is None:
+                if one and tokenizer is None:
                     raise ArgumentError(
                         f"{where}: stop={one!r} is text, which only a tokenizer sees in tokens; pass tokenizer=..., or "
                         "the stop's tokens"

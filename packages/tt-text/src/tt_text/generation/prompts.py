@@ -45,7 +45,7 @@ class Prompts:
         elif isinstance(prompt, Iterable) and not isinstance(prompt, bytes):
             given = list(prompt)
             self.text = bool(given) and all(isinstance(one, str) for one in given)
-            self.single = not self.text and all(isinstance(one, int | np.integer) for one in given)
+            self.single = not self.text and all(isinstance(one, int | float | np.number) for one in given)
             given = [given] if self.single else given
         else:
             raise DTypeError(

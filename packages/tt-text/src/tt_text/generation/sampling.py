@@ -33,6 +33,9 @@ __all__ = [
 CLOSE = 1e-6
 """A sum of probabilities that misses top_p by this part, which is rounding, has reached it."""
 
+LARGE = 1e6
+"""A temperature below 1 / LARGE is applied in float64, where it overflows nothing."""
+
 running_sum = np.add.accumulate
 
 
@@ -48,10 +51,9 @@ def penalise_frequency(logits: Any, counts: Any, frequency: float, presence: flo
 
 def apply_temperature(logits: Any, temperature: float) -> Any:
     """(logits - the largest of each row) / temperature: the softmax of logits / temperature, without overflow."""
-    inverse = 1 / temperature
+    inverse = _inverse(temperature)
     x = logits - _largest(logits)
-    # Beyond this, float32 could overflow; nearly nothing but the largest survives anyway.
-    return x.astype(np.float64) * min(inverse, 1e200) if inverse > 1e6 else x * np.asarray(inverse, x.dtype)
+    return x.astype(np.float64) * inverse if inverse > LARGE else x * np.asarray(inverse, x.dtype)
 
 
 def keep_top_k(logits: Any, k: int) -> Any:
@@ -86,6 +88,11 @@ def keep_min_p(logits: Any, p: float) -> Any:
     """The tokens that are at least p times as likely as the likeliest of the row."""
     e = np.exp(logits - _largest(logits))
     return np.where(e < np.asarray(p, e.dtype), np.asarray(-np.inf, logits.dtype), logits)
+
+
+def _inverse(temperature: float) -> float:
+    """1 / temperature, so that neither a difference of logits times it overflows in float64, nor it is 0 in float32."""
+    return min(max(1 / temperature, 1e-30), 1e200)
 
 
 def _largest(logits: Any) -> Any:
@@ -135,6 +142,7 @@ class Sampler:
                 f"{where}: do_sample=True contradicts temperature=0, which always takes the likeliest"
             )
         self.greedy = not self.temperature or do_sample is False
+        self._inverse = 1.0 if self.greedy else _inverse(self.temperature)
         self.remembers = self.repetition != 1.0 or bool(self.frequency or self.presence)
         """Whether it needs to know what has been in the text."""
 
@@ -148,9 +156,8 @@ class Sampler:
 
     def filtered(self, logits: Any) -> Any:
         """Logits (…, V) after temperature, top-k, top-p and min-p: their softmax is what tokens are drawn from."""
-        x = apply_temperature(logits, self.temperature)
-        if self.top_k:
-            x = keep_top_k(x, self.top_k)
+        # Temperature changes no order; top-k comes first here, so that rounding makes no more equal to the k-th.
+        x = apply_temperature(keep_top_k(logits, self.top_k) if self.top_k else logits, self.temperature)
         if self.top_p < 1.0:
             x = keep_top_p(x, self.top_p)
         if self.min_p:
@@ -195,11 +202,11 @@ class Sampler:
             top, x = logits.item(logits.argmax()), logits
             if not math.isfinite(top):
                 raise no_token(logits)
-        if self.temperature < 1e-6:
-            x = x.astype(np.float64)
         x = x - top
-        if self.temperature != 1.0:
-            x *= min(1 / self.temperature, 1e200)
+        if self._inverse != 1.0:
+            if self._inverse > LARGE:
+                x = x.astype(np.float64)
+            x *= self._inverse
         e = np.exp(x, x)  # the largest is 1
         if self.top_p < 1.0:
             e = _nucleus(e, self.top_p)
