@@ -8,6 +8,9 @@ from hypothesis import strategies as st
 
 from tt_tensor.errors import ArgumentError, DTypeError, IndexingError
 from tt_text.generation.ending import Stops, Text, Tokens
+from tt_text.tokenizers import ByteTokenizer
+from tt_text.tokenizers.metaspace_tokenizer import MetaspaceBPETokenizer
+from tt_text.tokenizers.special_tokens import AddedToken
 
 PIECES = [b"a", b"b", b"ab", b"", b"\xc3", b"\xa4", "ä".encode(), b"ba a"]
 tokens = st.lists(st.integers(0, 7), max_size=12)
@@ -117,6 +120,28 @@ def test_a_first_space_is_a_matter_of_the_place(piece_tokenizer):
     for prompt, wanted in (([tokenizer.bos_id], "the cat the"), ([0], " the cat the"), ([2], " the cat the")):
         text = Text(Stops("here", None, None, 9), tokenizer, prompt)
         assert [text.push(token) for token in (0, 3, 1, 0)] == [wanted[:-8], "", " cat", " the"]
+
+
+def metaspace():
+    vocab = {"<s>": 0, "▁": 1, "a": 2, "▁a": 3, "b": 4, **{f"<0x{n:02X}>": 5 + n for n in range(256)}}
+    return MetaspaceBPETokenizer(
+        vocab, [("▁", "a")], added=[AddedToken("<s>", 0)], bos_token="<s>"
+    )
+
+
+@pytest.mark.parametrize(
+    "tokenizer", [ByteTokenizer(special_tokens=["<s>"]), metaspace()], ids=lambda one: one.kind
+)
+@given(
+    st.lists(st.integers(0, 12) | st.integers(190, 240) | st.just(256), min_size=1, max_size=9),
+    st.integers(1, 8),
+)
+def test_pieces_of_our_tokenizers_join_to_what_they_decode(tokenizer, said, cut):
+    prompt, new = said[:cut], said[cut:]
+    before = tokenizer.decode_bytes(prompt, skip_special_tokens=True)
+    wanted = tokenizer.decode_bytes(said, skip_special_tokens=True)[len(before) :]
+    pushed, _ = run(Text(Stops("here", None, None, 9), tokenizer, prompt), new)
+    assert "".join(pushed) == wanted.decode("utf-8", "replace")
 
 
 @pytest.mark.parametrize(
