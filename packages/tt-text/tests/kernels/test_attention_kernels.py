@@ -1,5 +1,6 @@
 """Each kernel of attention is the loops, forth and back, for every form, mask and shape; also in blocks of a few."""
 
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -217,3 +218,24 @@ def test_sight_is_in_sight_for_each(causal, offset, window, rows, keys):
     assert (found is None) == bool(wanted.all())
     if found is not None:
         np.testing.assert_array_equal(found, wanted)
+
+
+def peak(name, length):
+    """Bytes that forward and backward take at most, beside their inputs and gradients."""
+    q, k, v, grad = (np.ones((1, 2, length, 8), np.float32) for _ in range(4))
+    tracemalloc.start()
+    try:
+        results(name, q, k, v, None, None, AttentionForm(0.5, True), grad)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_of_blocks_grows_with_the_length_and_not_with_its_square():
+    # The bar at 1k to 8k is in benchmarks/attention_memory.py.
+    with pytest.MonkeyPatch.context() as patch:
+        small_blocks(patch, 64, 64)
+        peak("blockwise", 64)  # threads, masks that are kept
+        first, second = peak("blockwise", 512), peak("blockwise", 1024)
+        assert second <= 2.2 * first and second < peak("plain", 1024) / 10
+    assert peak("plain", 1024) > 3.5 * peak("plain", 512)
