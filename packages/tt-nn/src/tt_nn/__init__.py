@@ -22,7 +22,7 @@ from tt_nn.losses.binary import BCELoss, BCEWithLogitsLoss
 from tt_nn.losses.categorical import CrossEntropyLoss, NLLLoss
 from tt_nn.losses.divergence import KLDivLoss
 from tt_nn.losses.regression import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
-from tt_nn.module import Module, RemovableHandle
+from tt_nn.module import Module, RemovableHandle, infer
 from tt_nn.normalization import LayerNorm, RMSNorm
 from tt_nn.parameter import Parameter
 from tt_nn.smooth import GELU, Mish, SiLU
@@ -79,6 +79,7 @@ __all__ = [
     "UnknownNameError",
     "WeightsError",
     "functional",
+    "infer",
     "init",
     "load",
     "load_metadata",

@@ -19,8 +19,9 @@ from tt_nn.state import StateMethods
 from tt_tensor import Function, Tensor, as_tensor, recorder
 from tt_tensor.dtypes import check_dtype
 from tt_tensor.errors import ArgumentError, DTypeError, GradientError, MissingWheelError
+from tt_tensor.tensor import wrap
 
-__all__ = ["Module", "RemovableHandle"]
+__all__ = ["Module", "RemovableHandle", "infer"]
 
 M = TypeVar("M", bound="Module")
 Hook = Callable[["Module", tuple[Any, ...], Any], Any]
@@ -73,6 +74,19 @@ class Module(StateMethods):
                 changed = hook(self, args, output)
                 output = output if changed is None else changed
         return output
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "forward" in cls.__dict__ and "infer" not in cls.__dict__:
+            cls.infer = Module.infer  # type: ignore[method-assign]  # that of a parent is not about this forward
+
+    def infer(self, x: Any, *rest: Any) -> Any:
+        """`forward` of a plain array, which gives a plain array: for generation, where calls cost more than numbers.
+
+        Call it as `tt_nn.infer(module, x)`, which looks at hooks. A layer may write a quick way here, beside its
+        forward, which computes the same in evaluation; nothing is recorded, and nothing kept for `backward`.
+        """
+        return self.forward(wrap(x), *rest).array
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(self.__dict__.get(name), Parameter) and not isinstance(value, Parameter | None):
@@ -336,6 +350,16 @@ class Module(StateMethods):
             return f"{type(self).__name__}({settings})"
         lines = ([f"  {settings}"] if settings else []) + children
         return f"{type(self).__name__}(\n" + "\n".join(lines) + "\n)"
+
+
+def infer(module: Module, x: Any, *rest: Any) -> Any:
+    """module(x, *rest) for a plain array, as a plain array, in the quickest way that gives what a call would give.
+
+    Nothing is recorded; call it where nothing is to be, and in evaluation.
+    """
+    if module._forward_hooks or "forward" in module.__dict__:
+        return module(wrap(x), *rest).array
+    return module.infer(x, *rest)
 
 
 def no_way_back(module: Module) -> Exception:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -291,6 +292,30 @@ def _shape(what: str, shape: Any) -> tuple[int, ...]:
     return sizes
 
 
+CENTRED = 1e4
+"""So far may the square of a mean be above the variance before it is worth while to take off what was rounded."""
+
+
+def _is_row(x: Any, shape: tuple[int, ...], weight: Parameter | None) -> bool:
+    """One row of numbers to normalize, short enough for BLAS to add up, in float32 or float64."""
+    size = x.size
+    return (
+        (size,) == shape
+        and x.shape[-1] == size
+        and 0 < size <= 1 << 14
+        and (weight is None or weight.array.dtype is x.dtype)
+        and x.dtype.char in "fd"
+        and kernels.table.plain
+    )
+
+
+@lru_cache(maxsize=64)
+def _ones(n: int, kind: str) -> Any:
+    ones = np.ones(n, kind)
+    ones.flags.writeable = False
+    return ones
+
+
 class LayerNorm(Module):
     """(x - mean) / √(variance + eps) · weight + bias over the last axes: see `functional.layer_norm`.
 
@@ -328,6 +353,25 @@ class LayerNorm(Module):
         return self.compute(
             LayerNormFunction(self.normalized_shape, self.eps), x, *_given(self.weight, self.bias)
         )
+
+    def infer(self, x: Any, *rest: Any) -> Any:
+        if not _is_row(x, self.normalized_shape, self.weight):
+            return super().infer(x)
+        n = x.size
+        row, ones = x.reshape(n), _ones(n, x.dtype.char)
+        mean = float(row.dot(ones)) / n
+        y = row - mean
+        square = float(y.dot(y)) / n
+        if mean * mean > CENTRED * square:
+            # The mean is rounded; against a large offset that shows in what is left.
+            y -= float(y.dot(ones)) / n
+            square = float(y.dot(y)) / n
+        y *= 1 / math.sqrt(square + self.eps) if square + self.eps > 0 else math.nan
+        if self.weight is not None:
+            y *= self.weight.array
+        if self.bias is not None:
+            y += self.bias.array
+        return y.reshape(x.shape)
 
     def extra_repr(self) -> str:
         return (
@@ -369,6 +413,16 @@ class RMSNorm(Module):
     def forward(self, x: Any) -> Tensor:
         function = RMSNormFunction(self.normalized_shape, _epsilon("RMSNorm", self.eps, x))
         return self.compute(function, x, *_given(self.weight))
+
+    def infer(self, x: Any, *rest: Any) -> Any:
+        if not _is_row(x, self.normalized_shape, self.weight):
+            return super().infer(x)
+        row = x.reshape(x.size)
+        square = float(row.dot(row)) / x.size + _epsilon("RMSNorm", self.eps, x)
+        y = row * (1 / math.sqrt(square) if square > 0 else math.nan)
+        if self.weight is not None:
+            y *= self.weight.array
+        return y.reshape(x.shape)
 
     def extra_repr(self) -> str:
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"

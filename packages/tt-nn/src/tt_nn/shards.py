@@ -243,8 +243,8 @@ def _places() -> list[int]:
     """A core for each thread beside the calling one, where the threads are as many as the cores; else none.
 
     Threads that hand the interpreter's lock to each other all the time look to Linux as if they belonged on one core.
-    It puts them there, and a quarter of the time is lost. The calling thread keeps the first core meanwhile. TT_PIN_THREADS=0
-    leaves all of them to the system, and so do forked processes, which may be many.
+    It puts them there, and a quarter of the time is lost. The calling thread keeps to the first core meanwhile.
+    TT_PIN_THREADS=0 leaves all of them to the system, and so do forked processes, which may be many.
     """
     if _forked or not hasattr(os, "sched_setaffinity") or os.environ.get("TT_PIN_THREADS") == "0":
         return []

@@ -27,6 +27,7 @@ __all__ = [
     "PackedAttentionFunction",
     "scaled_dot_product_attention",
     "watch_attention",
+    "watching",
 ]
 
 _watched: ContextVar[list[Any] | None] = ContextVar("tt_text_watched_attention", default=None)
@@ -288,6 +289,11 @@ def watch_attention() -> Iterator[list[Any]]:
         yield seen
     finally:
         _watched.reset(token)
+
+
+def watching() -> bool:
+    """Whether `watch_attention` is on, in this thread and task."""
+    return _watched.get() is not None
 
 
 def _watch(q: Any, k: Any, mask: Any, form: AttentionForm) -> None:

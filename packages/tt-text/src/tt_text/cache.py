@@ -43,7 +43,10 @@ class Cache(Protocol):
 
 
 class AppendCache:
-    """The simplest cache: every update joins the old keys and values and the new ones in new memory."""
+    """The simplest cache: keys and values of each layer in two arrays that new ones are written behind.
+
+    Where an array is full, its contents move to one of twice the length, so that n tokens cost O(n) copies in all.
+    """
 
     def __init__(self) -> None:
         self._layers: list[tuple[Any, Any]] = []
@@ -55,16 +58,20 @@ class AppendCache:
         return self._length
 
     def update(self, layer: int, keys: Any, values: Any) -> tuple[Any, Any]:
-        """Join: O(S) copies for each new token. See `Cache.update`."""
+        """Write the new ones behind those that are there. See `Cache.update`."""
+        start = self._length
+        stop = start + keys.shape[2]
         if layer == len(self._layers):
-            self._layers.append((keys.copy(), values.copy()))
-        else:
-            held = self._layers[layer]
-            self._layers[layer] = (
-                np.concatenate((held[0], keys), axis=2),
-                np.concatenate((held[1], values), axis=2),
+            self._layers.append((_longer(None, keys, 0, stop), _longer(None, values, 0, stop)))
+        held_keys, held_values = self._layers[layer]
+        if stop > held_keys.shape[2]:
+            held_keys, held_values = self._layers[layer] = (
+                _longer(held_keys, keys, start, stop),
+                _longer(held_values, values, start, stop),
             )
-        return self._layers[layer]
+        held_keys[:, :, start:stop] = keys
+        held_values[:, :, start:stop] = values
+        return held_keys[:, :, :stop], held_values[:, :, :stop]
 
     def advance(self, tokens: int) -> None:
         """`tokens` new ones have been through all layers."""
@@ -76,5 +83,17 @@ class AppendCache:
 
     @property
     def nbytes(self) -> int:
-        """The memory that it holds: 2 · layers · N · heads · length · head_dim · bytes of a number."""
+        """The memory that it holds, for up to twice as many tokens as there are.
+
+        A token takes 2 · layers · N · heads · head_dim · bytes of a number.
+        """
         return sum(keys.nbytes + values.nbytes for keys, values in self._layers)
+
+
+def _longer(held: Any, new: Any, start: int, stop: int) -> Any:
+    """Memory for twice `stop` tokens, with the first `start` of `held` in it."""
+    n, heads, _, width = new.shape
+    memory = np.empty((n, heads, 2 * stop, width), new.dtype)
+    if held is not None:
+        memory[:, :, :start] = held[:, :, :start]
+    return memory

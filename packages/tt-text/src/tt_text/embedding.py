@@ -177,6 +177,14 @@ class Embedding(Module):
     def forward(self, input: Any) -> Tensor:
         return self.compute(EmbeddingFunction(self.padding_idx), input, self.weight)
 
+    def infer(self, x: Any, *rest: Any) -> Any:
+        weight = self.weight.array
+        if x.size == 1 and x.dtype.kind in "iu":
+            token = x.item()
+            if 0 <= token < len(weight):
+                return weight[token].reshape(x.shape + weight.shape[1:])
+        return EmbeddingFunction(self.padding_idx).forward(x, weight)
+
     def extra_repr(self) -> str:
         padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
         return f"{self.num_embeddings}, {self.embedding_dim}{padding}"

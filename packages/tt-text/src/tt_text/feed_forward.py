@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tt_nn import GELU, Dropout, Linear, Module, ReLU, SiLU
+from tt_nn import GELU, Dropout, Linear, Module, ReLU, SiLU, infer
 from tt_tensor import Tensor
 from tt_tensor.errors import ArgumentError
 
@@ -47,6 +47,9 @@ class MLP(Module):
         y = self.c_proj(self.act(self.c_fc(x)))
         return self.dropout(y) if self.dropout.p else y
 
+    def infer(self, x: Any, *rest: Any) -> Any:
+        return infer(self.c_proj, infer(self.act, infer(self.c_fc, x)))
+
 
 class SwiGLU(Module):
     """y = down_proj(silu(gate_proj(x)) · up_proj(x)), as in Llama.
@@ -68,3 +71,8 @@ class SwiGLU(Module):
 
     def forward(self, x: Any) -> Tensor:
         return self.down_proj(self.act(self.gate_proj(x)) * self.up_proj(x))
+
+    def infer(self, x: Any, *rest: Any) -> Any:
+        gate = infer(self.act, infer(self.gate_proj, x))
+        gate *= infer(self.up_proj, x)
+        return infer(self.down_proj, gate)

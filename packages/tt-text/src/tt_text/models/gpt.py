@@ -8,12 +8,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Self
 
-from tt_nn import Dropout, LayerNorm, Linear, Module, ModuleList, init
+from tt_nn import Dropout, LayerNorm, Linear, Module, ModuleList, infer, init
 from tt_nn.dropout import draw_mask
 from tt_nn.functional import cross_entropy
 from tt_tensor import Tensor, random
+from tt_tensor.tensor import wrap
 from tt_text.attention import AttentionFunction, PackedAttentionFunction
 from tt_text.cache import Cache
+from tt_text.cached_attention import attend_cached
 from tt_text.embedding import Embedding
 from tt_text.feed_forward import MLP
 from tt_text.kernels.attention import AttentionForm
@@ -60,6 +62,16 @@ class CausalSelfAttention(Module):
         mask = None if mask is None else mask[:, None, None]
         return AttentionFunction(form, heads_last=True)(q, k, v, mask, drop).reshape(n, t, c // 3)
 
+    def infer(self, x: Any, *rest: Any) -> Any:
+        mask, cache, layer = rest
+        qkv = infer(self.c_attn, x)
+        n, t, c = qkv.shape
+        q, k, v = qkv.reshape(n, t, 3, self.n_head, c // (3 * self.n_head)).transpose(
+            2, 0, 3, 1, 4
+        )  # (N, H, T, D)
+        keys, values = cache.update(layer, k, v)
+        return infer(self.c_proj, attend_cached(q, keys, values, mask, self.scale))
+
 
 class Block(Module):
     """x + attention(norm(x)), then x + mlp(norm(x)): a residual stream that both parts read from and add to."""
@@ -73,6 +85,11 @@ class Block(Module):
     def forward(self, x: Any, mask: Any = None, cache: Cache | None = None, layer: int = 0) -> Tensor:
         x = x + self.attn(self.ln_1(x), mask, cache, layer)
         return x + self.mlp(self.ln_2(x))
+
+    def infer(self, x: Any, *rest: Any) -> Any:
+        x = x + infer(self.attn, infer(self.ln_1, x), *rest)
+        x += infer(self.mlp, infer(self.ln_2, x))
+        return x
 
 
 class Transformer(Module):
@@ -135,6 +152,8 @@ class GPT(LanguageModel):
         parts = self.transformer
         tokens = self._tokens(tokens, cache)
         mask = self._mask(tokens, attention_mask, cache)
+        if cache is not None and self._quick():
+            return self._inferred(tokens, self._positions(tokens, positions, mask, cache), mask, cache, last)
         x = parts.wte(tokens) + parts.wpe(self._positions(tokens, positions, mask, cache))  # (N, T, C)
         if self.training and parts.drop.p:
             x = parts.drop(x)
@@ -145,6 +164,15 @@ class GPT(LanguageModel):
         if last:
             x = x[:, -1:]
         return self.lm_head(parts.ln_f(x))  # (N, T, V)
+
+    def _inferred(self, tokens: Any, positions: Any, mask: Any, cache: Cache, last: bool) -> Tensor:
+        """The same on plain arrays."""
+        parts = self.transformer
+        x = infer(parts.wte, tokens) + infer(parts.wpe, positions)  # (N, T, C)
+        for layer, block in enumerate(parts.h):
+            x = infer(block, x, mask, cache, layer)
+        cache.advance(tokens.shape[1])
+        return wrap(infer(self.lm_head, infer(parts.ln_f, x[:, -1:] if last else x)))
 
     def loss(self, tokens: Any, targets: Any) -> Tensor:
         """The mean cross entropy in nats of `targets` (N, T) at the positions of `tokens`; -100 counts nothing."""

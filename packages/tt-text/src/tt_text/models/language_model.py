@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from tt_nn import Module
-from tt_tensor import Tensor
+from tt_tensor import Tensor, recorder
 from tt_tensor.errors import DTypeError, ShapeError
+from tt_tensor.kernels import table
 from tt_tensor.ops.plain import raw
+from tt_text.attention import watching
 from tt_text.cache import AppendCache, Cache
 from tt_text.generation.generate import generate
 from tt_text.generation.stream import stream
@@ -54,6 +56,10 @@ class LanguageModel(Module):
     def stream(self, prompt: Any, max_new_tokens: int | None = 100, **options: Any) -> Iterator[Any]:
         """What the model says next, as it comes: see `tt_text.stream` for the options."""
         return stream(self, prompt, max_new_tokens, **options)
+
+    def _quick(self) -> bool:
+        """May the layers work on plain arrays? Nothing is recorded, it is an evaluation, and kernels are the usual."""
+        return not self.training and table.plain and not recorder.recording() and not watching()
 
     def _tokens(self, tokens: Any, cache: Cache | None) -> Any:
         """The plain array of tokens (N, T). Raises DTypeError, ShapeError."""

@@ -9,18 +9,23 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Self
 
-from tt_nn import Linear, Module, ModuleList, RMSNorm, init
+import numpy as np
+
+from tt_nn import Linear, Module, ModuleList, RMSNorm, infer, init
 from tt_nn.dropout import draw_mask
 from tt_nn.functional import cross_entropy
 from tt_tensor import Tensor, random
+from tt_tensor.tensor import wrap
 from tt_text.attention import AttentionFunction
 from tt_text.cache import Cache
+from tt_text.cached_attention import attend_cached
 from tt_text.embedding import Embedding
 from tt_text.feed_forward import SwiGLU
 from tt_text.kernels.attention import AttentionForm
 from tt_text.models.config import LlamaConfig
 from tt_text.models.language_model import LanguageModel
-from tt_text.rotary import RotaryEmbedding
+from tt_text.rotary import RotaryEmbedding, RotaryFunction
+from tt_text.rotation import Rotation
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -40,13 +45,11 @@ class LlamaAttention(Module):
         self.v_proj = Linear(config.hidden_size, g * d, config.attention_bias)
         self.o_proj = Linear(h * d, config.hidden_size, config.attention_bias)
 
-    def forward(
-        self, x: Any, rotary: RotaryEmbedding, positions: Any, mask: Any, cache: Cache | None, layer: int
-    ) -> Tensor:
+    def forward(self, x: Any, rotation: Rotation, mask: Any, cache: Cache | None, layer: int) -> Tensor:
         n, t, _ = x.shape
         h, g, d = self.heads, self.groups, self.width
-        q = rotary(self.q_proj(x).reshape(n, t, h, d), positions, axis=1)  # (N, T, H, D)
-        k = rotary(self.k_proj(x).reshape(n, t, g, d), positions, axis=1)  # (N, T, G, D)
+        q = RotaryFunction(rotation)(self.q_proj(x).reshape(n, t, h, d))  # (N, T, H, D)
+        k: Any = RotaryFunction(rotation)(self.k_proj(x).reshape(n, t, g, d))  # (N, T, G, D)
         v: Any = self.v_proj(x).reshape(n, t, g, d)
         if cache is not None:
             keys, values = cache.update(layer, k.array.swapaxes(1, 2), v.array.swapaxes(1, 2))
@@ -65,6 +68,16 @@ class LlamaAttention(Module):
             y = function(q, k, v, mask, draw_mask((n, h, t, s), p) if p else None)
         return self.o_proj(y.reshape(n, t, h * d))
 
+    def infer(self, x: Any, *rest: Any) -> Any:
+        rotation, mask, cache, layer = rest
+        n, t, _ = x.shape
+        q = rotation(infer(self.q_proj, x).reshape(n, t, self.heads, self.width)).swapaxes(1, 2)
+        k = rotation(infer(self.k_proj, x).reshape(n, t, self.groups, self.width)).swapaxes(1, 2)
+        v = infer(self.v_proj, x).reshape(n, t, self.groups, self.width).swapaxes(1, 2)
+        keys, values = cache.update(layer, k, v)
+        y = attend_cached(q, keys, values, mask, 1 / math.sqrt(self.width), self.window)
+        return infer(self.o_proj, y)
+
 
 class LlamaLayer(Module):
     """x + attention(norm(x)), then x + mlp(norm(x))."""
@@ -75,11 +88,14 @@ class LlamaLayer(Module):
         self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
 
-    def forward(
-        self, x: Any, rotary: RotaryEmbedding, positions: Any, mask: Any, cache: Cache | None, layer: int
-    ) -> Tensor:
-        x = x + self.self_attn(self.input_layernorm(x), rotary, positions, mask, cache, layer)
+    def forward(self, x: Any, rotation: Rotation, mask: Any, cache: Cache | None, layer: int) -> Tensor:
+        x = x + self.self_attn(self.input_layernorm(x), rotation, mask, cache, layer)
         return x + self.mlp(self.post_attention_layernorm(x))
+
+    def infer(self, x: Any, *rest: Any) -> Any:
+        x = x + infer(self.self_attn, infer(self.input_layernorm, x), *rest)
+        x += infer(self.mlp, infer(self.post_attention_layernorm, x))
+        return x
 
 
 class LlamaModel(Module):
@@ -146,14 +162,29 @@ class Llama(LanguageModel):
         tokens = self._tokens(tokens, cache)
         mask = self._mask(tokens, attention_mask, cache)
         positions = self._positions(tokens, positions, mask, cache)
-        x = self.model.embed_tokens(tokens)  # (N, T, C)
+        quick = cache is not None and self._quick()
+        x: Any = (
+            infer(self.model.embed_tokens, tokens) if quick else self.model.embed_tokens(tokens)
+        )  # (N, T, C)
+        n, t, _ = x.shape
+        # Of queries and keys alike, and of all layers.
+        rotation = self.rotary.rotation(np.empty((n, t, 1, self.config.width), x.dtype), positions, axis=1)
+        if quick:
+            return self._inferred(x, rotation, mask, cache, last)
         for layer, block in enumerate(self.model.layers):
-            x = block(x, self.rotary, positions, mask, cache, layer)
+            x = block(x, rotation, mask, cache, layer)
         if cache is not None:
             cache.advance(tokens.shape[1])
         if last:
             x = x[:, -1:]
         return self.lm_head(self.model.norm(x))  # (N, T, V)
+
+    def _inferred(self, x: Any, rotation: Rotation, mask: Any, cache: Any, last: bool) -> Tensor:
+        """The same on plain arrays."""
+        for layer, block in enumerate(self.model.layers):
+            x = infer(block, x, rotation, mask, cache, layer)
+        cache.advance(x.shape[1])
+        return wrap(infer(self.lm_head, infer(self.model.norm, x[:, -1:] if last else x)))
 
     def loss(self, tokens: Any, targets: Any) -> Tensor:
         """The mean cross entropy in nats of `targets` (N, T) at the positions of `tokens`; -100 counts nothing."""
