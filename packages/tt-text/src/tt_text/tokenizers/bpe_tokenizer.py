@@ -218,7 +218,7 @@ class BPETokenizer(Tokenizer):
     def _cut(self, text: str) -> list[str]:
         if self.normalization:
             text = unicodedata.normalize(self.normalization, text)  # type: ignore[arg-type]
-        if self.add_prefix_space and not text.startswith(" "):
+        if self.add_prefix_space and text and not text.startswith(" "):
             text = " " + text
         return self._words.cut(text)
 
