@@ -1,0 +1,181 @@
+"""The training code, one for all recipes. It can be stopped anywhere and goes on there, bit for bit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from milestone_kit import Progress, UsageError
+from milestone_tinygpt.corpus import Corpus, batches, estimate, whole
+from milestone_tinygpt.networks import network, optimizer
+from milestone_tinygpt.recipes import Recipe
+from milestone_tinygpt.watching import Live, Reached, Samples, Speed
+from tt_data import LoaderStateError
+from tt_nn import CrossEntropyLoss
+from tt_optim import LambdaLR
+from tt_optim.training import (
+    CheckpointError,
+    CheckpointStore,
+    ConfigurationError,
+    Every,
+    History,
+    HistoryError,
+    Interrupted,
+    NonFiniteError,
+    ReplayError,
+    ResumeError,
+    Trainer,
+)
+from tt_text import LanguageModel
+
+__all__ = ["Result", "forget", "forward", "train", "trainer_of"]
+
+SHARDS = 2
+"""Parts of a batch, a thread each. The bits of a run depend on their number, so it is the same on every machine."""
+
+LOG_EVERY = 10
+GO_ON = "go on with --resume"
+
+
+@dataclass
+class Result:
+    """What one training reached."""
+
+    recipe: Recipe
+    model: LanguageModel
+    history: History
+    loss: float = math.nan
+    """On the whole validation split, in nats per token; NaN where it diverged."""
+    estimate: float = math.nan
+    """The last estimate of it."""
+    seconds: float = math.nan
+    """Of the training, with evaluations and samples, without the look at the whole split at its end."""
+    tokens_per_second: float = math.nan
+    """Of the steps alone."""
+    reached_step: int = 0
+    """The first evaluation at which the loss on the whole split was the bar's; 0: none."""
+    reached_seconds: float = math.nan
+    diverged: str = ""
+    """Why the training came to no end, if it did not."""
+
+
+def forward(model: Any, batch: Any) -> tuple[Any, Any]:
+    """Logits (N · T, V) and the tokens that come next (N · T,)."""
+    tokens, targets = batch
+    return model(tokens).reshape(-1, model.vocab_size), targets.reshape(-1)
+
+
+def trainer_of(recipe: Recipe, model: LanguageModel, **how: Any) -> Trainer:
+    """The recipe's optimizer and schedule on the cross entropy; the milestone has a display of its own."""
+    moving = optimizer(recipe, model)
+    return Trainer(
+        model,
+        CrossEntropyLoss(),
+        moving,
+        scheduler=LambdaLR(moving, recipe.height),
+        forward=forward,
+        shards=SHARDS,
+        clip_norm=recipe.clip,
+        ema=recipe.ema,
+        keep_best=False,
+        progress=False,
+        **how,
+    )
+
+
+def train(
+    recipe: Recipe,
+    corpus: Corpus,
+    seed: int,
+    folder: Path,
+    bar: Progress,
+    say: Callable[[str], None],
+    write: Callable[[LanguageModel], str],
+    reach: float,
+    resume: bool = False,
+) -> Result:
+    """Train all steps, then read the whole validation split once; the weights are the last ones.
+
+    A checkpoint every minute and on Ctrl-C goes into `folder`; with `resume` it goes on from the newest. Without it,
+    what an earlier run left there is removed.
+
+    Args:
+        say: prints a line.
+        write: what the model writes, for a look at it after each evaluation.
+        reach: the loss on the whole split at which the clock is read.
+
+    Raises UsageError where the checkpoints are of another run or none can be read, Interrupted on Ctrl-C.
+    """
+    if not resume:
+        forget(folder)
+    model = network(recipe, corpus.vocab_size, seed)
+    all_of_it = whole(corpus.val, recipe.judged)
+
+    def with_average() -> Any:
+        return nullcontext() if trainer.ema is None else trainer.ema.swapped()
+
+    def text() -> str:
+        with with_average():
+            return write(model)
+
+    reached = Reached(reach, lambda: float(trainer.evaluate(all_of_it)["loss"]))
+    speed = Speed()
+    trainer = trainer_of(
+        recipe,
+        model,
+        checkpoints=CheckpointStore(folder, keep_last=2, keep_best=False),
+        checkpoint_every=Every(seconds=60),
+        callbacks=[Live(bar), reached, Samples(say, text), speed],
+        log_every=LOG_EVERY,
+        seed=seed,
+    )
+    try:
+        trainer.fit(
+            batches(corpus, recipe, seed),
+            estimate(corpus.val, recipe.judged),
+            steps=recipe.steps,
+            resume=resume,
+        )
+    except Interrupted as stop:
+        raise Interrupted(f"after step {trainer.step}; {GO_ON}", int(stop.code or 0) - 128) from stop
+    except NonFiniteError as error:
+        return Result(recipe, model, trainer.history, diverged=str(error))
+    except (
+        CheckpointError,
+        ConfigurationError,
+        HistoryError,
+        LoaderStateError,
+        ReplayError,
+        ResumeError,
+    ) as error:
+        raise UsageError(
+            f"argument --resume: cannot go on from {folder}: give the options that it was started with, or leave "
+            f"--resume out to start anew ({error})"
+        ) from error
+    seconds = trainer.seconds
+    if trainer.ema is not None:
+        trainer.ema.copy_to_model()
+    model.eval()
+    per_second = speed.steps * recipe.batch * recipe.block / speed.seconds if speed.steps else math.nan
+    return Result(
+        recipe,
+        model,
+        trainer.history,
+        float(trainer.evaluate(all_of_it)["loss"]),
+        float(trainer.results["val_loss"]),
+        seconds,
+        per_second,
+        reached.step,
+        reached.seconds,
+    )
+
+
+def forget(folder: Path) -> None:
+    """Remove the checkpoints and the history of a run before."""
+    if folder.is_dir():
+        for path in [*CheckpointStore(folder).checkpoints(), folder / "history.jsonl"]:
+            path.unlink(missing_ok=True)

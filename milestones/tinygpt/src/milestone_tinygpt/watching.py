@@ -1,0 +1,99 @@
+"""Callbacks of the Trainer: what one sees while it learns, and when it was as good as it has to be."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from milestone_kit import Progress
+from tt_optim.training import Callback, Trainer
+
+__all__ = ["Live", "Reached", "Samples", "Speed"]
+
+NEAR = 0.03
+"""The whole split is looked at where the estimate is this near to the bar, or below it."""
+
+
+class Live(Callback):
+    """Step, mean loss since the last evaluation and the last estimate, on the milestone's own bar."""
+
+    def __init__(self, bar: Progress) -> None:
+        self.bar = bar
+
+    def on_fit_start(self, trainer: Trainer) -> None:
+        self.bar.go_on_from(trainer.step)
+
+    def on_step_end(self, trainer: Trainer) -> None:
+        seen = trainer.results.get("val_loss")
+        validation = {} if seen is None else {"validation": f"~{seen:.3f}"}
+        self.bar.update(trainer.step, loss=trainer.mean_loss.compute(), **validation)
+
+
+class Samples(Callback):
+    """After each evaluation: how it stands, and what it writes now.
+
+    Args:
+        say: prints a line.
+        write: the model's text of now.
+    """
+
+    def __init__(self, say: Callable[[str], None], write: Callable[[], str]) -> None:
+        self.say, self.write = say, write
+
+    def on_evaluate_end(self, trainer: Trainer, results: Mapping[str, Any]) -> None:
+        self.say(
+            f"step {trainer.step}: loss {trainer.mean_loss.compute():.3f}, validation about "
+            f"{results['val_loss']:.3f}; it writes"
+        )
+        for line in self.write().splitlines():
+            self.say(f"  │ {line}")
+
+
+class Reached(Callback):
+    """The first evaluation at which the loss on the whole split is at most `bar`: the step, and seconds until then.
+
+    Args:
+        bar: in the unit of the loss.
+        measure: the loss on the whole split, of the weights of now.
+    """
+
+    def __init__(self, bar: float, measure: Callable[[], float]) -> None:
+        self.bar, self.measure = bar, measure
+        self.step = 0
+        """0: not yet."""
+        self.seconds = math.nan
+
+    def on_evaluate_end(self, trainer: Trainer, results: Mapping[str, Any]) -> None:
+        if not self.step and results["val_loss"] <= self.bar + NEAR and self.measure() <= self.bar:
+            # What the history says of this evaluation: the look at the whole split came after it.
+            self.step, self.seconds = trainer.step, trainer.seconds
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"step": self.step, "seconds": self.seconds}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        self.step, self.seconds = state_dict["step"], state_dict["seconds"]
+
+
+class Speed(Callback):
+    """How long steps take, without what is between them: evaluations, samples, checkpoints."""
+
+    def __init__(self) -> None:
+        self.seconds, self.steps = 0.0, 0
+        self._last = math.nan
+
+    def on_fit_start(self, trainer: Trainer) -> None:
+        self._last = time.perf_counter()
+
+    def on_step_end(self, trainer: Trainer) -> None:
+        now = time.perf_counter()
+        self.seconds += now - self._last
+        self.steps += 1
+        self._last = now
+
+    def on_evaluate_end(self, trainer: Trainer, results: Mapping[str, Any]) -> None:
+        self._last = time.perf_counter()
+
+    on_checkpoint = on_evaluate_end  # type: ignore[assignment]
