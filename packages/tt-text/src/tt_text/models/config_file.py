@@ -7,6 +7,7 @@ model that loads without complaint and computes something else would be worse th
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -28,7 +29,8 @@ def read_object(path: Path, what: str, error: type[ConfigError] | type[Pretraine
         )
     try:
         with open(path, "rb") as file:
-            data = file.read(LIMIT + 1)
+            # What is asked for is allocated, so not more than there is.
+            data = file.read(min(os.fstat(file.fileno()).st_size, LIMIT) + 1)
         if len(data) > LIMIT:
             raise error(f"{path} has more than {LIMIT:,} bytes, too many for {what}")
         found = json.loads(data.decode("utf-8"))
