@@ -182,7 +182,7 @@ class Embedding(Module):
         if x.size == 1 and x.dtype.kind in "iu":
             token = x.item()
             if 0 <= token < len(weight):
-                return weight[token].reshape(x.shape + weight.shape[1:])
+                return weight[token].copy().reshape(x.shape + weight.shape[1:])
         return EmbeddingFunction(self.padding_idx).forward(x, weight)
 
     def extra_repr(self) -> str:
