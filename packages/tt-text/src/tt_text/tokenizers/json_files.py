@@ -19,6 +19,9 @@ __all__ = ["digest", "parse_json", "read_bytes", "read_json", "write_bytes", "wr
 LIMIT = 1 << 27
 """The largest tokenizer files that are known have a quarter of this."""
 
+DEEPEST = 32
+"""Levels of JSON; tokenizer.json has about ten. Deeper ones could not even be shown in an error."""
+
 
 def read_bytes(path: str | os.PathLike[str], limit: int = LIMIT) -> bytes:
     """The contents of a file. Raises TokenizerError if it is missing, no file, cannot be read, or is too large."""
@@ -54,6 +57,14 @@ def parse_json(data: bytes, where: Any) -> dict[str, Any]:
         raise TokenizerError(f"{where} is no JSON, or is damaged: {error}") from None
     if not isinstance(found, dict):
         raise TokenizerError(f"{where}: a tokenizer's file holds a JSON object, not {type(found).__name__}")
+    level: list[Any] = [found]
+    for _ in range(DEEPEST):
+        inside = [value for each in level for value in (each.values() if isinstance(each, dict) else each)]
+        level = [value for value in inside if isinstance(value, dict | list)]
+    if level:
+        raise TokenizerError(
+            f"{where}: the JSON is nested deeper than {DEEPEST} levels, too deep for a tokenizer's file"
+        )
     return found
 
 

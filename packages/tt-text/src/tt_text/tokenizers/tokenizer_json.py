@@ -246,7 +246,9 @@ def _flat(part: Any, name: str, inside: str, where: Any, depth: int = 0) -> list
     """The parts of a Sequence, of Sequences in it too; of one part, itself."""
     if part is None:
         return []
-    if not isinstance(part, dict) or not isinstance(part.get("type"), str) or depth > DEEP:
+    if depth > DEEP:
+        raise TokenizerError(f"{where}: {name} has Sequences in Sequences, more than {DEEP} deep")
+    if not isinstance(part, dict) or not isinstance(part.get("type"), str):
         raise TokenizerError(f"{where}: {name} is an object with a type, or null, not {str(part)[:80]!r}")
     if part["type"] != "Sequence":
         return [part]

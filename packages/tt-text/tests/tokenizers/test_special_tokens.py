@@ -1,0 +1,52 @@
+"""Added tokens in text: the leftmost first, the longest of those, and white space that goes with them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tt_text.errors import TokenizerError
+from tt_text.tokenizers.special_tokens import AddedToken, AddedTokens
+
+
+def cut(tokens, text, allowed=None):
+    added = AddedTokens(tokens)
+    allowed = frozenset(added.special if allowed is None else allowed)
+    return [piece if isinstance(piece, str) else piece.id for piece in added.pieces(text, allowed)]
+
+
+def test_the_longest_token_at_the_leftmost_place():
+    tokens = [AddedToken("<a", 0), AddedToken("<a>", 1), AddedToken("a>b", 2)]
+    assert cut(tokens, "x<a>b<a b<a>") == ["x", 1, "b", 0, " b", 1]
+    assert cut(tokens, "x<a>b", allowed=["a>b"]) == ["x<", 2]
+    assert cut(tokens, "x<a>b", allowed=[]) == ["x<a>b"]
+    assert cut(tokens, "") == []
+
+
+def test_characters_that_mean_something_in_patterns():
+    tokens = [AddedToken("[.*]", 0), AddedToken("a|b ", 1), AddedToken("\n", 2)]
+    assert cut(tokens, "[.*]xa|b \n") == [0, "x", 1, 2]
+
+
+def test_white_space_goes_with_a_token():
+    tokens = [AddedToken("<l>", 0, lstrip=True), AddedToken("<r>", 1, rstrip=True), AddedToken("<n>", 2)]
+    assert cut(tokens, "a \n<l> b") == ["a", 0, " b"]
+    assert cut(tokens, "a <r> \nb") == ["a ", 1, "b"]
+    assert cut(tokens, "a <n> b") == ["a ", 2, " b"]
+    assert cut(tokens, " <l> <r> <n> <l>") == [0, " ", 1, 2, 0]
+
+
+def test_tokens_that_are_not_special_are_always_found():
+    assert cut([AddedToken("word", 7, special=False)], "a word") == ["a ", 7]
+
+
+def test_many_sets_of_allowed_tokens_keep_few_patterns():
+    added = AddedTokens(AddedToken(f"<{number}>", number) for number in range(40))
+    for number in range(40):
+        assert list(added.pieces(f"<{number}>", frozenset([f"<{number}>"]))) == [added.by_id[number]]
+    assert len(added._patterns) <= 16
+
+
+@pytest.mark.parametrize("number", [-1, True, 1.0, None, 2**31])
+def test_an_id_that_is_none(number):
+    with pytest.raises(TokenizerError, match="the id of '<a>' is an int from 0"):
+        AddedTokens([AddedToken("<a>", number)])
