@@ -317,6 +317,7 @@ def test_a_cache_and_masks_of_all_keys():
     whole, weights = layer(x, x, x, is_causal=True)
     cache, first, rest = AppendCache(), Tensor(x[:, :2]), Tensor(x[:, 2:])
     layer(first, first, first, is_causal=True, cache=cache)
+    cache.advance(2)
     mask = generate_square_subsequent_mask(4).numpy()[2:]
     out, p = layer(rest, rest, rest, attn_mask=mask, cache=cache)
     np.testing.assert_allclose(out, whole.numpy()[:, 2:], rtol=1e-10)
