@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import tt_nn
 from tt_optim import clip_grad_norm_, clip_grad_value_, get_total_norm
 from tt_tensor import Tensor
 from tt_tensor.errors import ArgumentError, DTypeError, GradientError
@@ -96,6 +97,52 @@ def test_long_sums_are_made_in_float64():
     exact = math.sqrt(math.fsum([1e4, (grads.size - 1) * float(grads[1]) ** 2, 90_000]))
     assert total.item() == pytest.approx(exact, rel=1e-7)
     assert get_total_norm(Tensor(np.full(4, 1e30, np.float32))).item() == pytest.approx(2e30)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
+@pytest.mark.parametrize("scale", [1e-30, 1e-22, 1e-19, 1e-3, 1.0, 1e18, 1e25])
+@pytest.mark.parametrize("p", [1.0, 2.0, 2.5, math.inf])
+def test_norms_of_any_size_are_right_to_the_last_digits(dtype, scale, p):
+    dice = np.random.default_rng(4)
+    arrays = [
+        (dice.normal(size=shape) * np.exp(dice.normal(size=shape)) * scale).clip(-6e4, 6e4).astype(dtype)
+        if dtype == np.float16
+        else (dice.normal(size=shape) * np.exp(dice.normal(size=shape)) * scale).astype(dtype)
+        for shape in [(300, 301), (7,), (), (0, 2), (8192,), (1023,), (70_001,)]
+    ]
+    arrays[0] = arrays[0].T
+    arrays.append(np.asarray(arrays[-1])[::3])
+    wide = np.abs(np.concatenate([array.ravel() for array in arrays]).astype(np.float64))
+    top = wide.max() or 1.0
+    wanted = top if p == math.inf else top * float(np.sum((wide / top) ** p)) ** (1 / p)
+    if wide.max() == 0:
+        wanted = 0.0
+    found = get_total_norm([Tensor(array) for array in arrays], p)
+    if wanted < np.finfo(dtype).max:
+        tolerance = {np.float16: 1e-3, np.float32: 1.2e-7, np.float64: 1e-13}[dtype]
+        smallest = float(np.finfo(dtype).smallest_subnormal)
+        assert found.item() == pytest.approx(wanted, rel=tolerance, abs=smallest)
+
+
+def test_threads_change_no_bit():
+    dice = np.random.default_rng(6)
+    grads = [
+        dice.normal(size=s).astype(np.float32) for s in [(300, 400), (5,), (70_000,), (3, 3), (300, 301)]
+    ]
+    grads[-1] = grads[-1].T
+    grads.append(np.asarray(dice.normal(size=(200, 200)), np.float32)[:, ::2])
+    found = []
+    for threads in (1, 2, 3):
+        with tt_nn.shards.threads(threads):
+            params = with_gradients(*[np.copy(g, order="K") for g in grads])
+            total = clip_grad_norm_(params, 1.0)
+            clip_grad_value_(params, 0.01)
+            found.append([total.numpy(), *[p.grad.numpy() for p in params]])
+    for other in found[1:]:
+        assert all(np.array_equal(a, b) for a, b in zip(found[0], other, strict=True))
+    scale = 1 / (found[0][0].item() + 1e-6)
+    for g, clipped in zip(grads, found[0][1:], strict=True):
+        np.testing.assert_allclose(clipped, np.clip(g * scale, -0.01, 0.01), rtol=1e-6)
 
 
 def test_mixed_dtypes_have_the_wider_norm():

@@ -3,6 +3,7 @@
 import copy
 import gc
 import pickle
+import threading
 import tracemalloc
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import tt_nn
 import tt_optim
 from tt_optim import layout
+from tt_optim.flat import flat_memory
 from tt_tensor import Tensor, from_numpy, memory
 from tt_tensor.errors import DTypeError, InPlaceError, ShapeError
 
@@ -40,6 +42,63 @@ def test_small_parameters_lie_side_by_side():
     assert base(params[0]).size == 11
     for p, values in zip(params, before, strict=True):
         np.testing.assert_array_equal(p.array, values)
+
+
+def test_flat_buffers_start_with_a_cache_line():
+    for size in (0, 1, 1000):
+        flat = flat_memory(size, np.dtype(np.float32))
+        assert (
+            flat.ctypes.data % 64 == 0 and flat.shape == (size,) and flat.flags.writeable and not flat.any()
+        )
+
+
+@pytest.mark.parametrize("options", [{}, {"weight_decay": 0.1, "maximize": True}], ids=["plain", "options"])
+@pytest.mark.parametrize("name", PACKING)
+def test_threads_change_no_bit(name, options):
+    # Packed in several tiles, one parameter of more than two, one of size 0; the second step leaves one out.
+    shapes = [(40_000,), (0, 3), (60_001,), (), (50_000,), (5, 40_000)]
+    found = []
+    for threads in (1, 2, 3):
+        with tt_nn.shards.threads(threads):
+            params = parameters(*shapes)
+            optimizer = getattr(tt_optim, name)(params, lr=0.01, **options)
+            dice = np.random.default_rng(1)
+            for step in range(3):
+                for p in params:
+                    p.grad = dice.normal(size=p.shape).astype(np.float32)
+                params[2].grad = None if step == 1 else params[2].grad
+                optimizer.step()
+            states = [tensor.numpy() for entries in optimizer.state.values() for tensor in entries.values()]
+            found.append([p.numpy().copy() for p in params] + states)
+    for other in found[1:]:
+        assert all(np.array_equal(a, b) for a, b in zip(found[0], other, strict=True))
+
+
+def test_tiles_side_by_side_share_no_scratch():
+    class Slow(tt_optim.Optimizer):
+        ranges = {"lr": tt_optim.SGD.ranges["lr"]}
+        tile = 1 << 15
+
+        def __init__(self, params, lr):
+            super().__init__(params, {"lr": lr})
+
+        def update(self, tile, group, clock):
+            (work, _), mark = tile.scratch, tile.grads[0]
+            np.multiply(tile.grads, group["lr"], work)
+            met.wait(5)  # both threads are inside, each with a tile of its own
+            assert (work == np.float32(mark * group["lr"])).all()
+            tile.values -= work
+
+    met = threading.Barrier(2)
+    params = parameters((1 << 16,), (1 << 16,))
+    before = [p.numpy().copy() for p in params]
+    with tt_nn.shards.threads(2):
+        optimizer = Slow(params, lr=0.5)
+        for k, p in enumerate(params):
+            p.grad = np.full(p.shape, k + 1, np.float32)
+        optimizer.step()
+    for k, (p, values) in enumerate(zip(params, before, strict=True)):
+        np.testing.assert_array_equal(p.numpy(), values - np.float32(0.5 * (k + 1)))
 
 
 def test_each_dtype_has_its_own_buffer():

@@ -6,6 +6,7 @@ lies as they do: images with their channels last stay so.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -17,8 +18,10 @@ from tt_tensor.errors import DTypeError
 
 __all__ = [
     "BLOCK",
+    "LINE",
     "RUN",
     "across",
+    "aligned",
     "in_blocks",
     "in_memory_order",
     "kept",
@@ -39,6 +42,9 @@ STRETCH = 1 << 17
 WORTH = 1 << 18
 """So many elements of a simple formula are worth a thread."""
 
+LINE = 64
+"""Bytes of a cache line, and of the widest registers. NumPy's own memory starts at any multiple of 16."""
+
 # An array of shape () costs a ufunc less than a Python number does.
 _ZERO = {dtype: np.zeros((), dtype) for dtype in "fd"}
 _BITS = {"f": np.int32, "d": np.int64}
@@ -51,6 +57,17 @@ def working(x: Any, what: str) -> Any:
     if x.dtype.kind != "f":
         raise DTypeError(f"{what}: the input is {x.dtype}; use x.astype('float32') first")
     return x.astype(np.float32)
+
+
+def aligned(shape: tuple[int, ...], dtype: Any) -> Any:
+    """Uninitialised memory that starts with a cache line.
+
+    Where each load and each store touches two lines, a ufunc of three arrays takes up to twice as long.
+    """
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    memory = np.empty(size + LINE, np.uint8)
+    start = -memory.__array_interface__["data"][0] % LINE
+    return memory[start : start + size].view(dtype).reshape(shape)
 
 
 def in_blocks(body: Callable[..., None], inputs: tuple[Any, ...], made: int, scratch: int = 0) -> list[Any]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
+from itertools import accumulate
 
 import numpy as np
 
+from tt_nn import shards
 from tt_optim.ranges import number
+from tt_optim.stretches import WORTH, each_stretch, flat_view
 from tt_tensor import Tensor, memory
 from tt_tensor.errors import ArgumentError, DTypeError, GradientError
 from tt_tensor.tensor import wrap
@@ -15,6 +19,16 @@ from tt_tensor.tensor import wrap
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm"]
 
 CHUNK = 1 << 16
+"""So many numbers are summed at a time."""
+
+SMALL = 1 << 13
+"""Arrays of fewer numbers are joined first: a call of NumPy costs as much as some thousand numbers."""
+
+RUN = 1 << 10
+"""So many float32 squares are summed in float32: what their rounding adds to a norm is below that of a float32."""
+
+LEAST, MOST = 1e-30, 1e38
+"""Mean and sum of float32 squares between which none overflow, and those that underflow do not count."""
 
 
 def clip_grad_norm_(
@@ -71,7 +85,7 @@ def get_total_norm(
     p = math.inf if norm_type == "inf" else number("get_total_norm: norm_type", norm_type)
     if not p > 0:
         raise ArgumentError(f"get_total_norm: norm_type must be greater than 0, or inf, not {norm_type}")
-    parts = [_power_sum(chunk, p) for chunk in _chunks(arrays)]
+    parts = _power_sums(list(_chunks(arrays)), p)
     if p == math.inf:
         norm = float(np.max(parts)) if parts else 0.0
     else:
@@ -86,48 +100,84 @@ def get_total_norm(
         return wrap(np.array(norm, dtype))
 
 
+def _power_sums(chunks: list[np.ndarray], p: float) -> list[float]:
+    """Σ |x|ᵖ of each chunk (inf: the largest |x|), side by side where they are many."""
+    sums, offsets = [0.0] * len(chunks), [0, *accumulate(chunk.size for chunk in chunks)]
+
+    def body(start: int, stop: int, part: int) -> None:
+        # Whole chunks, so that the bits do not depend on the number of threads.
+        for k in range(bisect_left(offsets, start), bisect_left(offsets, stop)):
+            sums[k] = _sum_of_squares(chunks[k]) if p == 2 else _power_sum(chunks[k].astype(np.float64), p)
+
+    shards.run(body, offsets[-1], WORTH)
+    return sums
+
+
 def _power_sum(chunk: np.ndarray, p: float) -> float:
-    """Σ |x|ᵖ of a float64 chunk (inf: the largest |x|)."""
-    if p == 2:
-        return float(np.dot(chunk, chunk))
+    """Σ |x|ᵖ of a float64 chunk, which is overwritten (inf: the largest |x|)."""
     np.abs(chunk, chunk)
     if p == math.inf:
         return float(np.max(chunk))
     return float(np.sum(chunk if p == 1 else np.power(chunk, p, chunk)))
 
 
+def _sum_of_squares(chunk: np.ndarray) -> float:
+    """Σ x² in float64, of runs that BLAS sums in the chunk's dtype: one pass, without a copy."""
+    if chunk.dtype.char in "fd":
+        whole = chunk.size - chunk.size % RUN
+        runs, rest = chunk[:whole].reshape(-1, RUN), chunk[whole:]
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            total = float(np.sum(np.vecdot(runs, runs), dtype=np.float64)) + float(np.vecdot(rest, rest))
+        if chunk.dtype.char == "d" or LEAST * chunk.size < total < MOST:
+            return total
+    return _sum_of_squares(chunk.astype(np.float64))
+
+
 def _chunks(arrays: list[np.ndarray]) -> Iterable[np.ndarray]:
-    """All numbers as 1-D float64 pieces: small arrays joined, large ones cut, so that memory stays small."""
+    """All numbers in 1-D pieces of one dtype each: small arrays joined, large ones cut."""
     waiting: list[np.ndarray] = []
     count = 0
     for array in arrays:
-        if array.size > CHUNK:
-            flat = array.reshape(-1)
+        if array.size >= SMALL:
+            flat = array.ravel("K")
             for start in range(0, flat.size, CHUNK):
-                yield flat[start : start + CHUNK].astype(np.float64)
+                yield flat[start : start + CHUNK]
         elif array.size:
             waiting.append(array)
             count += array.size
             if count > CHUNK:
-                yield np.concatenate(waiting, axis=None, dtype=np.float64)
+                yield np.concatenate(waiting, axis=None)
                 waiting, count = [], 0
     if waiting:
-        yield np.concatenate(waiting, axis=None, dtype=np.float64)
+        yield np.concatenate(waiting, axis=None)
 
 
 def _change(parameters: list[Tensor], rule: Callable[[np.ndarray, np.ndarray | None], np.ndarray]) -> None:
-    """Apply `rule` to each gradient once, in place where its memory may be written."""
+    """Apply `rule`, which computes number by number, to each gradient once; in place where memory may be written."""
     done: set[int] = set()
+    flat: list[np.ndarray] = []
+    written: list[np.ndarray] = []
     for p in parameters:
         if p.grad is None or id(p.grad.array) in done:
             continue
         array = p.grad.array
-        if array.flags.writeable:
-            rule(array, array)
-            memory.mark_written(array)
-            done.add(id(array))
-        else:
+        if not array.flags.writeable:
             p.grad = wrap(rule(array, None))
+            continue
+        done.add(id(array))
+        written.append(array)
+        view = flat_view(array)
+        if view is None:
+            rule(array, array)
+        else:
+            flat.append(view)
+
+    def work(k: int, low: int, high: int) -> None:
+        rule(flat[k][low:high], flat[k][low:high])
+
+    each_stretch(work, [view.size for view in flat])
+    for array in written:
+        memory.mark_written(array)
 
 
 def _tensors(who: str, tensors: Tensor | Iterable[Tensor]) -> list[Tensor]:

@@ -14,23 +14,25 @@ from __future__ import annotations
 
 import math
 import sys
+import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from tt_nn.blocks import LINE, aligned
 from tt_tensor import Tensor
 from tt_tensor.tensor import wrap
 
-__all__ = ["TILE", "Buffers", "Scratch", "Tile", "carve", "movable", "overlapping", "tiles"]
+__all__ = ["TILE", "Buffers", "Scratch", "Tile", "carve", "flat_memory", "movable", "overlapping", "tiles"]
 
 TILE = 1 << 15
 """How many numbers an update touches at a time: five float32 buffers of this length stay in a 1 MB cache."""
 
 
-class Scratch:
-    """Temporary arrays of an optimizer, one set for each dtype, lent to one tile at a time."""
+class Scratch(threading.local):
+    """Temporary arrays of an optimizer, one set for each dtype and thread, lent to one tile at a time."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -39,8 +41,11 @@ class Scratch:
     def lend(self, dtype: np.dtype[Any], size: int) -> tuple[np.ndarray, ...]:
         arrays = self.arrays.get(dtype)
         if arrays is None or arrays[0].size < size:
-            arrays = self.arrays[dtype] = [np.empty(size, dtype) for _ in range(self.count)]
-        return tuple(array[:size] for array in arrays)
+            arrays = self.arrays[dtype] = [aligned((size,), dtype) for _ in range(self.count)]
+        return tuple([array[:size] for array in arrays])
+
+
+_making = threading.Lock()
 
 
 class Buffers(dict[str, np.ndarray]):
@@ -51,8 +56,12 @@ class Buffers(dict[str, np.ndarray]):
         self.size, self.dtype, self.initial = size, dtype, initial
 
     def __missing__(self, name: str) -> np.ndarray:
-        flat = np.full(self.size, self.initial.get(name, 0.0), self.dtype)
-        self[name] = flat
+        with _making:  # the tiles of a first step may ask side by side
+            flat = self.get(name)
+            if flat is None:
+                flat = flat_memory(self.size, self.dtype)
+                flat.fill(self.initial.get(name, 0.0))
+                self[name] = flat
         return flat
 
 
@@ -76,6 +85,8 @@ class Tile:
     state: name → array, to be written.
     scratch: arrays to compute in.
     shape: of the parameter, where the segment is one parameter.
+
+    Tiles of one step may be updated side by side, by several threads: an update writes to its own tile only.
     """
 
     __slots__ = ("grads", "scratch", "shape", "state", "values")
@@ -91,14 +102,14 @@ def tiles(
     values: np.ndarray,
     grads: np.ndarray,
     buffers: Buffers,
-    scratch: Scratch,
     start: int,
     stop: int,
     length: int,
 ) -> Iterator[Tile]:
     """Cut [start, stop) of the flat buffers into tiles of at most `length`; of nothing, one tile of nothing.
 
-    Thus parameters of size 0 come by their (empty) state, too, and a saved state is complete.
+    Thus parameters of size 0 come by their (empty) state, too, and a saved state is complete. Scratch is lent
+    later, by the thread that updates the tile.
     """
     for low in range(start, max(stop, start + 1), length):
         high = min(low + length, stop)
@@ -106,9 +117,16 @@ def tiles(
         tile.values = values[low:high]
         tile.grads = grads[low:high]
         tile.state = Stretch(buffers, low, high)
-        tile.scratch = scratch.lend(values.dtype, high - low)
         tile.shape = (high - low,)
         yield tile
+
+
+def flat_memory(size: int, dtype: np.dtype[Any]) -> np.ndarray:
+    """A flat buffer of zeros that starts with a cache line, as each of its tiles then does."""
+    # Of a bytearray, so that the buffer itself is the last owner of its bytes (tt_tensor.memory.owners).
+    memory = bytearray(size * dtype.itemsize + LINE)
+    start = -np.frombuffer(memory, np.uint8).__array_interface__["data"][0] % LINE
+    return np.frombuffer(memory, dtype, size, start)
 
 
 def carve(flat: np.ndarray, shapes: Sequence[tuple[int, ...]], offsets: Sequence[int]) -> list[np.ndarray]:

@@ -10,7 +10,8 @@
             tile.values -= group["lr"] * np.sign(tile.grads)
 
 `update` is the whole of an optimizer: it sees 1-D stretches of parameters, gradients and state, and neither knows
-nor cares whether a stretch is one parameter, a piece of one, or a thousand of them in a flat buffer.
+nor cares whether a stretch is one parameter, a piece of one, or a thousand of them in a flat buffer. Stretches of a
+large model are updated side by side, by several threads.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class Optimizer:
     """How many temporary arrays `update` needs."""
 
     tile: ClassVar[int | None] = TILE
-    """How many numbers `update` sees at most; None: always one whole parameter."""
+    """How many numbers `update` sees at most; None: always one whole parameter, one after the other."""
 
     defaults: Group
     param_groups: list[Group]

@@ -9,13 +9,16 @@ gradient sit a step out, so clocks may drift apart; parameters side by side with
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import accumulate
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tt_optim.flat import Buffers, Tile, carve, tiles
+from tt_nn import shards
+from tt_optim.flat import Buffers, Scratch, Tile, carve, flat_memory, tiles
+from tt_optim.stretches import WORTH, stretches
 from tt_tensor import memory
 
 if TYPE_CHECKING:
@@ -27,6 +30,29 @@ Clock = tuple[int, float]
 START: Clock = (0, 1.0)
 
 Gradients = Sequence[np.ndarray | None]
+
+
+def sweep(
+    optimizer: Optimizer,
+    group: dict[str, Any],
+    clock: Clock,
+    some: Sequence[Tile],
+    fill: Callable[[int, Tile], None] | None = None,
+) -> None:
+    """Update every tile, side by side where they are many; `fill` is to bring the gradients of each.
+
+    An update computes number by number, so the bits do not depend on which thread does which tile.
+    """
+
+    def body(start: int, stop: int, part: int) -> None:
+        for at in range(start, stop):
+            tile = some[at]
+            tile.scratch = optimizer.scratch.lend(tile.values.dtype, tile.values.size)
+            if fill is not None:
+                fill(at, tile)
+            optimizer.update(tile, group, clock)
+
+    shards.run(body, len(some), -(-WORTH // max(some[0].values.size, 1)))
 
 
 class Segment:
@@ -84,25 +110,29 @@ class Packed(Segment):
         dtype: np.dtype[Any],
     ) -> None:
         super().__init__(optimizer, at, [array.shape for array in arrays], dtype)
-        self.values = np.empty(self.size, dtype)
+        self.values = flat_memory(self.size, dtype)
         self.pieces = carve(self.values, self.shapes, self.offsets)
         for piece, array in zip(self.pieces, arrays, strict=True):
             piece[...] = array
         self.adopted = any(adopted)
         self.guests = [(k, arrays[k]) for k, moved in enumerate(adopted) if not moved]
         """Members that keep their own memory: read before a step, written back after it."""
-        self.grads = np.empty(self.size, dtype)
-        self.scratch = optimizer.scratch
         self.whole: list[Tile] = []
+        self.sources: list[list[tuple[int, int, int]]] = []
+        """Of which members the gradients of each whole tile are, each from where to where."""
+        self.room = Scratch(1)
+
+    @cached_property
+    def grads(self) -> np.ndarray:
+        """The gradients side by side, where they are not gathered tile by tile."""
+        return flat_memory(self.size, self.dtype)
 
     def load(self, clocks: list[Clock], states: list[dict[str, np.ndarray]]) -> None:
         super().load(clocks, states)
         self.whole = []
 
-    def cut(self, optimizer: Optimizer, start: int, stop: int) -> list[Tile]:
-        return list(
-            tiles(self.values, self.grads, self.state, self.scratch, start, stop, optimizer.tile or self.size)
-        )
+    def cut(self, optimizer: Optimizer, start: int, stop: int, grads: np.ndarray) -> list[Tile]:
+        return list(tiles(self.values, grads, self.state, start, stop, optimizer.tile or self.size))
 
     def step(self, optimizer: Optimizer, group: dict[str, Any], grads: Gradients, complete: bool) -> None:
         if self.clock is None or not complete:
@@ -111,10 +141,13 @@ class Packed(Segment):
         if self.guests:
             for k, array in self.guests:
                 self.pieces[k][...] = array
-        np.concatenate(grads, None, self.grads)  # type: ignore[arg-type]
         self.clock = clock = optimizer.tick(self.clock, group)
-        for tile in self.whole or self.cover(optimizer):
-            optimizer.update(tile, group, clock)
+        whole = self.whole or self.cover(optimizer)
+        if len(whole) == 1:
+            np.concatenate(grads, None, self.grads)  # type: ignore[arg-type]
+            optimizer.update(whole[0], group, clock)
+        else:
+            self.gather_and_sweep(optimizer, group, clock, grads)
         if self.adopted:
             memory.mark_written(self.values)
         if self.guests:
@@ -124,8 +157,27 @@ class Packed(Segment):
 
     def cover(self, optimizer: Optimizer) -> list[Tile]:
         """The tiles of all members, kept for the next step."""
-        self.whole = self.cut(optimizer, 0, self.size)
+        if self.size <= (optimizer.tile or self.size):
+            self.whole = self.cut(optimizer, 0, self.size, self.grads)
+            self.whole[0].scratch = optimizer.scratch.lend(self.dtype, self.size)
+            return self.whole
+        # Their gradients come and go with the thread that works on them.
+        self.whole = self.cut(optimizer, 0, self.size, self.values)
+        ends = [*range(0, self.size, optimizer.tile or self.size), self.size]
+        self.sources = [list(stretches(self.offsets, low, high)) for low, high in pairwise(ends)]
         return self.whole
+
+    def gather_and_sweep(
+        self, optimizer: Optimizer, group: dict[str, Any], clock: Clock, grads: Gradients
+    ) -> None:
+        """Each thread copies the gradients of a tile to where its cache is, and finds them there."""
+        flat = [grad.reshape(-1) for grad in grads]  # type: ignore[union-attr]
+
+        def fill(at: int, tile: Tile) -> None:
+            (tile.grads,) = self.room.lend(self.dtype, tile.values.size)
+            np.concatenate([flat[k][low:high] for k, low, high in self.sources[at]], out=tile.grads)
+
+        sweep(optimizer, group, clock, self.whole, fill)
 
     def step_some(self, optimizer: Optimizer, group: dict[str, Any], grads: Gradients) -> None:
         """Step the members that have a gradient, each at its own clock, in runs that are alike."""
@@ -144,8 +196,7 @@ class Packed(Segment):
             start, stop = self.offsets[first], self.offsets[last]
             np.concatenate(grads[first:last], None, self.grads[start:stop])  # type: ignore[arg-type]
             clock = optimizer.tick(clocks[first], group)
-            for tile in self.cut(optimizer, start, stop):
-                optimizer.update(tile, group, clock)
+            sweep(optimizer, group, clock, self.cut(optimizer, start, stop, self.grads))
             clocks[first:last] = [clock] * (last - first)
             first = last
         self.set_clocks(clocks)
@@ -167,7 +218,6 @@ class Single(Segment):
         direct = array.flags.c_contiguous and array.dtype == dtype
         self.values = array.reshape(-1) if direct else np.empty(array.size, dtype)
         self.direct = direct
-        self.scratch = optimizer.scratch
 
     def step(self, optimizer: Optimizer, group: dict[str, Any], grads: Gradients, complete: bool) -> None:
         grad = grads[0]
@@ -178,10 +228,10 @@ class Single(Segment):
         flat = grad.reshape(-1).astype(self.dtype, copy=False)
         clock = optimizer.tick(self.clock_of(0), group)
         length = optimizer.tile or max(self.size, 1)
-        for tile in tiles(self.values, flat, self.state, self.scratch, 0, self.size, length):
-            if optimizer.tile is None:
-                tile.shape = self.array.shape
-            optimizer.update(tile, group, clock)
+        some = list(tiles(self.values, flat, self.state, 0, self.size, length))
+        if optimizer.tile is None:
+            some[0].shape = self.array.shape
+        sweep(optimizer, group, clock, some)
         self.clock = clock
         if not self.direct:
             self.array[...] = self.values.reshape(self.array.shape)

@@ -8,7 +8,8 @@ import tt_optim
 import tt_tensor
 from tt_nn import functional as F
 from tt_optim.training import Accuracy, BatchError, NonFiniteError, Trainer, backward_in_shards
-from tt_tensor import Tensor
+from tt_optim.training.shards import Part, add_gradients_of
+from tt_tensor import Tensor, from_numpy
 from tt_tensor.errors import ArgumentError
 
 
@@ -91,6 +92,49 @@ def test_the_same_seed_gives_the_same_bits_with_dropout_and_any_number_of_thread
             found.append(trained(2, batches, dropout=0.5)[0])
     for other in found[1:]:
         assert all(np.array_equal(a, b) for a, b in zip(found[0], other, strict=True))
+
+
+@given(parts=st.integers(1, 3), total=st.sampled_from([0.0, 1.0, 3.0]), data=st.data())
+def test_gradients_of_parts_are_added_in_order_and_divided(parts, total, data):
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    kinds = [
+        data.draw(st.sampled_from(["rows", "columns", "apart", "read-only", "none"]))
+        for _ in range(parts * 3)
+    ]
+
+    def made(kind, shape=(4, 6)):
+        array = rng.normal(size=shape).astype(np.float32)
+        if kind == "columns":
+            return Tensor(np.asfortranarray(array))
+        if kind == "apart":
+            wide = np.zeros((4, 12), np.float32)
+            wide[:, ::2] = array
+            return from_numpy(wide)[:, ::2]
+        if kind == "read-only":
+            array.flags.writeable = False
+            return from_numpy(array)
+        return None if kind == "none" else Tensor(array)
+
+    before = [data.draw(st.booleans()) for _ in range(3)]
+    params = [Tensor(np.zeros((4, 6), np.float32), requires_grad=True) for _ in range(3)]
+    for p, some in zip(params, before, strict=True):
+        p.grad = rng.normal(size=(4, 6)).astype(np.float32) if some else None
+    done = [
+        Part(0.0, 1.0, None, None, tuple(made(kinds[3 * part + k]) for k in range(3)))
+        for part in range(parts)
+    ]
+    wanted = []
+    for k, p in enumerate(params):
+        terms = [p.grad] * before[k] + [part.grads[k] for part in done if part.grads[k] is not None]
+        total_of = sum(term.numpy().astype(np.float64) for term in terms) if terms else None
+        wanted.append(total_of / (total or 1) if terms else None)
+    add_gradients_of(done, params, total)
+    for p, g in zip(params, wanted, strict=True):
+        if g is None:
+            assert p.grad is None
+        else:
+            assert p.grad.dtype == np.float32
+            np.testing.assert_allclose(p.grad.numpy(), g, rtol=1e-5, atol=1e-6)
 
 
 def test_parts_draw_different_masks():

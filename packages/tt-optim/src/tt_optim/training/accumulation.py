@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tt_optim.stretches import each_stretch, flat_view
 from tt_tensor import Tensor, memory
 from tt_tensor.tensor import wrap
 
@@ -24,12 +25,20 @@ def divide(params: Sequence[Tensor], total: float) -> None:
     """
     if not total:
         return
+    flat = []
     for p in params:
         if p.grad is None:
             continue
         array = p.grad.array
-        if array.flags.writeable:
-            np.divide(array, total, array)
-            memory.mark_written(array)
-        else:
+        if not array.flags.writeable:
             p.grad = wrap(np.asarray(array / total))
+            continue
+        view = flat_view(array)
+        if view is None:
+            np.divide(array, total, array)
+        else:
+            flat.append(view)
+        memory.mark_written(array)
+    each_stretch(
+        lambda k, low, high: np.divide(flat[k][low:high], total, flat[k][low:high]), [g.size for g in flat]
+    )

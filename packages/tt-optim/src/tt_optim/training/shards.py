@@ -15,6 +15,7 @@ import numpy as np
 from tt_autograd import grad
 from tt_nn import Module, shards
 from tt_optim.ranges import COUNT
+from tt_optim.stretches import each_stretch, flat_view
 from tt_optim.training.accumulation import divide
 from tt_optim.training.batches import BatchError, rows
 from tt_tensor import Tensor, default_generator, drawing_from, memory
@@ -73,8 +74,7 @@ def backward_in_shards(
     before = [p.grad for p in wanted]
     for p in wanted:
         p.grad = None
-    add_gradients_of(done, wanted)
-    divide(wanted, total)
+    add_gradients_of(done, wanted, total)
     for p, g in zip(wanted, before, strict=True):
         if g is not None:
             p.grad = wrap(g.array + p.grad.array) if p.grad is not None else g
@@ -104,18 +104,42 @@ def run_in_shards(
     return done
 
 
-def add_gradients_of(done: Sequence[Part], parameters: Sequence[Tensor]) -> None:
-    """Add the gradients of all parts to the parameters', in their order."""
+def add_gradients_of(done: Sequence[Part], parameters: Sequence[Tensor], total: float = 1.0) -> None:
+    """Add the gradients of all parts to the parameters', in their order; then divide them by a `total` but 0."""
+    sums: list[list[np.ndarray]] = []
+    apart: list[Tensor] = []
     for index, p in enumerate(parameters):
-        for part in done:
-            g = part.grads[index]
-            if g is None:
-                continue
-            if p.grad is None:
-                p.grad = g if g.array.flags.writeable else wrap(g.array.copy())
-            else:
-                p.grad.array += g.array
-                memory.mark_written(p.grad.array)
+        found = [part.grads[index] for part in done]
+        grads = [g for g in found if g is not None]
+        if not grads:
+            if p.grad is not None:
+                apart.append(p)
+            continue
+        if p.grad is None:
+            first = grads.pop(0)
+            p.grad = first if first.array.flags.writeable else wrap(first.array.copy())
+        array = p.grad.array
+        alike = all(g.array.strides == array.strides and g.array.dtype == array.dtype for g in grads)
+        views = [flat_view(one) for one in (array, *[g.array for g in grads])] if alike else [None]
+        flat = [view for view in views if view is not None]
+        if len(flat) == 1 + len(grads):
+            sums.append(flat)
+        else:
+            for g in grads:
+                array += g.array
+            apart.append(p)
+        memory.mark_written(array)
+
+    def work(k: int, low: int, high: int) -> None:
+        array, *others = (view[low:high] for view in sums[k])
+        for other in others:
+            array += other
+        if total not in (0, 1):
+            np.divide(array, total, array)
+
+    each_stretch(work, [views[0].size for views in sums])
+    if total not in (0, 1):
+        divide(apart, total)
 
 
 def cut_batch(batch: Any, start: int, stop: int) -> Any:
