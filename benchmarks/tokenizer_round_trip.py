@@ -1,6 +1,6 @@
 """Every text comes back: all Unicode scalars and a million random texts, through each tokenizer that knows every text.
 
-For each of N random texts (the tokenizers take turns) and for all 1,112,064 scalars (in order, shuffled, and each alone):
+For N random texts (the tokenizers take turns) and all 1,112,064 scalars (in order, shuffled, and each alone):
 decode(encode(text)) == text. Exits 1 at the first that does not.
 """
 

@@ -31,7 +31,8 @@ def read_bytes(path: str | os.PathLike[str], limit: int = LIMIT) -> bytes:
         raise TokenizerError(f"{where} {what}")
     try:
         with open(where, "rb") as file:
-            data = file.read(limit + 1)
+            # As much as there is: a read takes memory for all that it is asked for.
+            data = file.read(min(os.fstat(file.fileno()).st_size, limit) + 1)
     except OSError as error:
         raise TokenizerError(f"{where} cannot be read: {error}") from error
     if len(data) > limit:
@@ -62,9 +63,7 @@ def parse_json(data: bytes, where: Any) -> dict[str, Any]:
         inside = [value for each in level for value in (each.values() if isinstance(each, dict) else each)]
         level = [value for value in inside if isinstance(value, dict | list)]
     if level:
-        raise TokenizerError(
-            f"{where}: the JSON is nested deeper than {DEEPEST} levels, too deep for a tokenizer's file"
-        )
+        raise TokenizerError(f"{where}: the JSON is nested deeper than {DEEPEST} levels; no tokenizer's is")
     return found
 
 

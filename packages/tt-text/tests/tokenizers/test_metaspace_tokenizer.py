@@ -1,0 +1,74 @@
+"""SentencePiece's BPE: cutting at ▁ changes nothing, bytes stand in for what is no token, prefixes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tt_text.errors import TokenizerError
+from tt_text.tokenizers import MetaspaceBPETokenizer
+from tt_text.tokenizers.merging import by_definition
+
+BYTES = {f"<0x{byte:02X}>": byte for byte in range(256)}
+PIECES = ["▁", "a", "b", "c", "ab", "▁a", "▁ab", "▁▁", "▁▁▁▁"]
+VOCAB = BYTES | {piece: 256 + at for at, piece in enumerate(PIECES)}
+MERGES = [("▁", "▁"), ("a", "b"), ("▁", "ab"), ("▁▁", "▁▁"), ("▁", "a")]
+ACROSS = [*MERGES, ("ab", "▁")]
+
+
+@given(text=st.text(st.sampled_from("ab c"), max_size=60))
+@pytest.mark.parametrize("merges", [MERGES, ACROSS])
+def test_the_whole_text_is_one_word(merges, text):
+    """Cut at ▁ where no merge goes across (the first), whole where one does."""
+    tokenizer = MetaspaceBPETokenizer(VOCAB | {"ab▁": 300}, merges)
+    written = "▁" + text.replace(" ", "▁") if text else ""
+    table = tokenizer._merges
+    expected = by_definition([tokenizer.token_to_id(one) for one in written], table.ranks, table.merged)
+    assert tokenizer.encode(text) == expected
+    assert tokenizer.decode(expected) == text
+
+
+def test_bytes_stand_in():
+    tokenizer = MetaspaceBPETokenizer(VOCAB, MERGES, prefix_space="never", strip=False)
+    assert tokenizer.encode("a€") == [257, 0xE2, 0x82, 0xAC]
+    assert tokenizer.decode([257, 0xE2, 0x82, 0xAC]) == "a€"
+    assert tokenizer.decode([0xE2, 0x82]) == "\ufffd"
+
+
+def test_unknown_characters():
+    vocab = {piece: at for at, piece in enumerate(["<unk>", *PIECES])}
+    options = {"prefix_space": "never", "unknown": "<unk>"}
+    assert MetaspaceBPETokenizer(vocab, [], **options).encode("aéèa") == [2, 0, 2]
+    assert MetaspaceBPETokenizer(vocab, [], **options, fuse_unk=False).encode("aéèa") == [2, 0, 0, 2]
+    with pytest.raises(TokenizerError, match=r"'é' \(U\+00E9, at index 1"):
+        MetaspaceBPETokenizer(vocab, [], prefix_space="never").encode("aé")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "tokens"),
+    [("prepend", "▁▁ a"), ("always", "▁ a"), ("first", "▁ a"), ("never", "▁ a")],
+)
+def test_a_space_before_the_text(prefix, tokens):
+    tokenizer = MetaspaceBPETokenizer(VOCAB, [("▁", "▁")], prefix_space=prefix)
+    assert [tokenizer.id_to_token(one) for one in tokenizer.encode(" a")] == tokens.split(" ")
+    assert len(tokenizer.encode("a")) == (1 if prefix == "never" else 2)
+    assert tokenizer.encode("") == []
+
+
+@pytest.mark.parametrize(
+    ("vocab", "merges", "options", "match"),
+    [
+        (VOCAB, MERGES, {"prefix_space": "last"}, "prefix_space is one of"),
+        (VOCAB, [("a", "c")], {}, "merge 0 is of"),
+        ({"a": 0, "b": 0}, [], {}, "have one id"),
+        ({"": 0}, [], {}, "a token is text"),
+        ({"\ud800": 0}, [], {}, "lone surrogate"),
+        ({"a": -1}, [], {}, "int from 0"),
+        (VOCAB, MERGES, {"unknown": "<none>"}, "not in the vocabulary"),
+        ([], [], {}, "maps text to ids"),
+    ],
+)
+def test_what_contradicts_itself(vocab, merges, options, match):
+    with pytest.raises(TokenizerError, match=match):
+        MetaspaceBPETokenizer(vocab, merges, **options)
