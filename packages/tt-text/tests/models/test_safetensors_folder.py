@@ -57,7 +57,8 @@ def test_one_file_goes_before_an_index(shards):
 @pytest.mark.parametrize(
     "name",
     ["../one.safetensors", "/etc/one.safetensors", "sub/one.safetensors", "..\\one.safetensors", "C:one.safetensors",
-     ".one.safetensors", "one.bin", "..", "", "one.safetensors\n", "one\0.safetensors", 3, None, ["one.safetensors"]],
+     ".one.safetensors", "one.bin", "..", "", "one.safetensors\n", "one\0.safetensors", "x" * 5000 + ".safetensors", 3,
+     None, ["one.safetensors"]],
 )  # fmt: skip
 def test_names_that_lead_elsewhere_are_refused(shards, name):
     write(shards, {"a": name})

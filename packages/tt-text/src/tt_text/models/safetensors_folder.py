@@ -203,13 +203,13 @@ def _plain_name(index: Path, name: Any) -> str:
     """The name of a shard. Raises PretrainedError for one that leads out of the folder or is no safetensors file."""
     if (
         isinstance(name, str)
-        and re.fullmatch(r"[\w.-]+\.safetensors", name, re.ASCII)
+        and re.fullmatch(r"[\w.-]{1,200}\.safetensors", name, re.ASCII)
         and not name.startswith(".")
     ):
         return name
     raise PretrainedError(
-        f"{index}: {_shown(name)} is no name of a shard: a file *.safetensors in this folder, in letters, digits, "
-        "dots, dashes"
+        f"{index}: {_shown(name)} is no name of a shard: a file *.safetensors in this folder, in at most 200 "
+        "letters, digits, dots, dashes"
     )
 
 

@@ -27,15 +27,21 @@ def write_folder(
         folder: made, if its parent exists.
         config: the fields of config.json; the weights' dtype is added, and the ids of the tokenizer's ends.
         state: the tensors by the names of the transformers library.
-        tokenizer: has `save_tokenizer_json(path)`, as BPETokenizer.
+        tokenizer: a BPETokenizer, or what else has its `save_tokenizer_json`, `vocab_size`, `bos_id`, …
 
-    Raises PretrainedError for a tokenizer that cannot be written so, OSError where the disk refuses.
+    Raises PretrainedError for a tokenizer that cannot be written so or has more tokens than the model, OSError where
+    the disk refuses.
     """
     target = Path(folder)
     if tokenizer is not None and not hasattr(tokenizer, "save_tokenizer_json"):
         raise PretrainedError(
             f"save_pretrained: {type(tokenizer).__name__} is none that tokenizer.json can hold; leave it out and save "
             "it by itself"
+        )
+    if tokenizer is not None and tokenizer.vocab_size > config["vocab_size"]:
+        raise PretrainedError(
+            f"save_pretrained: the tokenizer has {tokenizer.vocab_size} tokens, the model {config['vocab_size']}; they "
+            "do not belong together"
         )
     if not target.parent.is_dir():
         raise FileNotFoundError(
@@ -49,7 +55,7 @@ def write_folder(
     save(state, target / "model.safetensors", {"format": "pt"})
     if tokenizer is not None:
         tokenizer.save_tokenizer_json(target / "tokenizer.json")
-    ends = {f"{end}_token_id": getattr(tokenizer, f"{end}_token_id", None) for end in ("bos", "eos", "pad")}
+    ends = {f"{end}_token_id": getattr(tokenizer, f"{end}_id", None) for end in ("bos", "eos", "pad")}
     fields = {**config, **ends, "dtype": dtypes.pop() if len(dtypes) == 1 else "float32"}
     aside = target / f".config.json.{secrets.token_hex(4)}.part"
     try:
