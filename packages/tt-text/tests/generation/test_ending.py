@@ -124,9 +124,7 @@ def test_a_first_space_is_a_matter_of_the_place(piece_tokenizer):
 
 def metaspace():
     vocab = {"<s>": 0, "▁": 1, "a": 2, "▁a": 3, "b": 4, **{f"<0x{n:02X}>": 5 + n for n in range(256)}}
-    return MetaspaceBPETokenizer(
-        vocab, [("▁", "a")], added=[AddedToken("<s>", 0)], bos_token="<s>"
-    )
+    return MetaspaceBPETokenizer(vocab, [("▁", "a")], added=[AddedToken("<s>", 0)], bos_token="<s>")
 
 
 @pytest.mark.parametrize(

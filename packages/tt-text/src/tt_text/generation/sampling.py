@@ -209,9 +209,11 @@ class Sampler:
             x *= self._inverse
         e = np.exp(x, x)  # the largest is 1
         if self.top_p < 1.0:
-            e = _nucleus(e, self.top_p)
+            likely = _nucleus(e, self.top_p)
+            e, kept = e[likely], likely if kept is None else kept[likely]
         if self.min_p:
-            e = e * (e >= self.min_p)
+            likely = (e >= self.min_p).nonzero()[0]
+            e, kept = e[likely], likely if kept is None else kept[likely]
         sums = running_sum(e, 0, np.float64)
         # u · total is below the total, as rounding goes, and what has no probability adds no step to the sums.
         found = int(sums.searchsorted(u * sums.item(-1), "right"))
@@ -219,20 +221,22 @@ class Sampler:
 
 
 def _nucleus(e: Any, p: float) -> Any:
-    """e (V,), 0 for what `keep_top_p` rules out."""
+    """The indices of what `keep_top_p` keeps of one row, ascending."""
+    total = float(np.add.reduce(e, None, np.float64))
+    # All that are fainter than this sum to less than 1 - p, so they are out, and need not be sorted.
+    bright = (e >= (1 - p) * total / len(e)).nonzero()[0]
+    e = e[bright]
     ordered = e.copy()
     ordered.sort()
     sums = running_sum(ordered, 0, np.float64)
-    out = min(int(sums.searchsorted((1 - p) * (1 + CLOSE) * sums.item(-1), "right")), len(e) - 1)
-    if not out:
-        return e
+    sums += total - sums.item(-1)  # the faint ones
+    out = min(int(sums.searchsorted((1 - p) * (1 + CLOSE) * total, "right")), len(e) - 1)
     least = ordered[out]
-    if ordered[out - 1] != least:
-        return e * (e >= least)
-    room = int(ordered.searchsorted(least, "right")) - out
-    keep = e > least
-    keep[(e == least).nonzero()[0][-room:]] = True
-    return e * keep
+    keep = e >= least
+    surplus = out - int(ordered.searchsorted(least, "left"))
+    if surplus:
+        keep[(e == least).nonzero()[0][:surplus]] = False
+    return bright[keep]
 
 
 def no_token(logits: Any) -> ArgumentError:
