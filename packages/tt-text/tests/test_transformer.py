@@ -132,6 +132,18 @@ def test_a_later_token_of_the_target_changes_no_earlier_output(batch_first):
         assert not np.isclose(run(changed, tgt), y).all(axis=-1).any()
 
 
+def test_a_hint_and_a_mask_about_the_memory_say_the_same():
+    model = made()
+    src, tgt = numbers((2, 4, 4)), numbers((2, 4, 4), 1)
+    y = model(src, tgt, memory_is_causal=True)
+    mask = generate_square_subsequent_mask(4)
+    np.testing.assert_allclose(model(src, tgt, memory_mask=mask), y, rtol=1e-10)
+    assert np.abs(model(src, tgt).numpy() - y.numpy()).max() > 1e-3
+    y = model(src, tgt, src_is_causal=True)
+    np.testing.assert_allclose(model(src, tgt, src_mask=mask), y, rtol=1e-10)
+    assert np.abs(model(src, tgt).numpy() - y.numpy()).max() > 1e-3
+
+
 def test_padding_of_the_source_is_as_if_it_were_not_there():
     model = made()
     src, tgt = numbers((2, 4, 4)), numbers((2, 5, 4), 1)

@@ -130,6 +130,36 @@ def test_dropout_is_for_training(kind):
     np.testing.assert_array_equal(silent(x, *rest), x)
 
 
+@pytest.mark.parametrize("kind", [TransformerEncoderLayer, TransformerDecoderLayer])
+def test_each_dropout_silences_its_own_place(kind):
+    layer = made(kind, dropout=0.0, norm_first=True).train()
+    x, memory = Tensor(numbers((2, 3, 6))), Tensor(numbers((2, 4, 6), 1))
+    rest = (memory,) if kind is TransformerDecoderLayer else ()
+    last = layer.norm3 if rest else layer.norm2
+    branches = [lambda x: layer.self_attn(layer.norm1(x), layer.norm1(x), layer.norm1(x))[0]]
+    if rest:
+        branches.append(lambda x: layer.multihead_attn(layer.norm2(x), memory, memory)[0])
+    branches.append(lambda x: layer.linear2(relu(layer.linear1(last(x)))))
+    for silent in range(len(branches)):
+        place = getattr(layer, f"dropout{silent + 1}")
+        place.p, wanted = 1.0, x
+        for number, branch in enumerate(branches):
+            wanted = wanted if number == silent else wanted + branch(wanted)
+        np.testing.assert_allclose(layer(x, *rest), wanted, rtol=1e-10)
+        place.p = 0.0
+    # That between the linear layers leaves the second one's bias.
+    layer.dropout.p, wanted = 1.0, x
+    for branch in branches[:-1]:
+        wanted = wanted + branch(wanted)
+    np.testing.assert_allclose(layer(x, *rest), wanted + layer.linear2.bias, rtol=1e-10)
+    layer.dropout.p = 0.0
+    layer.self_attn.dropout = 1.0  # and that on the weights the bias of the projection
+    wanted = x + layer.self_attn.out_proj.bias
+    for branch in branches[1:]:
+        wanted = wanted + branch(wanted)
+    np.testing.assert_allclose(layer(x, *rest), wanted, rtol=1e-10)
+
+
 def test_activations():
     x = numbers((1, 3, 6))
     wanted = made(TransformerEncoderLayer, activation="gelu")(x)
