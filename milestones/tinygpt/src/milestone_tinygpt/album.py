@@ -23,7 +23,7 @@ __all__ = ["draw", "maps"]
 LINE = 24
 """Characters of the line that the heads are seen to read."""
 
-MOST_MAPS = 64
+MOST_MAPS = 24
 """Maps in a picture."""
 
 MEAN_OF = 5

@@ -113,15 +113,22 @@ NANOGPT = Recipe(name="nanogpt", steps=2000, lr=1e-3, bar=1.90, quick_bar=2.6)
 
 FAST = Recipe(
     name="fast",
-    steps=800,
-    lr=4e-3,
+    steps=600,
+    lr=3e-3,
     bar=1.88,
     quick_bar=2.6,
-    optimizer="muon",
-    schedule="linear",
+    architecture="llama",
+    layers=3,
+    hidden=344,
+    batch=16,
+    betas=(0.9, 0.98),
     warm_up=40,
-    least=0.0,
+    least=0.02,
 )
-"""The same data, split and number of parameters at most; all else is free."""
+"""The same data, split and number of parameters at most; all else is free.
+
+What makes it fast: rotary positions and gated MLPs learn to look back in half the steps, which allows three times the
+learning rate, and three layers are enough for what a character needs.
+"""
 
 RECIPES = {recipe.name: recipe for recipe in (NANOGPT, FAST)}

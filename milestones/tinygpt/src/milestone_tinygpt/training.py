@@ -15,7 +15,7 @@ from milestone_tinygpt.networks import network, optimizer
 from milestone_tinygpt.recipes import Recipe
 from milestone_tinygpt.watching import Live, Reached, Samples, Speed
 from tt_data import LoaderStateError
-from tt_nn import CrossEntropyLoss
+from tt_nn import CrossEntropyLoss, shards
 from tt_optim import LambdaLR
 from tt_optim.training import (
     CheckpointError,
@@ -30,6 +30,7 @@ from tt_optim.training import (
     ResumeError,
     Trainer,
 )
+from tt_tensor import concatenate
 from tt_text import LanguageModel
 
 __all__ = ["Result", "forget", "forward", "train", "trainer_of"]
@@ -64,9 +65,24 @@ class Result:
 
 
 def forward(model: Any, batch: Any) -> tuple[Any, Any]:
-    """Logits (N · T, V) and the tokens that come next (N · T,)."""
+    """Logits (N · T, V) and the tokens that come next (N · T,).
+
+    The Trainer cuts batches of the training; those that are only judged are cut here, a thread for each part.
+    """
     tokens, targets = batch
-    return model(tokens).reshape(-1, model.vocab_size), targets.reshape(-1)
+    logits = model(tokens) if model.training else _side_by_side(model, tokens)
+    return logits.reshape(-1, model.vocab_size), targets.reshape(-1)
+
+
+def _side_by_side(model: Any, tokens: Any) -> Any:
+    middle = len(tokens) // SHARDS
+    done: list[Any] = [None] * SHARDS
+
+    def body(start: int, stop: int, part: int) -> None:
+        done[part] = model(tokens[start:stop])
+
+    shards.run_parts(body, [(0, middle), (middle, len(tokens))] if middle else [(0, len(tokens))])
+    return concatenate([part for part in done if part is not None])
 
 
 def trainer_of(recipe: Recipe, model: LanguageModel, **how: Any) -> Trainer:
