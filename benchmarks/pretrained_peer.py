@@ -115,6 +115,17 @@ def read_back(folder: Path) -> Any:
     return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
 
 
+def greedy(model: Any, tokens: Any) -> Any:
+    """The first PROMPT tokens and NEW more."""
+    prompt = tokens[:1, :PROMPT]
+    # The mask is said, as generate() takes every token that is the padding's for padding.
+    mask = torch.ones_like(prompt)
+    found = model.generate(
+        prompt, attention_mask=mask, max_new_tokens=NEW, do_sample=False, pad_token_id=0, eos_token_id=None
+    )
+    return found[0].numpy()
+
+
 @torch.no_grad()
 def computed(model: Any, seed: int) -> dict[str, Any]:
     """Tokens and their logits, with and without padding, and what greedy decoding makes of the first PROMPT."""
@@ -123,17 +134,12 @@ def computed(model: Any, seed: int) -> dict[str, Any]:
     mask = torch.ones(2, 20, dtype=torch.int64)
     mask[1, :8] = 0  # padding to the left
     positions = (mask.cumsum(1) - 1).clamp(min=0)
-    prompt = tokens[:1, :PROMPT]
-    # The mask is said, as generate() takes every token that is the padding's for padding.
-    greedy = model.generate(
-        prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=NEW, do_sample=False, pad_token_id=0
-    )
     return {
         "tokens": tokens.numpy(),
         "logits": model(tokens).logits.numpy(),
         "mask": mask.numpy(),
         "padded": model(tokens[:, :20], attention_mask=mask, position_ids=positions).logits.numpy(),
-        "greedy": greedy[0].numpy(),
+        "greedy": greedy(model, tokens),
     }
 
 
@@ -155,10 +161,10 @@ def make(home: Path) -> None:
 def read(home: Path) -> None:
     for folder in sorted(home.glob("*/ours")):
         model = read_back(folder)
-        tokens = np.load(folder.parent / "expected.npz")["tokens"]
+        tokens = torch.from_numpy(np.load(folder.parent / "expected.npz")["tokens"])
         with torch.no_grad():
-            logits = model(torch.from_numpy(tokens)).logits.numpy()
-        np.savez(folder.parent / "again.npz", logits=logits)
+            logits = model(tokens).logits.numpy()
+        np.savez(folder.parent / "again.npz", logits=logits, greedy=greedy(model, tokens))
 
 
 if __name__ == "__main__":
