@@ -6,6 +6,7 @@ import pytest
 import tt_autograd
 from tt_nn.functional import cross_entropy
 from tt_tensor import manual_seed
+from tt_tensor.errors import GradientError
 from tt_text import GPT, GPTConfig, Llama, LlamaConfig
 
 SMALL = {
@@ -115,3 +116,12 @@ def test_padding_gets_no_gradient_and_gives_none(name):
     model.loss(tokens[:, 2:], targets[:, 2:]).backward()
     for path, parameter in model.named_parameters():
         np.testing.assert_allclose(padded[path], parameter.grad.numpy(), rtol=1e-9, atol=1e-12, err_msg=path)
+
+
+@each_model
+def test_a_cache_where_gradients_are_recorded_is_refused(name):
+    model = built(name)
+    with pytest.raises(GradientError, match="no history"):
+        model(np.array([[1, 2]]), cache=model.new_cache())
+    with tt_autograd.no_grad():
+        model(np.array([[1, 2]]), cache=model.new_cache())

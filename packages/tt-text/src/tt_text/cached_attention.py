@@ -6,10 +6,26 @@ from typing import Any
 
 import numpy as np
 
-from tt_tensor import kernels
+from tt_tensor import Tensor, kernels
+from tt_tensor.errors import GradientError
+from tt_text.cache import Cache
 from tt_text.kernels.attention import NUMPY, AttentionForm
 
-__all__ = ["attend_cached"]
+__all__ = ["attend_cached", "through_cache"]
+
+
+def through_cache(cache: Cache, layer: int, k: Tensor, v: Tensor) -> tuple[Any, Any]:
+    """All keys and values, (N, S, G, D), after those of the new tokens, (N, T, G, D), went into the cache.
+
+    Raises GradientError where gradients are recorded, which could not go back through it.
+    """
+    if k.requires_grad or v.requires_grad:
+        raise GradientError(
+            "attention: a cache keeps no history, so no gradient can go back through it; call the model inside "
+            "tt_autograd.no_grad(), or without a cache"
+        )
+    keys, values = cache.update(layer, k.array.swapaxes(1, 2), v.array.swapaxes(1, 2))
+    return keys.swapaxes(1, 2), values.swapaxes(1, 2)
 
 
 def attend_cached(q: Any, keys: Any, values: Any, mask: Any, scale: float, window: int | None = None) -> Any:

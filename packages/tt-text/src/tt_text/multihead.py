@@ -18,9 +18,10 @@ from tt_nn.activations import number
 from tt_nn.dropout import draw_mask
 from tt_nn.functional import linear
 from tt_tensor import Tensor, as_tensor, broadcast_to, concatenate, expand_dims, softmax, swapaxes
-from tt_tensor.errors import ArgumentError, GradientError, ShapeError
+from tt_tensor.errors import ArgumentError, ShapeError
 from tt_text.attention import AttentionFunction, PackedAttentionFunction
 from tt_text.cache import Cache
+from tt_text.cached_attention import through_cache
 from tt_text.kernels.attention import AttentionForm
 from tt_text.kernels.attention_form import sight
 from tt_text.masks import all_of, check_mask, is_causal_mask, may_see
@@ -191,7 +192,7 @@ class MultiheadAttention(Module):
             return self._returned(self.out_proj(y), batched), None
         q, k, v = self._projected(q_in, k_in, v_in)  # (N, T, H, D), (N, S, G, D)
         if cache is not None:
-            k, v = _cached(cache, layer, k, v)
+            k, v = through_cache(cache, layer, k, v)
         n, t, s = q.shape[0], q.shape[1], k.shape[1]
         offset = s - t if cache is not None else 0
         form = AttentionForm(scale, bool(is_causal), offset, self.window, 1 / (1 - p) if p < 1 else 0.0)
@@ -310,14 +311,3 @@ class MultiheadAttention(Module):
         return f"{self.embed_dim}, num_heads={self.num_heads}, dropout={self.dropout}" + (
             f", num_key_value_heads={self.num_key_value_heads}" if shared else ""
         )
-
-
-def _cached(cache: Cache, layer: int, k: Tensor, v: Tensor) -> tuple[Any, Any]:
-    """All keys and values, (N, S, G, D), after those of the new tokens went into the cache."""
-    if k.requires_grad or v.requires_grad:
-        raise GradientError(
-            "MultiheadAttention: a cache keeps no history, so no gradient can go back through it; call it inside "
-            "no_grad(), or without a cache"
-        )
-    keys, values = cache.update(layer, k.array.swapaxes(1, 2), v.array.swapaxes(1, 2))
-    return keys.swapaxes(1, 2), values.swapaxes(1, 2)

@@ -15,7 +15,7 @@ from tt_tensor import Tensor, random
 from tt_tensor.tensor import wrap
 from tt_text.attention import AttentionFunction, PackedAttentionFunction
 from tt_text.cache import Cache
-from tt_text.cached_attention import attend_cached
+from tt_text.cached_attention import attend_cached, through_cache
 from tt_text.embedding import Embedding
 from tt_text.feed_forward import MLP
 from tt_text.kernels.attention import AttentionForm
@@ -54,8 +54,7 @@ class CausalSelfAttention(Module):
         parts = qkv.reshape(n, t, 3, self.n_head, c // (3 * self.n_head))
         q, k, v = parts[:, :, 0], parts[:, :, 1], parts[:, :, 2]  # (N, T, H, D)
         if cache is not None:
-            keys, values = cache.update(layer, k.array.swapaxes(1, 2), v.array.swapaxes(1, 2))
-            k, v = keys.swapaxes(1, 2), values.swapaxes(1, 2)  # (N, S, H, D)
+            k, v = through_cache(cache, layer, k, v)  # (N, S, H, D)
         s = k.shape[1]
         drop = draw_mask((n, self.n_head, t, s), p) if p else None
         form = AttentionForm(self.scale, t > 1, s - t, keep=1 / (1 - p))

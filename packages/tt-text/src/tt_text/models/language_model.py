@@ -32,6 +32,8 @@ class LanguageModel(Module):
         cache: keys and values of earlier tokens (see tt_text.cache); those of `tokens` are added to it.
         last: give the logits of the last position only, (N, 1, V).
 
+    With tt-autograd, a cache goes inside no_grad(): no gradient could go back through it (GradientError).
+
     Returns (N, T, V). Padding goes to the left where generation shall go on at the right.
     """
 

@@ -18,7 +18,7 @@ from tt_tensor import Tensor, random
 from tt_tensor.tensor import wrap
 from tt_text.attention import AttentionFunction
 from tt_text.cache import Cache
-from tt_text.cached_attention import attend_cached
+from tt_text.cached_attention import attend_cached, through_cache
 from tt_text.embedding import Embedding
 from tt_text.feed_forward import SwiGLU
 from tt_text.kernels.attention import AttentionForm
@@ -52,8 +52,7 @@ class LlamaAttention(Module):
         k: Any = RotaryFunction(rotation)(self.k_proj(x).reshape(n, t, g, d))  # (N, T, G, D)
         v: Any = self.v_proj(x).reshape(n, t, g, d)
         if cache is not None:
-            keys, values = cache.update(layer, k.array.swapaxes(1, 2), v.array.swapaxes(1, 2))
-            k, v = keys.swapaxes(1, 2), values.swapaxes(1, 2)  # (N, S, G, D)
+            k, v = through_cache(cache, layer, k, v)  # (N, S, G, D)
         s = k.shape[1]
         p = self.dropout if self.training else 0.0
         # One query at the end sees all that is there, unless a window cuts it off.

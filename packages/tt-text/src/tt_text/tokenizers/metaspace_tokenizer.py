@@ -105,6 +105,13 @@ class MetaspaceBPETokenizer(Tokenizer):
             )
         return found
 
+    def save_tokenizer_json(self, path: str | PathLike[str]) -> None:
+        """Write a tokenizer.json that the `tokenizers` library reads, and gives the same tokens. Raises OSError."""
+        from tt_text.tokenizers.json_files import write_json
+        from tt_text.tokenizers.tokenizer_json_writing import metaspace_document
+
+        write_json(path, metaspace_document(self), indent=2)
+
     def _meaning(self, text: str) -> bytes:
         if not isinstance(text, str) or not text:
             raise TokenizerError(f"MetaspaceBPETokenizer: a token is text, not {text!r}")

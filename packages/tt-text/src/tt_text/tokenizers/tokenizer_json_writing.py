@@ -1,4 +1,4 @@
-"""A byte-level BPE tokenizer as the JSON object of a tokenizer.json."""
+"""BPE tokenizers as the JSON object of a tokenizer.json."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any
 from tt_text.errors import TokenizerError
 from tt_text.tokenizers.bpe_tokenizer import BPETokenizer
 from tt_text.tokenizers.byte_alphabet import written
+from tt_text.tokenizers.metaspace_tokenizer import SPACE, MetaspaceBPETokenizer
 from tt_text.tokenizers.split_patterns import GPT2
+from tt_text.tokenizers.tokenizer import Tokenizer
 
-__all__ = ["byte_level_document"]
+__all__ = ["byte_level_document", "metaspace_document"]
 
 
 def byte_level_document(tokenizer: BPETokenizer) -> dict[str, Any]:
@@ -20,6 +22,72 @@ def byte_level_document(tokenizer: BPETokenizer) -> dict[str, Any]:
     """
     names = {number: written(data) for data, number in tokenizer.vocab.items()}
     names.update({token.id: token.content for token in tokenizer.added.by_id.values()})
+    model = {
+        "type": "BPE",
+        "dropout": None,
+        "unk_token": tokenizer.unk_token,
+        "continuing_subword_prefix": None,
+        "end_of_word_suffix": None,
+        "fuse_unk": False,
+        "byte_fallback": False,
+        "ignore_merges": tokenizer.ignore_merges,
+        "vocab": {names[number]: number for number in sorted(names)},
+        "merges": [f"{written(left)} {written(right)}" for left, right in tokenizer.merges],
+    }
+    nothing = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": False, "use_regex": True}
+    normalizer = {"type": tokenizer.normalization} if tokenizer.normalization else None
+    return {
+        **_beginning(tokenizer),
+        "normalizer": normalizer,
+        "pre_tokenizer": _pre_tokenizer(tokenizer),
+        "post_processor": _post_processor(tokenizer) or nothing,
+        "decoder": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
+        "model": model,
+    }
+
+
+def metaspace_document(tokenizer: MetaspaceBPETokenizer) -> dict[str, Any]:
+    """The same for BPE over characters, as Llama's is written."""
+    state = tokenizer._state()
+    names = {number: text for text, number in state["vocab"].items()}
+    names.update({token.id: token.content for token in tokenizer.added.by_id.values()})
+    prefix = state["prefix_space"]
+    replaced = {"type": "Replace", "pattern": {"String": " "}, "content": SPACE}
+    front = [{"type": "Strip", "content": " ", "start": 1, "stop": 0}] if state["strip"] else []
+    return {
+        **_beginning(tokenizer),
+        "normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": SPACE}, replaced]}
+        if prefix == "prepend"
+        else None,
+        "pre_tokenizer": None
+        if prefix == "prepend"
+        else {"type": "Metaspace", "replacement": SPACE, "prepend_scheme": prefix, "split": state["split"]},
+        "post_processor": _post_processor(tokenizer),
+        "decoder": {
+            "type": "Sequence",
+            "decoders": [
+                {"type": "Replace", "pattern": {"String": SPACE}, "content": " "},
+                {"type": "ByteFallback"},
+                {"type": "Fuse"},
+                *front,
+            ],
+        },
+        "model": {
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": state["unknown"],
+            "continuing_subword_prefix": None,
+            "end_of_word_suffix": None,
+            "fuse_unk": state["fuse_unk"],
+            "byte_fallback": state["byte_fallback"],
+            "ignore_merges": False,
+            "vocab": {names[number]: number for number in sorted(names)},
+            "merges": [f"{left} {right}" for left, right in state["merges"]],
+        },
+    }
+
+
+def _beginning(tokenizer: Tokenizer) -> dict[str, Any]:
     return {
         "version": "1.0",
         "truncation": None,
@@ -36,22 +104,6 @@ def byte_level_document(tokenizer: BPETokenizer) -> dict[str, Any]:
             }
             for token in sorted(tokenizer.added.by_id.values(), key=lambda token: token.id)
         ],
-        "normalizer": {"type": tokenizer.normalization} if tokenizer.normalization else None,
-        "pre_tokenizer": _pre_tokenizer(tokenizer),
-        "post_processor": _post_processor(tokenizer),
-        "decoder": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
-        "model": {
-            "type": "BPE",
-            "dropout": None,
-            "unk_token": tokenizer.unk_token,
-            "continuing_subword_prefix": None,
-            "end_of_word_suffix": None,
-            "fuse_unk": False,
-            "byte_fallback": False,
-            "ignore_merges": tokenizer.ignore_merges,
-            "vocab": {names[number]: number for number in sorted(names)},
-            "merges": [f"{written(left)} {written(right)}" for left, right in tokenizer.merges],
-        },
     }
 
 
@@ -76,12 +128,12 @@ def _pre_tokenizer(tokenizer: BPETokenizer) -> dict[str, Any]:
     return {"type": "Sequence", "pretokenizers": [*splits, byte_level]}
 
 
-def _post_processor(tokenizer: BPETokenizer) -> dict[str, Any]:
+def _post_processor(tokenizer: Tokenizer) -> dict[str, Any] | None:
     around = [
         [tokenizer.id_to_token(one) for one in ids] for ids in (tokenizer.prefix_ids, tokenizer.suffix_ids)
     ]
     if not any(around):
-        return {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": False, "use_regex": True}
+        return None
 
     def template(number: int) -> list[dict[str, Any]]:
         name = "AB"[number]
