@@ -26,6 +26,7 @@ from duel import MET, MISSED
 from tokenizer_texts import EMOJI, random_text, texts
 
 from tt_text import BPETokenizer
+from tt_text.tokenizers.tokenizer_json import from_document
 
 HERE = Path(__file__).parent
 
@@ -140,6 +141,19 @@ def main() -> int:
             wrong += told(f"tokenizer.json, {name}: read by tokenizers", tokens, peer["tokens"], few)
             text = [made.decode(one, skip_special_tokens=True) for one in tokens]
             wrong += told("   decoded", text, peer["decoded"], few)
+    goldens = HERE.parent / "packages/tt-text/tests/tokenizers/goldens.json"
+    for name, golden in json.loads(goldens.read_text(encoding="ascii"))["files"].items():
+        made = from_document(golden["document"], name)
+        with tempfile.TemporaryDirectory() as home:
+            file = Path(home) / "tokenizer.json"
+            made.save_tokenizer_json(file)
+            tokens = [made.encode(text, allowed_special="all") for text in few]
+            peer = ask(
+                options.peer_python, what="tokenizers", file=str(file), texts=few, around=True, ids=tokens
+            )
+        wrong += told(f"the library's {name}, loaded and written by us", tokens, peer["tokens"], few)
+        text = [made.decode(one, skip_special_tokens=True) for one in tokens]
+        wrong += told("   decoded", text, peer["decoded"], few)
     return MISSED if wrong else MET
 
 

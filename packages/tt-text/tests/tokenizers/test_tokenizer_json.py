@@ -43,11 +43,8 @@ def test_saved_and_loaded_it_is_the_same(name, goldens, tmp_path):
     golden = goldens["files"][name]
     tokenizer = from_document(golden["document"], name)
     tokenizer.save(tmp_path / "own.json")
-    written = [tmp_path / "own.json"]
-    if isinstance(tokenizer, BPETokenizer):
-        tokenizer.save_tokenizer_json(tmp_path / "tokenizer.json")
-        written.append(tmp_path / "tokenizer.json")
-    for path in written:
+    tokenizer.save_tokenizer_json(tmp_path / "tokenizer.json")
+    for path in (tmp_path / "own.json", tmp_path / "tokenizer.json"):
         again = load_tokenizer(path)
         assert again.get_vocab() == tokenizer.get_vocab()
         for text, tokens, _ in golden["cases"]:
