@@ -225,7 +225,7 @@ def test_ctrl_c_exits_130_and_the_run_goes_on_to_the_same_end(start, tmp_path):
         found = json.loads((out / "figures.json").read_text(encoding="utf-8"))["figures"]
         return [figure for figure in found if not of_time(figure)]
 
-    steps = ["--steps", "400", "--quiet"]
+    steps = ["--steps", "150", "--quiet"]
     child = start(*steps, "--out", str(tmp_path / "parts"))
     history = tmp_path / "parts/checkpoints/nanogpt-char-seed-0/history.jsonl"
     until = time.monotonic() + 120

@@ -40,12 +40,13 @@ def tokenizer():
 def folder(request, tmp_path, tokenizer):
     """A Hugging Face folder with a small model of random weights."""
 
-    def make(kind: str) -> Path:
+    def make(kind: str, more: int = 0) -> Path:
         manual_seed(0)
+        size = tokenizer.vocab_size + more
         if kind == "gpt2":
-            model = GPT(GPTConfig(280, 32, 2, 2, 16))
+            model = GPT(GPTConfig(size, 32, 2, 2, 16))
         else:
-            model = Llama(LlamaConfig(280, 16, 32, 2, 4, 2, max_position_embeddings=32))
+            model = Llama(LlamaConfig(size, 16, 32, 2, 4, 2, max_position_embeddings=32))
         model.save_pretrained(tmp_path, tokenizer)
         return tmp_path
 
@@ -103,6 +104,23 @@ def test_a_folder_is_what_its_config_says(kind, cls, folder, tokenizer, tmp_path
     assert (out / "attention.png").is_file()
 
 
+def test_tokens_without_text_are_counted_and_not_written(folder, tmp_path, capsys):
+    """Tables are filled up to a round number of rows; a model of random weights draws such a token at once."""
+    out = tmp_path / "out"
+    arguments = [
+        "--pretrained",
+        str(folder("gpt2", more=2000)),
+        "--prompt",
+        "the cat",
+        "--max-new-tokens",
+        "20",
+    ]
+    assert main([*arguments, "--out", str(out)]) == 0
+    document = json.loads((out / "figures.json").read_text(encoding="utf-8"))
+    assert {figure["name"]: figure["value"] for figure in document["figures"]}["tokens written"] == 20
+    assert "the cat" in capsys.readouterr().out
+
+
 def test_architectures_tell_where_there_is_no_model_type(folder):
     place = folder("gpt2")
     config = json.loads((place / "config.json").read_text(encoding="utf-8"))
@@ -145,7 +163,7 @@ def test_a_tokenizer_of_another_model_is_refused(folder, tmp_path):
     place = folder("gpt2")
     other = tmp_path / "other.json"
     CharTokenizer("".join(map(chr, range(100, 500)))).save(other)
-    with pytest.raises(UsageError, match=r"the tokenizer has 400 tokens, but the model in .* knows 280"):
+    with pytest.raises(UsageError, match=r"the tokenizer has 400 tokens, but the model in .* knows 275"):
         load(place, other)
     with pytest.raises(UsageError, match="argument --tokenizer-file: "):
         load(place, tmp_path / "nowhere.json")

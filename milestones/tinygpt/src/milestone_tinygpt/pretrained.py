@@ -13,6 +13,7 @@ from milestone_tinygpt.networks import parameters
 from milestone_tinygpt.writing import Sampling, shown
 from tt_tensor.errors import TTError
 from tt_text import GPT, LanguageModel, Llama, Llama2cTokenizer, Tokenizer, load_tokenizer, stream
+from tt_text.errors import TokenizerError
 from tt_text.models.config_file import ConfigFile
 
 __all__ = ["Pretrained", "load", "run"]
@@ -122,7 +123,8 @@ def _stream(session: Session, found: Pretrained, prompt: list[int]) -> tuple[int
             **Sampling.of(options).arguments,
         ):
             times.append(time.perf_counter() - started)
-            yield int(token)
+            if _has_text(found.tokenizer, token):
+                yield token
 
     def put(text: str) -> None:
         if not screen.quiet:
@@ -136,3 +138,12 @@ def _stream(session: Session, found: Pretrained, prompt: list[int]) -> tuple[int
     finally:
         put("\n")
     return (len(times), times[-1], times[0]) if times else (0, 0.0, 0.0)
+
+
+def _has_text(tokenizer: Tokenizer, token: int) -> bool:
+    """False for a row of the model's table that was added to fill it up: no token of the tokenizer has its number."""
+    try:
+        tokenizer.token_bytes(token)
+    except TokenizerError:
+        return False
+    return True
