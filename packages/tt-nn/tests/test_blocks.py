@@ -127,3 +127,16 @@ def test_the_gradient_of_nan_is_not_healthy_and_that_of_zero_is_none():
     grad = np.full(RUN, np.inf, np.float32)
     found = kept_where_positive(y, grad)
     np.testing.assert_array_equal(found, np.where(~(y <= 0), grad, 0))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
+@pytest.mark.parametrize("shape", [(0, 3), (), (5,), (blocks.RUN,), (blocks.RUN + 1,), (3, 5, 1000)])
+def test_room_is_memory_that_starts_with_a_line_where_it_is_large(shape, dtype):
+    kept = [blocks.room(shape, dtype) for _ in range(3)]
+    for k, array in enumerate(kept):
+        assert array.shape == shape and array.dtype == dtype
+        assert array.flags.c_contiguous and array.flags.writeable
+        assert array.size <= blocks.RUN or array.ctypes.data % blocks.LINE == 0
+        array[...] = k
+    for k, array in enumerate(kept):
+        assert (array == k).all()

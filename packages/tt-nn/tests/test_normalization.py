@@ -100,6 +100,38 @@ def test_a_large_offset_costs_no_digits(rows):
     assert np.abs(wanted - wanted_there).max() < 5e-3  # what float32 itself makes of the input
 
 
+@pytest.mark.parametrize("offset", [0.0, 0.5, 0.99, 1.01, 4.0, 100.0])
+@pytest.mark.parametrize("spread", [1e-4, 1.0, 1e10])
+def test_means_of_any_size_beside_the_deviation(offset, spread):
+    # Small and large means are computed in different ways; one large mean is enough to change the way of all rows.
+    x = ((np.random.default_rng(3).normal(size=(151, 128)) + offset) * spread).astype(np.float32)
+    for some in (x, np.concatenate([x, np.full((1, 128), 50 * spread, np.float32)])):
+        layer = nn.LayerNorm(128)
+        found = layer(Tensor(some)).numpy()
+        wanted = reference(some.astype(np.float64), 1, 1e-5, True)
+        np.testing.assert_allclose(found, wanted, atol=2e-6 * (1 + offset), rtol=1e-6)
+
+
+@pytest.mark.parametrize("make", [nn.LayerNorm, nn.RMSNorm])
+@pytest.mark.parametrize("shape", [(3, 70, 128), (129, 65), (40, 3000), (16_500, 2), (3, 9215)])
+def test_a_gradient_may_lie_anyhow(make, shape):
+    rng = np.random.default_rng(5)
+    layer = make(shape[-1])
+    layer.weight.write(rng.normal(size=shape[-1]).astype(np.float32))
+    layer(Tensor(rng.normal(size=shape).astype(np.float32)))
+    column = rng.normal(size=(*shape[:-1], 1)).astype(np.float32)
+    wide = rng.normal(size=(*shape[:-1], 2 * shape[-1])).astype(np.float32)
+    for grad in (np.broadcast_to(column, shape), wide[..., ::2], wide[..., 1::2].T.copy().T):
+        found = []
+        for g in (grad, np.ascontiguousarray(grad)):
+            layer.zero_grad()
+            dx = layer.backward(Tensor(g)).numpy()
+            found.append([dx, *[p.grad.numpy() for p in layer.parameters()]])
+        for one, other in zip(*found, strict=True):
+            scale = max(1.0, float(np.abs(other).max()))
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5 * scale)
+
+
 @pytest.mark.parametrize("value", [0.0, 0.1, -7.0, 1e4, 1234.567, 1e-30])
 @pytest.mark.parametrize("shape", [(3, 5), (2, 1), (100, 1000)])
 def test_rows_of_equal_values_give_the_bias(value, shape):

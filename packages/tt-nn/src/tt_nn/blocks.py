@@ -6,6 +6,7 @@ lies as they do: images with their channels last stay so.
 
 from __future__ import annotations
 
+import ctypes
 import math
 from collections.abc import Callable
 from functools import lru_cache
@@ -21,12 +22,12 @@ __all__ = [
     "LINE",
     "RUN",
     "across",
-    "aligned",
     "in_blocks",
     "in_memory_order",
     "kept",
     "kept_where_positive",
     "positive_part",
+    "room",
     "working",
 ]
 
@@ -59,15 +60,22 @@ def working(x: Any, what: str) -> Any:
     return x.astype(np.float32)
 
 
-def aligned(shape: tuple[int, ...], dtype: Any) -> Any:
-    """Uninitialised memory that starts with a cache line.
+def room(shape: tuple[int, ...], dtype: Any) -> Any:
+    """Uninitialised memory; where it is large, it starts with a cache line.
 
-    Where each load and each store touches two lines, a ufunc of three arrays takes up to twice as long.
+    A ufunc takes up to twice as long where each of its stores touches two lines.
     """
-    size = math.prod(shape) * np.dtype(dtype).itemsize
-    memory = np.empty(size + LINE, np.uint8)
-    start = -memory.__array_interface__["data"][0] % LINE
-    return memory[start : start + size].view(dtype).reshape(shape)
+    size, width = math.prod(shape), np.dtype(dtype).itemsize
+    if size <= RUN:
+        return np.empty(shape, dtype)
+    memory = np.empty(size + LINE // width, dtype)
+    start = -ctypes.addressof(ctypes.c_char.from_buffer(memory.data)) % LINE // width
+    return memory[start : start + size].reshape(shape)
+
+
+def room_like(x: Any) -> Any:
+    """`room` of the shape and dtype of x, which lies as x does."""
+    return room(x.shape, x.dtype) if x.flags.c_contiguous else np.empty_like(x)
 
 
 def in_blocks(body: Callable[..., None], inputs: tuple[Any, ...], made: int, scratch: int = 0) -> list[Any]:
@@ -78,18 +86,18 @@ def in_blocks(body: Callable[..., None], inputs: tuple[Any, ...], made: int, scr
     same kind for what it wants to keep meanwhile.
     """
     x = inputs[0]
-    results = [np.empty_like(x) for _ in range(made)]
+    results = [room_like(x) for _ in range(made)]
     if x.nbytes <= BLOCK:
-        body(*inputs, *results, *[np.empty_like(x) for _ in range(scratch)])
+        body(*inputs, *results, *[room_like(x) for _ in range(scratch)])
         return results
     flat = in_memory_order(*inputs, *results)
     step = BLOCK // x.itemsize
 
     def work(start: int, stop: int, part: int) -> None:
-        spare = np.empty((scratch, min(step, stop - start)), x.dtype)
+        spare = [room((min(step, stop - start),), x.dtype) for _ in range(scratch)]
         for first in range(start, stop, step):
             parts = [array[first : min(first + step, stop)] for array in flat]
-            body(*parts, *spare[:, : parts[0].size])
+            body(*parts, *[one[: parts[0].size] for one in spare])
 
     shards.run(work, x.size, WORTH)
     return results
@@ -119,8 +127,11 @@ def across(ufunc: Callable[..., Any], x: Any, row: Any, out: Any) -> Any:
         return ufunc(x, row, out=out)
     whole = rows - rows % copies
     shape = (whole // copies, copies * n)
-    ufunc(x[:whole].reshape(shape), np.tile(row, copies), out=out[:whole].reshape(shape))
-    ufunc(x[whole:], row, out=out[whole:])
+    several = np.empty((copies, n), row.dtype)
+    several[...] = row
+    ufunc(x[:whole].reshape(shape), several.reshape(-1), out=out[:whole].reshape(shape))
+    if whole < rows:
+        ufunc(x[whole:], row, out=out[whole:])
     return out
 
 

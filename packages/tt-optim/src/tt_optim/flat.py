@@ -12,6 +12,7 @@ written back after it.
 
 from __future__ import annotations
 
+import ctypes
 import math
 import sys
 import threading
@@ -21,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from tt_nn.blocks import LINE, aligned
+from tt_nn.blocks import LINE, room
 from tt_tensor import Tensor
 from tt_tensor.tensor import wrap
 
@@ -41,7 +42,7 @@ class Scratch(threading.local):
     def lend(self, dtype: np.dtype[Any], size: int) -> tuple[np.ndarray, ...]:
         arrays = self.arrays.get(dtype)
         if arrays is None or arrays[0].size < size:
-            arrays = self.arrays[dtype] = [aligned((size,), dtype) for _ in range(self.count)]
+            arrays = self.arrays[dtype] = [room((size,), dtype) for _ in range(self.count)]
         return tuple([array[:size] for array in arrays])
 
 
@@ -125,7 +126,7 @@ def flat_memory(size: int, dtype: np.dtype[Any]) -> np.ndarray:
     """A flat buffer of zeros that starts with a cache line, as each of its tiles then does."""
     # Of a bytearray, so that the buffer itself is the last owner of its bytes (tt_tensor.memory.owners).
     memory = bytearray(size * dtype.itemsize + LINE)
-    start = -np.frombuffer(memory, np.uint8).__array_interface__["data"][0] % LINE
+    start = -ctypes.addressof(ctypes.c_char.from_buffer(memory)) % LINE
     return np.frombuffer(memory, dtype, size, start)
 
 
