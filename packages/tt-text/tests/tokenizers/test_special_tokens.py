@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from tt_text.errors import TokenizerError
+from tt_text.tokenizers import BPETokenizer, ByteTokenizer, CharTokenizer
 from tt_text.tokenizers.special_tokens import AddedToken, AddedTokens
 
 
@@ -50,3 +53,15 @@ def test_many_sets_of_allowed_tokens_keep_few_patterns():
 def test_an_id_that_is_none(number):
     with pytest.raises(TokenizerError, match="the id of '<a>' is an int from 0"):
         AddedTokens([AddedToken("<a>", number)])
+
+
+@pytest.mark.parametrize("content", [None, 3, b"<a>"])
+def test_a_text_that_is_none(content):
+    with pytest.raises(TypeError, match="special tokens: expected a str"):
+        AddedToken(content, 0)
+    characters = partial(CharTokenizer, "ab", unk_token="<u>")
+    for kind in (ByteTokenizer, characters, partial(BPETokenizer, {b"a": 0}, [])):
+        with pytest.raises(TokenizerError, match="special tokens: expected a str"):
+            kind(special_tokens=[content])
+        with pytest.raises(TokenizerError, match="special tokens: the id of"):
+            kind(special_tokens={"<a>": {}})

@@ -25,6 +25,8 @@ class AddedToken:
         special: True: found in text only if allowed, and left out by `decode(skip_special_tokens=True)`. False: a
             word that is always found (Hugging Face's added tokens).
         lstrip, rstrip: whether it takes the white space before it, after it, with it.
+
+    Raises TokenizerError for an empty text, one that is none, and an id that is none.
     """
 
     content: str
@@ -33,23 +35,25 @@ class AddedToken:
     lstrip: bool = False
     rstrip: bool = False
 
+    def __post_init__(self) -> None:
+        if not checked_text(self.content, "special tokens"):
+            raise TokenizerError("special tokens: one has an empty text, which would be found everywhere")
+        if type(self.id) is not int or not 0 <= self.id <= LARGEST_ID:
+            raise TokenizerError(
+                f"special tokens: the id of {self.content!r} is an int from 0 to {LARGEST_ID}, not {str(self.id)[:80]}"
+            )
+
 
 class AddedTokens:
     """All added tokens of a tokenizer, by text and by id.
 
-    Raises TokenizerError for an empty text, a text or an id that two of them have, and an id that is none.
+    Raises TokenizerError for a text or an id that two of them have.
     """
 
     def __init__(self, tokens: Iterable[AddedToken] = ()) -> None:
         self.by_content: dict[str, AddedToken] = {}
         self.by_id: dict[int, AddedToken] = {}
         for token in tokens:
-            if not checked_text(token.content, "special tokens"):
-                raise TokenizerError("special tokens: one has an empty text, which would be found everywhere")
-            if type(token.id) is not int or not 0 <= token.id <= LARGEST_ID:
-                raise TokenizerError(
-                    f"special tokens: the id of {token.content!r} is an int from 0 to {LARGEST_ID}, not {token.id!r}"
-                )
             other = self.by_content.get(token.content) or self.by_id.get(token.id)
             if other is not None:
                 raise TokenizerError(f"special tokens: {other} and {token} have the same text or id")
