@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tt_nn
-from tt_optim import clip_grad_norm_, clip_grad_value_, get_total_norm
+from tt_optim import clip_grad_norm_, clip_grad_value_, get_total_norm, stretches
 from tt_tensor import Tensor
 from tt_tensor.errors import ArgumentError, DTypeError, GradientError
 
@@ -124,7 +124,8 @@ def test_norms_of_any_size_are_right_to_the_last_digits(dtype, scale, p):
         assert found.item() == pytest.approx(wanted, rel=tolerance, abs=smallest)
 
 
-def test_threads_change_no_bit():
+def test_threads_change_no_bit(monkeypatch):
+    monkeypatch.setattr(stretches, "WORTH", 1 << 16)
     dice = np.random.default_rng(6)
     grads = [
         dice.normal(size=s).astype(np.float32) for s in [(300, 400), (5,), (70_000,), (3, 3), (300, 301)]

@@ -90,7 +90,7 @@ def test_tiles_side_by_side_share_no_scratch():
             tile.values -= work
 
     met = threading.Barrier(2)
-    params = parameters((1 << 16,), (1 << 16,))
+    params = parameters(*[(1 << 16,)] * 4)
     before = [p.numpy().copy() for p in params]
     with tt_nn.shards.threads(2):
         optimizer = Slow(params, lr=0.5)

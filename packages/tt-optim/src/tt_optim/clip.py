@@ -10,8 +10,9 @@ from itertools import accumulate
 import numpy as np
 
 from tt_nn import shards
+from tt_optim import stretches
 from tt_optim.ranges import number
-from tt_optim.stretches import WORTH, each_stretch, flat_view
+from tt_optim.stretches import each_stretch, flat_view
 from tt_tensor import Tensor, memory
 from tt_tensor.errors import ArgumentError, DTypeError, GradientError
 from tt_tensor.tensor import wrap
@@ -109,7 +110,7 @@ def _power_sums(chunks: list[np.ndarray], p: float) -> list[float]:
         for k in range(bisect_left(offsets, start), bisect_left(offsets, stop)):
             sums[k] = _sum_of_squares(chunks[k]) if p == 2 else _power_sum(chunks[k].astype(np.float64), p)
 
-    shards.run(body, offsets[-1], WORTH)
+    shards.run(body, offsets[-1], stretches.WORTH)
     return sums
 
 

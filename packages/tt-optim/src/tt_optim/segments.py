@@ -18,7 +18,7 @@ import numpy as np
 
 from tt_nn import shards
 from tt_optim.flat import Buffers, Scratch, Tile, carve, flat_memory, tiles
-from tt_optim.stretches import WORTH, stretches
+from tt_optim.stretches import stretches
 from tt_tensor import memory
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ Clock = tuple[int, float]
 START: Clock = (0, 1.0)
 
 Gradients = Sequence[np.ndarray | None]
+
+
+WORTH = 1 << 17
+"""So many numbers of a step are worth a thread."""
 
 
 def sweep(

@@ -12,8 +12,8 @@ from tt_nn import shards
 
 __all__ = ["WORTH", "each_stretch", "flat_view", "stretches"]
 
-WORTH = 1 << 16
-"""So many numbers of a few simple passes are worth a thread."""
+WORTH = 1 << 19
+"""So many numbers of one or two simple passes are worth a thread."""
 
 CHUNK = 1 << 16
 """So many numbers at a time: what several passes go over stays in a cache."""
