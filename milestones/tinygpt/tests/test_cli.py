@@ -9,14 +9,16 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from milestone_tinygpt import main, story
+from milestone_tinygpt import main, story, training
 from milestone_tinygpt.corpus import Corpus
 from milestone_tinygpt.recipes import bits
+from tt_tensor import tensor
 
 LOSS = "validation loss, whole split"
 PICTURES = {"curves.png", "attention.png", "embedding.png"}
@@ -114,6 +116,28 @@ def test_text_without_order_misses(run, monkeypatch):
     code, figures = run()
     assert code == 1
     assert figures[LOSS]["value"] > 3.8
+
+
+def test_a_quick_run_has_a_band(run):
+    _, figures = run("--quick")
+    assert (figures[LOSS]["at_least"], figures[LOSS]["at_most"]) == (2.5, 3.8)
+    assert figures[LOSS]["met"] is True
+
+
+def test_what_has_seen_what_comes_is_below_the_band(run, monkeypatch):
+    """Blocks in which each token is its own target: what an attention that looks ahead would make of it."""
+    real = training.batches
+
+    def ahead(corpus, recipe, seed):
+        return real(replace(corpus, train=np.repeat(corpus.train, 2)[:100_000]), recipe, seed)
+
+    monkeypatch.setattr(training, "batches", ahead)
+    monkeypatch.setattr(training, "whole", lambda tokens, block: [(tensor(tokens[None, :32]),) * 2])
+    monkeypatch.setattr(training, "estimate", lambda tokens, block: [(tensor(tokens[None, :32]),) * 2])
+    code, figures = run("--quick", "--steps", "150")
+    assert code == 1
+    assert figures[LOSS]["value"] < 2.5
+    assert figures[LOSS]["met"] is False
 
 
 def test_too_many_parameters_miss(run, monkeypatch):

@@ -59,6 +59,22 @@ def test_a_llama_has_about_as_many_parameters(tiny):
 
 
 @pytest.mark.parametrize("architecture", ["gpt", "llama"])
+def test_tables_begin_as_the_recipe_says(tiny, architecture):
+    recipe = replace(tiny, architecture=architecture, tied=False)
+    usual, larger = network(recipe, 65, 0), network(replace(recipe, embedding_std=0.1), 65, 0)
+    for (name, one), (_, other) in zip(usual.named_parameters(), larger.named_parameters(), strict=True):
+        factor = 5 if name.endswith(("wte.weight", "embed_tokens.weight")) else 1
+        np.testing.assert_allclose(other.numpy(), factor * one.numpy(), rtol=1e-5)
+    head = next(parameter for name, parameter in usual.named_parameters() if name == "lm_head.weight")
+    assert parameters(usual) == parameters(network(replace(recipe, tied=True), 65, 0)) + head.size
+
+
+def test_it_reads_as_far_as_it_is_judged(tiny):
+    for architecture in ("gpt", "llama"):
+        assert network(replace(tiny, block=16, judged_in=48, architecture=architecture), 65, 0).context == 48
+
+
+@pytest.mark.parametrize("architecture", ["gpt", "llama"])
 def test_matrices_decay_and_vectors_do_not(tiny, architecture):
     model = network(replace(tiny, architecture=architecture), 65, 0)
     moving = optimizer(replace(tiny, betas=(0.8, 0.95), decay=0.3), model)

@@ -34,7 +34,7 @@ def test_the_default_numbers_are_nanogpts():
     assert (NANOGPT.steps, NANOGPT.lr, NANOGPT.least, NANOGPT.warm_up) == (2000, 1e-3, 0.1, 100)
     assert (NANOGPT.betas, NANOGPT.decay, NANOGPT.clip, NANOGPT.dropout) == ((0.9, 0.99), 0.1, 1.0, 0.0)
     assert (NANOGPT.optimizer, NANOGPT.architecture, NANOGPT.ema) == ("adamw", "gpt", None)
-    assert NANOGPT.judged == JUDGED == 64
+    assert NANOGPT.judged_in == JUDGED == 64
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
@@ -43,7 +43,7 @@ def test_every_recipe_keeps_to_the_parameters_and_is_known_by_its_name(name):
     assert recipe.name == name
     assert parameters(network(recipe, 65, 0)) <= MOST_PARAMETERS
     assert recipe.bar <= 1.90
-    assert recipe.judged <= JUDGED
+    assert recipe.judged_in == JUDGED
 
 
 def test_the_fast_recipe_must_reach_the_published_loss():

@@ -80,7 +80,7 @@ def test_the_interrupt_says_which_signal_it_was(trained, tmp_path, interrupt):
 def test_the_loss_is_the_mean_over_every_target_of_the_whole_split(trained, small, tiny, tmp_path):
     result = trained(tmp_path)
     total, count = 0.0, 0
-    for x, y in whole(small.val, tiny.judged):
+    for x, y in whole(small.val, tiny.judged_in):
         said = result.model(x).numpy().astype(float)
         said -= said.max(axis=-1, keepdims=True)
         chances = np.exp(said) / np.exp(said).sum(axis=-1, keepdims=True)

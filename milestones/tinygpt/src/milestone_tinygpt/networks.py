@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from milestone_tinygpt.recipes import Recipe
 from tt_nn import Module
 from tt_optim import AdamW, Muon, Optimizer
@@ -15,34 +17,48 @@ __all__ = ["MuonAndAdamW", "network", "optimizer", "parameters"]
 
 MULTIPLE = 32
 
+DRAWN = 0.02
+"""The standard deviation with which both architectures draw their tables."""
+
 
 def network(recipe: Recipe, vocab_size: int, seed: int) -> GPT | Llama:
-    """With the weights that `seed` draws; the head is the table of embeddings."""
+    """With the weights that `seed` draws."""
     manual_seed(seed)
-    if recipe.architecture == "llama":
-        hidden = recipe.hidden or -(-8 * recipe.width // (3 * MULTIPLE)) * MULTIPLE
-        return Llama(
-            LlamaConfig(
-                vocab_size,
-                recipe.width,
-                hidden,
-                recipe.layers,
-                recipe.heads,
-                max_position_embeddings=recipe.block,
-                tie_word_embeddings=True,
-                attention_dropout=recipe.dropout,
-            )
-        )
+    model = _llama(recipe, vocab_size) if recipe.architecture == "llama" else _gpt(recipe, vocab_size)
+    if recipe.embedding_std != DRAWN:
+        table = model.model.embed_tokens if isinstance(model, Llama) else model.transformer.wte
+        table.weight.write(table.weight.numpy() * np.float32(recipe.embedding_std / DRAWN))
+    return model
+
+
+def _gpt(recipe: Recipe, vocab_size: int) -> GPT:
     return GPT(
         GPTConfig(
             vocab_size,
-            recipe.block,
+            max(recipe.block, recipe.judged_in),
             recipe.layers,
             recipe.heads,
             recipe.width,
             recipe.dropout,
             bias=False,
             n_inner=recipe.hidden,
+            tie_word_embeddings=recipe.tied,
+        )
+    )
+
+
+def _llama(recipe: Recipe, vocab_size: int) -> Llama:
+    return Llama(
+        LlamaConfig(
+            vocab_size,
+            recipe.width,
+            recipe.hidden or -(-8 * recipe.width // (3 * MULTIPLE)) * MULTIPLE,
+            recipe.layers,
+            recipe.heads,
+            max_position_embeddings=max(recipe.block, recipe.judged_in),
+            rope_layout="interleaved",
+            tie_word_embeddings=recipe.tied,
+            attention_dropout=recipe.dropout,
         )
     )
 

@@ -126,19 +126,20 @@ def _write(session: Session, corpus: Corpus, result: Result) -> None:
 def _note(session: Session, corpus: Corpus, result: Result) -> None:
     """The figures: one bar on the loss of characters, or on bits per character, which all tokenizers share."""
     recipe, options = result.recipe, session.options
-    bar = recipe.quick_bar if options.quick else recipe.bar
+    least, most = recipe.quick_band if options.quick else (None, recipe.bar)
     of_characters = options.tokenizer == "char"
     session.figure(
         "validation loss, whole split",
         result.loss,
         "nats per token",
-        at_most=bar if of_characters else None,
+        at_least=least if of_characters else None,
+        at_most=most if of_characters else None,
     )
     session.figure(
         "bits per character",
         bits(result.loss / corpus.characters_per_token),
         "bits",
-        at_most=None if of_characters else bits(bar),
+        at_most=None if of_characters else bits(most),
     )
     session.figure(
         "parameters",

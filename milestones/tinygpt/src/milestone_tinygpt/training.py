@@ -129,7 +129,7 @@ def train(
     if not resume:
         forget(folder)
     model = network(recipe, corpus.vocab_size, seed)
-    all_of_it = whole(corpus.val, recipe.judged)
+    all_of_it = whole(corpus.val, recipe.judged_in)
 
     def with_average() -> Any:
         return nullcontext() if trainer.ema is None else trainer.ema.swapped()
@@ -152,7 +152,7 @@ def train(
     try:
         trainer.fit(
             batches(corpus, recipe, seed),
-            estimate(corpus.val, recipe.judged),
+            estimate(corpus.val, recipe.judged_in),
             steps=recipe.steps,
             resume=resume,
         )
