@@ -44,15 +44,15 @@ def ask(python: str, **job: Any) -> Any:
     return json.loads(done.stdout)
 
 
-def is_new(text: str) -> bool:
-    """Whether a code point is unassigned in this Python's Unicode."""
-    return any(unicodedata.category(character) == "Cn" for character in text)
+def is_new(text: str, tables: Any = unicodedata) -> bool:
+    """Whether a code point is unassigned in these tables of Unicode."""
+    return any(tables.category(character) == "Cn" for character in text)
 
 
-def told(name: str, ours: list[Any], theirs: list[Any], given: list[str]) -> int:
+def told(name: str, ours: list[Any], theirs: list[Any], given: list[str], tables: Any = unicodedata) -> int:
     """Print how many differ, and the first. Returns the number."""
     wrong = [at for at, (one, two) in enumerate(zip(ours, theirs, strict=True)) if one != two]
-    new = [at for at in wrong if is_new(given[at])]
+    new = [at for at in wrong if is_new(given[at], tables)]
     wrong = [at for at in wrong if at not in new]
     print(
         f"{name}: {len(ours):,} compared, {len(wrong):,} differ, {len(new):,} more by the version of Unicode"
@@ -138,7 +138,9 @@ def main() -> int:
             peer = ask(
                 options.peer_python, what="tokenizers", file=str(file), texts=few, around=True, ids=tokens
             )
-            wrong += told(f"tokenizer.json, {name}: read by tokenizers", tokens, peer["tokens"], few)
+            # What normalizes in `tokenizers` knows an old Unicode: U+07FD of 2018 has no class of combining there.
+            tables = unicodedata.ucd_3_2_0 if made.normalization else unicodedata
+            wrong += told(f"tokenizer.json, {name}: read by tokenizers", tokens, peer["tokens"], few, tables)
             text = [made.decode(one, skip_special_tokens=True) for one in tokens]
             wrong += told("   decoded", text, peer["decoded"], few)
     goldens = HERE.parent / "packages/tt-text/tests/tokenizers/goldens.json"
@@ -151,7 +153,8 @@ def main() -> int:
             peer = ask(
                 options.peer_python, what="tokenizers", file=str(file), texts=few, around=True, ids=tokens
             )
-        wrong += told(f"the library's {name}, loaded and written by us", tokens, peer["tokens"], few)
+        tables = unicodedata.ucd_3_2_0 if golden["document"]["normalizer"] else unicodedata
+        wrong += told(f"the library's {name}, loaded and written by us", tokens, peer["tokens"], few, tables)
         text = [made.decode(one, skip_special_tokens=True) for one in tokens]
         wrong += told("   decoded", text, peer["decoded"], few)
     return MISSED if wrong else MET
