@@ -48,7 +48,7 @@ def torch_network() -> Any:
     """nanoGPT's model in PyTorch, with its names."""
     import torch
     from torch import nn
-    from torch.nn import functional as F  # noqa: N812
+    from torch.nn import functional as F
 
     class Norm(nn.Module):
         def __init__(self) -> None:

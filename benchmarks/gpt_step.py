@@ -108,7 +108,7 @@ def peak_here(name: str, malloc: bool) -> None:
     if DUEL.contenders[name].peer:
         import torch  # noqa: F401
     else:
-        import tt_optim.training
+        import tt_optim.training  # noqa: F401
         import tt_text  # noqa: F401
     before = machine.resident_bytes() or 0
     made = DUEL.contenders[name].make()

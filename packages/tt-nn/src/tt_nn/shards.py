@@ -48,6 +48,9 @@ Body = Callable[[int, int, int], None]
 PARTS_A_THREAD = 2
 """More parts than threads, so that a thread that is held up leaves some of its work to the other."""
 
+LINE = 64
+"""Bytes of a line of a cache."""
+
 KEPT = 1 << 25
 """Bytes of scratch memory that a thread keeps for each purpose; larger ones are let go."""
 
@@ -179,13 +182,16 @@ def _do(job: list[Callable[[], None]]) -> None:
 def scratch(purpose: str, shape: tuple[int, ...], dtype: Any) -> Any:
     """Uninitialised memory of this thread for one purpose: the same again at the next call.
 
-    A thread that works block by block asks for it before each one, and finds it in its cache.
+    A thread that works block by block asks for it before each one, and finds it in its cache. It starts with a cache
+    line, as a ufunc takes up to twice as long where each of its stores touches two.
     """
     size = math.prod(shape) * np.dtype(dtype).itemsize
     held: dict[str, Any] = _here.__dict__.setdefault("held", {})
     memory = held.get(purpose)
     if memory is None or len(memory) < size:
-        memory = np.empty(size, np.uint8)
+        memory = np.empty(size + LINE, np.uint8)
+        start = -memory.__array_interface__["data"][0] % LINE
+        memory = memory[start : start + size]
         if size <= KEPT:
             held[purpose] = memory
     return memory[:size].view(dtype).reshape(shape)
