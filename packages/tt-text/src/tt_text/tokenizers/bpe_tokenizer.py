@@ -43,7 +43,7 @@ class BPETokenizer(Tokenizer):
 
     >>> tokenizer = BPETokenizer.train("low low low lower lowest", vocab_size=260)
     >>> [tokenizer.id_to_token(token) for token in tokenizer.encode("low lower")]
-    ['low', 'Ġlow', 'e', 'r']
+    ['low', 'Ġlowe', 'r']
 
     Names of tokens are written in GPT-2's alphabet (Ġ is a space), as in the files of others.
 
