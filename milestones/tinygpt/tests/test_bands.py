@@ -1,7 +1,6 @@
 """Where the training stands after 30 steps: a change of the framework that makes it learn otherwise shows here.
 
-The values are those of seed 0 when they were recorded; machines that round otherwise differ by a hundredth of the band.
-Other seeds are within 0.03.
+The values are those of seed 0 when they were recorded. A machine that rounds otherwise is far inside of the band.
 """
 
 from __future__ import annotations

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import os
 import signal
+import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from milestone_kit import UsageError
+from milestone_tinygpt import watching
 from milestone_tinygpt.corpus import Corpus, whole
 from milestone_tinygpt.networks import network
 from milestone_tinygpt.training import forget
@@ -200,15 +202,38 @@ class Standing:
 
 def test_the_clock_is_read_once_and_only_where_the_whole_split_agrees():
     measured = iter([1.89, 1.88, 0.0])
-    reached = Reached(1.88, lambda: next(measured))
+
+    def measure():
+        time.sleep(0.01)
+        return next(measured)
+
+    reached = Reached(1.88, measure)
     for estimate, step in ((1.95, 0), (1.87, 0), (1.90, 250), (1.0, 250)):
         reached.on_evaluate_end(Standing(), {"val_loss": estimate})
         assert reached.step == step
-    assert reached.seconds == 12.5
+    assert 12 < reached.seconds < 12.5  # without the look before
+    assert reached.last == (250, 1.88)
     other = Reached(1.88, lambda: 9.0)
     assert math.isnan(other.seconds)
     other.load_state_dict(reached.state_dict())
-    assert (other.step, other.seconds) == (250, 12.5)
+    assert (other.step, other.seconds, other.looked) == (250, reached.seconds, reached.looked)
+
+
+def test_looks_on_the_way_change_nothing(trained, tmp_path, monkeypatch, weights):
+    plain = trained(tmp_path / "plain")
+    monkeypatch.setattr(watching, "NEAR", 100.0)
+    real = Reached.on_evaluate_end
+
+    def always(reached, trainer, results):
+        reached.bar = 0.0
+        real(reached, trainer, results)
+
+    monkeypatch.setattr(Reached, "on_evaluate_end", always)
+    other = trained(tmp_path / "other")
+    assert other.loss == plain.loss
+    assert other.reached_step == 0
+    for one, two in zip(weights(plain), weights(other), strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 def test_what_is_between_steps_does_not_count_for_the_speed(monkeypatch):

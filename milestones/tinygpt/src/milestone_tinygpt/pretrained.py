@@ -15,11 +15,11 @@ from tt_tensor.errors import TTError
 from tt_text import GPT, LanguageModel, Llama, Llama2cTokenizer, Tokenizer, load_tokenizer, stream
 from tt_text.errors import TokenizerError
 from tt_text.models.config_file import ConfigFile
+from tt_text.models.llama_files import KINDS as LLAMAS
 
 __all__ = ["Pretrained", "load", "run"]
 
 GPTS = {"gpt2": "GPT2LMHeadModel"}
-LLAMAS = {"llama": "LlamaForCausalLM", "mistral": "MistralForCausalLM", "qwen2": "Qwen2ForCausalLM"}
 
 LOOKED_AT = 16
 """Tokens of the prompt whose attention is drawn."""

@@ -54,7 +54,7 @@ class Result:
     estimate: float = math.nan
     """The last estimate of it."""
     seconds: float = math.nan
-    """Of the training, with evaluations and samples, without the look at the whole split at its end."""
+    """Of the training, with estimates and samples, without looks at the whole split."""
     tokens_per_second: float = math.nan
     """Of the steps alone."""
     reached_step: int = 0
@@ -172,7 +172,10 @@ def train(
             f"argument --resume: cannot go on from {folder}: give the options that it was started with, or leave "
             f"--resume out to start anew ({error})"
         ) from error
-    seconds = trainer.seconds
+    seconds = trainer.seconds - reached.looked
+    at, loss = reached.last
+    if at != trainer.step:
+        loss = reached.measure()
     if trainer.ema is not None:
         trainer.ema.copy_to_model()
     model.eval()
@@ -181,7 +184,7 @@ def train(
         recipe,
         model,
         trainer.history,
-        float(trainer.evaluate(all_of_it)["loss"]),
+        loss,
         float(trainer.results["val_loss"]),
         seconds,
         per_second,

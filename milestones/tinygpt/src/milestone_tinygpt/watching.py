@@ -64,17 +64,26 @@ class Reached(Callback):
         self.step = 0
         """0: not yet."""
         self.seconds = math.nan
+        self.looked = 0.0
+        """Seconds that were spent on looking at the whole split, which are no part of the training."""
+        self.last = (0, math.nan)
+        """The step of the last look, and what was seen."""
 
     def on_evaluate_end(self, trainer: Trainer, results: Mapping[str, Any]) -> None:
-        if not self.step and results["val_loss"] <= self.bar + NEAR and self.measure() <= self.bar:
-            # What the history says of this evaluation: the look at the whole split came after it.
-            self.step, self.seconds = trainer.step, trainer.seconds
+        if self.step or results["val_loss"] > self.bar + NEAR:
+            return
+        before, started = self.looked, time.perf_counter()
+        self.last = (trainer.step, self.measure())
+        self.looked += time.perf_counter() - started
+        if self.last[1] <= self.bar:
+            self.step, self.seconds = trainer.step, trainer.seconds - before
 
     def state_dict(self) -> dict[str, Any]:
-        return {"step": self.step, "seconds": self.seconds}
+        return {"step": self.step, "seconds": self.seconds, "looked": self.looked}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         self.step, self.seconds = state_dict["step"], state_dict["seconds"]
+        self.looked = state_dict["looked"]
 
 
 class Speed(Callback):
