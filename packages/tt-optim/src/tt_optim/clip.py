@@ -12,7 +12,7 @@ import numpy as np
 from tt_nn import shards
 from tt_optim import stretches
 from tt_optim.ranges import number
-from tt_optim.stretches import each_stretch, flat_view
+from tt_optim.stretches import each_stretch, flat_view, many
 from tt_tensor import Tensor, memory
 from tt_tensor.errors import ArgumentError, DTypeError, GradientError
 from tt_tensor.tensor import wrap
@@ -158,6 +158,7 @@ def _change(parameters: list[Tensor], rule: Callable[[np.ndarray, np.ndarray | N
     done: set[int] = set()
     flat: list[np.ndarray] = []
     written: list[np.ndarray] = []
+    shared = many(sum(p.grad.array.size for p in parameters if p.grad is not None))
     for p in parameters:
         if p.grad is None or id(p.grad.array) in done:
             continue
@@ -167,7 +168,7 @@ def _change(parameters: list[Tensor], rule: Callable[[np.ndarray, np.ndarray | N
             continue
         done.add(id(array))
         written.append(array)
-        view = flat_view(array)
+        view = flat_view(array) if shared else None
         if view is None:
             rule(array, array)
         else:
@@ -176,7 +177,8 @@ def _change(parameters: list[Tensor], rule: Callable[[np.ndarray, np.ndarray | N
     def work(k: int, low: int, high: int) -> None:
         rule(flat[k][low:high], flat[k][low:high])
 
-    each_stretch(work, [view.size for view in flat])
+    if flat:
+        each_stretch(work, [view.size for view in flat])
     for array in written:
         memory.mark_written(array)
 

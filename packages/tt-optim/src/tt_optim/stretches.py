@@ -10,13 +10,18 @@ import numpy as np
 
 from tt_nn import shards
 
-__all__ = ["WORTH", "each_stretch", "flat_view", "stretches"]
+__all__ = ["WORTH", "each_stretch", "flat_view", "flat_views", "many", "stretches"]
 
 WORTH = 1 << 19
 """So many numbers of one or two simple passes are worth a thread."""
 
 CHUNK = 1 << 16
 """So many numbers at a time: what several passes go over stays in a cache."""
+
+
+def many(numbers: int) -> bool:
+    """Are these enough numbers for two threads? If not, the plain way is the shorter one."""
+    return numbers >= 2 * WORTH
 
 
 def stretches(offsets: Sequence[int], start: int, stop: int) -> Iterator[tuple[int, int, int]]:
@@ -46,6 +51,20 @@ def each_stretch(work: Callable[[int, int, int], None], sizes: Sequence[int]) ->
                 work(k, at, min(at + CHUNK, high))
 
     shards.run(body, offsets[-1], WORTH)
+
+
+def flat_views(arrays: Sequence[np.ndarray]) -> list[np.ndarray] | None:
+    """The arrays to cut in stretches, each with shape (size,) in the order of its memory, which must be theirs all.
+
+    None where they lie apart or in different orders.
+    """
+    first = arrays[0]
+    for other in arrays[1:]:
+        if other.strides != first.strides or other.dtype != first.dtype:
+            return None
+    views = [flat_view(array) for array in arrays]
+    found = [view for view in views if view is not None]
+    return found if len(found) == len(arrays) else None
 
 
 def flat_view(array: np.ndarray) -> np.ndarray | None:

@@ -1,3 +1,5 @@
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +9,7 @@ import tt_nn
 import tt_optim
 import tt_tensor
 from tt_nn import functional as F
+from tt_optim import stretches
 from tt_optim.training import Accuracy, BatchError, NonFiniteError, Trainer, backward_in_shards
 from tt_optim.training.shards import Part, add_gradients_of
 from tt_tensor import Tensor, from_numpy
@@ -94,8 +97,9 @@ def test_the_same_seed_gives_the_same_bits_with_dropout_and_any_number_of_thread
         assert all(np.array_equal(a, b) for a, b in zip(found[0], other, strict=True))
 
 
+@pytest.mark.parametrize("worth", [4, 1 << 19], ids=["side by side", "plainly"])
 @given(parts=st.integers(1, 3), total=st.sampled_from([0.0, 1.0, 3.0]), data=st.data())
-def test_gradients_of_parts_are_added_in_order_and_divided(parts, total, data):
+def test_gradients_of_parts_are_added_in_order_and_divided(worth, parts, total, data):
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
     kinds = [
         data.draw(st.sampled_from(["rows", "columns", "apart", "read-only", "none"]))
@@ -118,7 +122,7 @@ def test_gradients_of_parts_are_added_in_order_and_divided(parts, total, data):
     before = [data.draw(st.booleans()) for _ in range(3)]
     params = [Tensor(np.zeros((4, 6), np.float32), requires_grad=True) for _ in range(3)]
     for p, some in zip(params, before, strict=True):
-        p.grad = rng.normal(size=(4, 6)).astype(np.float32) if some else None
+        p.grad = made(data.draw(st.sampled_from(["rows", "read-only"]))) if some else None
     done = [
         Part(0.0, 1.0, None, None, tuple(made(kinds[3 * part + k]) for k in range(3)))
         for part in range(parts)
@@ -128,7 +132,8 @@ def test_gradients_of_parts_are_added_in_order_and_divided(parts, total, data):
         terms = [p.grad] * before[k] + [part.grads[k] for part in done if part.grads[k] is not None]
         total_of = sum(term.numpy().astype(np.float64) for term in terms) if terms else None
         wanted.append(total_of / (total or 1) if terms else None)
-    add_gradients_of(done, params, total)
+    with mock.patch.object(stretches, "WORTH", worth):
+        add_gradients_of(done, params, total)
     for p, g in zip(params, wanted, strict=True):
         if g is None:
             assert p.grad is None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tt_optim.stretches import each_stretch, flat_view
+from tt_optim.stretches import each_stretch, flat_view, many
 from tt_tensor import Tensor, memory
 from tt_tensor.tensor import wrap
 
@@ -26,6 +26,7 @@ def divide(params: Sequence[Tensor], total: float) -> None:
     if not total:
         return
     flat = []
+    shared = many(sum(p.grad.array.size for p in params if p.grad is not None))
     for p in params:
         if p.grad is None:
             continue
@@ -33,12 +34,14 @@ def divide(params: Sequence[Tensor], total: float) -> None:
         if not array.flags.writeable:
             p.grad = wrap(np.asarray(array / total))
             continue
-        view = flat_view(array)
+        view = flat_view(array) if shared else None
         if view is None:
             np.divide(array, total, array)
         else:
             flat.append(view)
         memory.mark_written(array)
-    each_stretch(
-        lambda k, low, high: np.divide(flat[k][low:high], total, flat[k][low:high]), [g.size for g in flat]
-    )
+    if flat:
+        each_stretch(
+            lambda k, low, high: np.divide(flat[k][low:high], total, flat[k][low:high]),
+            [g.size for g in flat],
+        )

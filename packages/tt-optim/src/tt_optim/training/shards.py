@@ -15,8 +15,7 @@ import numpy as np
 from tt_autograd import grad
 from tt_nn import Module, shards
 from tt_optim.ranges import COUNT
-from tt_optim.stretches import each_stretch, flat_view
-from tt_optim.training.accumulation import divide
+from tt_optim.stretches import each_stretch, flat_views, many
 from tt_optim.training.batches import BatchError, rows
 from tt_tensor import Tensor, default_generator, drawing_from, memory
 from tt_tensor.errors import ArgumentError
@@ -107,39 +106,37 @@ def run_in_shards(
 def add_gradients_of(done: Sequence[Part], parameters: Sequence[Tensor], total: float = 1.0) -> None:
     """Add the gradients of all parts to the parameters', in their order; then divide them by a `total` but 0."""
     sums: list[list[np.ndarray]] = []
-    apart: list[Tensor] = []
+    scaled = total not in (0, 1)
+    shared = many(sum(p.size for p in parameters))
     for index, p in enumerate(parameters):
-        found = [part.grads[index] for part in done]
-        grads = [g for g in found if g is not None]
-        if not grads:
-            if p.grad is not None:
-                apart.append(p)
-            continue
+        arrays = [g.array for part in done if (g := part.grads[index]) is not None]
         if p.grad is None:
-            first = grads.pop(0)
-            p.grad = first if first.array.flags.writeable else wrap(first.array.copy())
+            if not arrays:
+                continue
+            first = arrays.pop(0)
+            p.grad = wrap(first)
+        if not p.grad.array.flags.writeable:
+            p.grad = wrap(p.grad.array.copy())
         array = p.grad.array
-        alike = all(g.array.strides == array.strides and g.array.dtype == array.dtype for g in grads)
-        views = [flat_view(one) for one in (array, *[g.array for g in grads])] if alike else [None]
-        flat = [view for view in views if view is not None]
-        if len(flat) == 1 + len(grads):
+        flat = flat_views([array, *arrays]) if shared else None
+        if flat is not None:
             sums.append(flat)
         else:
-            for g in grads:
-                array += g.array
-            apart.append(p)
+            for other in arrays:
+                array += other
+            if scaled:
+                np.divide(array, total, array)
         memory.mark_written(array)
 
     def work(k: int, low: int, high: int) -> None:
         array, *others = (view[low:high] for view in sums[k])
         for other in others:
             array += other
-        if total not in (0, 1):
+        if scaled:
             np.divide(array, total, array)
 
-    each_stretch(work, [views[0].size for views in sums])
-    if total not in (0, 1):
-        divide(apart, total)
+    if sums:
+        each_stretch(work, [views[0].size for views in sums])
 
 
 def cut_batch(batch: Any, start: int, stop: int) -> Any:
