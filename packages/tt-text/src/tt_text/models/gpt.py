@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tt_nn import Dropout, LayerNorm, Linear, Module, ModuleList, infer, init
 from tt_nn.dropout import draw_mask
-from tt_nn.functional import cross_entropy
 from tt_tensor import Tensor, random
 from tt_tensor.tensor import wrap
 from tt_text.attention import AttentionFunction, PackedAttentionFunction
@@ -173,11 +172,6 @@ class GPT(LanguageModel):
         cache.advance(tokens.shape[1])
         return wrap(infer(self.lm_head, infer(parts.ln_f, x[:, -1:] if last else x)))
 
-    def loss(self, tokens: Any, targets: Any) -> Tensor:
-        """The mean cross entropy in nats of `targets` (N, T) at the positions of `tokens`; -100 counts nothing."""
-        logits = self(tokens)
-        return cross_entropy(logits.reshape(-1, self.vocab_size), _flat(targets))
-
     @classmethod
     def from_pretrained(cls, folder: str | PathLike[str]) -> Self:
         """The GPT-2 in a folder in Hugging Face's format: see `tt_text.models.gpt2_files`."""
@@ -190,7 +184,3 @@ class GPT(LanguageModel):
         from tt_text.models.gpt2_files import save_gpt2
 
         save_gpt2(self, folder, tokenizer)
-
-
-def _flat(targets: Any) -> Any:
-    return targets.reshape(-1) if hasattr(targets, "reshape") else targets

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tt_nn import Module
+from tt_nn.functional import cross_entropy
 from tt_tensor import Tensor, recorder
 from tt_tensor.errors import DTypeError, ShapeError
 from tt_tensor.kernels import table
@@ -46,6 +47,24 @@ class LanguageModel(Module):
     def vocab_size(self) -> int:
         """How many tokens there are."""
         raise NotImplementedError
+
+    def loss(self, tokens: Any, targets: Any) -> Tensor:
+        """The mean cross entropy, in nats, of the logits at `tokens` (N, T) against the tokens that follow.
+
+        Args:
+            tokens: integers (N, T).
+            targets: integers (N, T), the same one token later; -100 counts nothing.
+
+        Raises ShapeError where the two differ in shape, and what the forward and `cross_entropy` raise.
+        """
+        logits = self(tokens)
+        wanted = raw(targets) if isinstance(targets, Tensor) else np.asarray(targets)
+        if wanted.shape != logits.shape[:2]:
+            raise ShapeError(
+                f"{type(self).__name__}.loss: targets of shape {wanted.shape} for tokens of shape {logits.shape[:2]}; "
+                "there is one for each token"
+            )
+        return cross_entropy(logits.reshape(-1, logits.shape[2]), wanted.reshape(-1))
 
     def new_cache(self) -> AppendCache:
         """An empty cache for this model."""

@@ -13,7 +13,6 @@ import numpy as np
 
 from tt_nn import Linear, Module, ModuleList, RMSNorm, infer, init
 from tt_nn.dropout import draw_mask
-from tt_nn.functional import cross_entropy
 from tt_tensor import Tensor, random
 from tt_tensor.tensor import wrap
 from tt_text.attention import AttentionFunction
@@ -184,10 +183,6 @@ class Llama(LanguageModel):
             x = infer(block, x, rotation, mask, cache, layer)
         cache.advance(x.shape[1])
         return wrap(infer(self.lm_head, infer(self.model.norm, x[:, -1:] if last else x)))
-
-    def loss(self, tokens: Any, targets: Any) -> Tensor:
-        """The mean cross entropy in nats of `targets` (N, T) at the positions of `tokens`; -100 counts nothing."""
-        return cross_entropy(self(tokens).reshape(-1, self.vocab_size), targets.reshape(-1))
 
     @classmethod
     def from_pretrained(cls, folder: str | PathLike[str]) -> Self:

@@ -4,7 +4,7 @@
         the leftmost pair of the least rank becomes one token
 
 `by_definition` is these lines. `Merges.apply` gives the same tokens: a short word by a list of ranks, of which each
-merge changes two; a long one by a heap of pairs over a linked list, in O(n log n).
+merge changes two; a long one rank by rank over a linked list, which for a table that was learned takes O(n).
 
 Source: Sennrich, Haddow, Birch, "Neural Machine Translation of Rare Words with Subword Units", 2016.
 """
@@ -76,30 +76,50 @@ class Merges:
         get, merged, count = self.ranks.get, self.merged, len(tokens)
         # A merge keeps the left token's place; following[i] and previous[i] are i's neighbours that are left.
         following, previous = array("q", range(1, count + 1)), array("q", range(-1, count - 1))
-        # rank · n + place: the least is the leftmost pair of the least rank. The pairs of the beginning are sorted
-        # once, which is quicker than a heap of them; those that merges make go on a heap.
-        pairs = enumerate(pairwise(tokens))
-        first = sorted(
-            [rank * count + at for at, pair in pairs if (rank := get(pair, NONE)) != NONE], reverse=True
-        )
-        heap: list[int] = []
-        while first or heap:
-            least = heappop(heap) if heap and (not first or heap[0] < first[-1]) else first.pop()
-            rank, at = divmod(least, count)
-            left, right_at = tokens[at], following[at]
-            # Since then one of the two may have gone (-1), or become another.
-            if left < 0 or right_at == count or get((left, tokens[right_at])) != rank:
-                continue
-            new = tokens[at] = merged[left, tokens[right_at]]
-            tokens[right_at] = -1
-            after, before = following[right_at], previous[at]
-            following[at] = after
-            if after < count:
-                previous[after] = at
-                if (rank := get((new, tokens[after]), NONE)) != NONE:
-                    heappush(heap, rank * count + at)
-            if before >= 0 and (rank := get((tokens[before], new), NONE)) != NONE:
-                heappush(heap, rank * count + before)
+        # The places of pairs by their rank, and a heap of the ranks: of those there are few. A rank is worked off from
+        # left to right; its places came in that order, mostly, so that sorting them is quick.
+        places: dict[int, list[int]] = {}
+        for at, pair in enumerate(pairwise(tokens)):
+            if (rank := get(pair, NONE)) != NONE:
+                places.setdefault(rank, []).append(at)
+        ranks = sorted(places)
+        while ranks:
+            least = heappop(ranks)
+            rest = sorted(places.pop(least), reverse=True)
+            again: list[int] = []  # a heap of places of this rank that merges of this rank made
+            while rest or again:
+                at = heappop(again) if again and (not rest or again[0] < rest[-1]) else rest.pop()
+                left, right_at = tokens[at], following[at]
+                # Since then one of the two may have gone (-1), or become another.
+                if left < 0 or right_at == count or get((left, tokens[right_at])) != least:
+                    continue
+                tokens[at] = merged[left, tokens[right_at]]
+                tokens[right_at] = -1
+                after, before = following[right_at], previous[at]
+                following[at] = after
+                earlier = False
+                if after < count:
+                    previous[after] = at
+                for place, other in ((before, before), (at, after)):
+                    if not 0 <= other < count:
+                        continue
+                    rank = get((tokens[place], tokens[following[place]]), NONE)
+                    if rank == NONE:
+                        continue
+                    if rank == least:
+                        heappush(again, place)
+                    elif rank in places:
+                        places[rank].append(place)
+                    else:
+                        places[rank] = [place]
+                        heappush(ranks, rank)
+                        earlier |= rank < least
+                if earlier:
+                    # What this merge made comes before the rest. (In a table that was learned, it never does.)
+                    if rest or again:
+                        places[least] = rest[::-1] + again
+                        heappush(ranks, least)
+                    break
         return [token for token in tokens if token >= 0]
 
 
