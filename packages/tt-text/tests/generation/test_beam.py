@@ -133,7 +133,7 @@ def test_text_and_batches(chain, piece_tokenizer):
         ({"max_new_tokens": 0}, ArgumentError, "max_new_tokens is at least 1, not 0"),
         ({"length_penalty": 99}, ArgumentError, "length_penalty.*99"),
         ({"early_stopping": "maybe"}, ArgumentError, "early_stopping.*'maybe'"),
-        ({"cache": object()}, ArgumentError, "cache is True or False"),
+        ({"cache": b"yes"}, ArgumentError, "cache is True or False"),
     ],
     ids=str,
 )
