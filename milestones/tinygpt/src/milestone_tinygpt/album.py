@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw", "maps"]
 
-LINE = 24
+LINE = 18
 """Characters of the line that the heads are seen to read."""
 
 MOST_MAPS = 24
@@ -67,8 +67,9 @@ def _losses(result: Result, reach: float) -> Figure:
             losses[:whole].reshape(-1, MEAN_OF).mean(axis=1),
         )
     lines["validation, estimated"] = result.history.column("val_loss")
+    lines["what nanoGPT's author published"] = ([0, result.recipe.steps], [reach, reach])
     title = f"{result.recipe.name}: {result.loss:.3f} on the whole validation split"
-    return curves(lines, title, "step", "loss, nats per token", bar=reach)
+    return curves(lines, title, "step", "loss, nats per token")
 
 
 def _embedding(corpus: Corpus, model: LanguageModel) -> Figure:

@@ -10,7 +10,7 @@ from milestone_kit import Milestone, Options, Parser, Session, UsageError, numbe
 __all__ = ["main"]
 
 PROMPT = {"train": "\n", "pretrained": "Once upon a time"}
-NEW_TOKENS = {"train": 500, "pretrained": 200}
+NEW_TOKENS = {"train": 500, "pretrained": 200, "quick": 200}
 TRAINING = ("recipe", "tokenizer", "vocab_size", "steps", "lr")
 """Options that say how to train, and their defaults are None until it is known whether it trains at all."""
 
@@ -75,7 +75,7 @@ def add_options(parser: Parser) -> None:
         "--max-new-tokens",
         type=whole(1, 100_000),
         metavar="N",
-        help=f"tokens to write at most (default {NEW_TOKENS['train']}; with --pretrained {NEW_TOKENS['pretrained']})",
+        help=f"tokens to write at most (default {NEW_TOKENS['train']}; with --pretrained or --quick 200)",
     )
     writing.add_argument(
         "--temperature",
@@ -118,7 +118,7 @@ def check(options: Options) -> None:
     if options.prompt is None:
         options.prompt = PROMPT[kind]
     if options.max_new_tokens is None:
-        options.max_new_tokens = NEW_TOKENS[kind]
+        options.max_new_tokens = NEW_TOKENS["quick" if options.quick else kind]
     if kind == "train":
         options.recipe = options.recipe or RECIPE
         options.tokenizer = options.tokenizer or TOKENIZER

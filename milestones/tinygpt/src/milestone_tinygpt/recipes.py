@@ -76,7 +76,7 @@ class Recipe:
         """The same in `steps` steps: warm-up and schedule keep their shares."""
         warm_up = self.warm_up * steps // self.steps
         return replace(
-            self, steps=steps, warm_up=warm_up, evaluate_every=min(self.evaluate_every, max(steps // 5, 1))
+            self, steps=steps, warm_up=warm_up, evaluate_every=min(self.evaluate_every, max(steps // 3, 1))
         )
 
     @property
