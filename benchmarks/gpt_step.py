@@ -28,12 +28,22 @@ def tt(parts: int) -> Factory:
         from tt_optim.training import backward_in_shards
         from tt_text import GPT, GPTConfig
 
-        size = (gpt_problem.VOCAB, gpt_problem.BLOCK, gpt_problem.LAYERS, gpt_problem.HEADS, gpt_problem.WIDTH)
+        size = (
+            gpt_problem.VOCAB,
+            gpt_problem.BLOCK,
+            gpt_problem.LAYERS,
+            gpt_problem.HEADS,
+            gpt_problem.WIDTH,
+        )
         model = GPT(GPTConfig(*size, bias=False))
-        model.load_state_dict({name: tt_tensor.Tensor(values) for name, values in gpt_problem.start().items()})
+        model.load_state_dict(
+            {name: tt_tensor.Tensor(values) for name, values in gpt_problem.start().items()}
+        )
         tokens, targets = gpt_problem.batch()
         optimizer = tt_optim.AdamW(
-            gpt_problem.groups_of(model.named_parameters()), lr=gpt_problem.LEARNING_RATE, betas=gpt_problem.BETAS
+            gpt_problem.groups_of(model.named_parameters()),
+            lr=gpt_problem.LEARNING_RATE,
+            betas=gpt_problem.BETAS,
         )
         parameters = list(model.parameters())
 

@@ -126,7 +126,7 @@ class Linear(Module):
             y = x.reshape(-1, self.in_features).dot(weight.T)
         if self.bias is not None:
             y += self.bias.array
-        return y.reshape(x.shape[:-1] + (self.out_features,))
+        return y.reshape((*x.shape[:-1], self.out_features))
 
     def extra_repr(self) -> str:
         return (
