@@ -92,20 +92,28 @@ def test_muon_takes_the_matrices_inside(muon, architecture):
     model = network(recipe, 65, 0)
     moving = optimizer(recipe, model)
     assert isinstance(moving, MuonAndAdamW)
-    inside = {id(p) for group in moving.muon.param_groups for p in group["params"]}
+    inside = {id(p) for muon in moving.muons for group in muon.param_groups for p in group["params"]}
+    sizes = [sum(p.size for p in muon.param_groups[0]["params"]) for muon in moving.muons]
+    assert len(sizes) == 2
+    assert max(sizes) < 1.5 * min(sizes)
     layers = model.transformer.h if architecture == "gpt" else model.model.layers
     assert inside == {id(p) for p in layers.parameters() if p.ndim == 2}
     everything = [id(p) for group in moving.param_groups for p in group["params"]]
     assert sorted(everything) == sorted(id(p) for p in model.parameters())
-    assert [group["lr"] for group in moving.param_groups] == [recipe.lr, recipe.lr, 0.05]
+    assert [group["lr"] for group in moving.param_groups] == [recipe.lr, recipe.lr, 0.05, 0.05]
     assert moving.param_groups[-1]["weight_decay"] == 0.01
 
 
 def test_a_schedule_sets_the_rates_of_both(muon):
     moving = optimizer(muon, network(muon, 65, 0))
     LambdaLR(moving, lambda t: 0.5)
-    assert [group["lr"] for group in moving.param_groups] == [muon.lr / 2, muon.lr / 2, muon.muon_lr / 2]
-    assert moving.muon.param_groups[0]["lr"] == muon.muon_lr / 2
+    assert [group["lr"] for group in moving.param_groups] == [
+        muon.lr / 2,
+        muon.lr / 2,
+        muon.muon_lr / 2,
+        muon.muon_lr / 2,
+    ]
+    assert moving.muons[1].param_groups[0]["lr"] == muon.muon_lr / 2
 
 
 def test_both_move_as_each_alone_would(muon):

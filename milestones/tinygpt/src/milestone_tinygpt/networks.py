@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from milestone_tinygpt.recipes import Recipe
-from tt_nn import Module
+from tt_nn import Module, shards
 from tt_optim import AdamW, Muon, Optimizer
 from tt_tensor import manual_seed
 from tt_text import GPT, GPTConfig, LanguageModel, Llama, LlamaConfig
 
-__all__ = ["MuonAndAdamW", "network", "optimizer", "parameters"]
+__all__ = ["SHARDS", "MuonAndAdamW", "network", "optimizer", "parameters"]
+
+SHARDS = 2
+"""Parts of a batch, a thread each. The bits of a run depend on their number, so it is the same on every machine."""
 
 MULTIPLE = 32
 
@@ -83,33 +86,43 @@ def optimizer(recipe: Recipe, model: LanguageModel) -> Optimizer:
     adamw = AdamW(groups, recipe.lr, recipe.betas)
     if not inside:
         return adamw
-    muon = Muon(inside, recipe.muon_lr, recipe.muon_decay, recipe.momentum)
-    return MuonAndAdamW(adamw, muon)
+    shares: list[list[Any]] = [[] for _ in range(SHARDS)]
+    for p in sorted(inside, key=lambda p: -p.size):
+        min(shares, key=lambda share: sum(q.size for q in share)).append(p)
+    muons = [Muon(share, recipe.muon_lr, recipe.muon_decay, recipe.momentum) for share in shares if share]
+    return MuonAndAdamW(adamw, muons)
 
 
 class MuonAndAdamW(Optimizer):
-    """Two optimizers that step together, each with parameters of its own, seen as one.
+    """Optimizers that step together, each with parameters of its own, seen as one.
 
-    The groups are those of both, so that one schedule sets the learning rates of all.
+    The groups are those of all, so that one schedule sets all learning rates. The Muons step side by side, a thread
+    each: a matrix is orthogonalised by many small products, one after the other, too small for two threads of BLAS.
     """
 
-    def __init__(self, adamw: AdamW, muon: Muon) -> None:
-        self.adamw, self.muon = adamw, muon
+    def __init__(self, adamw: AdamW, muons: Sequence[Muon]) -> None:
+        self.adamw, self.muons = adamw, list(muons)
         self.defaults = {}
-        self.param_groups = [*adamw.param_groups, *muon.param_groups]
+        self.param_groups = [group for one in (adamw, *self.muons) for group in one.param_groups]
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Move all. Returns what `closure` returns, which is called first."""
         loss = None if closure is None else closure()
         self.adamw.step()
-        self.muon.step()
+
+        def body(start: int, stop: int, part: int) -> None:
+            for muon in self.muons[start:stop]:
+                muon.step()
+
+        shards.run_parts(body, [(at, at + 1) for at in range(len(self.muons))])
         return loss
 
     def state_dict(self) -> dict[str, Any]:
         """The state of each. Copies."""
-        return {"adamw": self.adamw.state_dict(), "muon": self.muon.state_dict()}
+        return {"adamw": self.adamw.state_dict(), "muons": [muon.state_dict() for muon in self.muons]}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from there. Raises as that of each does."""
         self.adamw.load_state_dict(state_dict["adamw"])
-        self.muon.load_state_dict(state_dict["muon"])
+        for muon, state in zip(self.muons, state_dict["muons"], strict=True):
+            muon.load_state_dict(state)

@@ -11,7 +11,7 @@ from typing import Any
 
 from milestone_kit import Progress, UsageError
 from milestone_tinygpt.corpus import Corpus, batches, estimate, whole
-from milestone_tinygpt.networks import network, optimizer
+from milestone_tinygpt.networks import SHARDS, network, optimizer
 from milestone_tinygpt.recipes import Recipe
 from milestone_tinygpt.watching import Live, Reached, Samples, Speed
 from tt_data import LoaderStateError
@@ -34,9 +34,6 @@ from tt_tensor import concatenate
 from tt_text import LanguageModel
 
 __all__ = ["Result", "forget", "forward", "train", "trainer_of"]
-
-SHARDS = 2
-"""Parts of a batch, a thread each. The bits of a run depend on their number, so it is the same on every machine."""
 
 LOG_EVERY = 10
 GO_ON = "go on with --resume"
