@@ -73,7 +73,7 @@ def test_heights_rise_to_one_and_fall_to_the_least(schedule, warm_up, more, leas
 
 def test_a_shorter_recipe_keeps_its_shape():
     short = NANOGPT.shortened(200)
-    assert (short.steps, short.warm_up, short.evaluate_every) == (200, 10, 66)
+    assert (short.steps, short.warm_up, short.evaluate_every) == (200, 10, 67)
     assert math.isclose(short.height(200), 0.1)
     assert NANOGPT.shortened(1).height(0) == 1
     assert dataclasses.replace(short, steps=2000, warm_up=100, evaluate_every=250) == NANOGPT

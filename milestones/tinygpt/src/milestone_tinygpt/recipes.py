@@ -76,7 +76,7 @@ class Recipe:
         """The same in `steps` steps: warm-up and schedule keep their shares."""
         warm_up = self.warm_up * steps // self.steps
         return replace(
-            self, steps=steps, warm_up=warm_up, evaluate_every=min(self.evaluate_every, max(steps // 3, 1))
+            self, steps=steps, warm_up=warm_up, evaluate_every=min(self.evaluate_every, -(-steps // 3))
         )
 
     @property
@@ -114,22 +114,26 @@ NANOGPT = Recipe(name="nanogpt", steps=2000, lr=1e-3, bar=1.90, quick_band=(2.36
 
 FAST = Recipe(
     name="fast",
-    steps=600,
+    steps=340,
     lr=3e-3,
     bar=1.88,
-    quick_band=(1.9, 2.4),
+    quick_band=(1.87, 1.99),
     architecture="llama",
     layers=3,
     hidden=344,
     batch=16,
+    optimizer="muon",
     betas=(0.9, 0.98),
+    decay=0.0,
+    schedule="linear",
     warm_up=40,
-    least=0.02,
+    least=0.0,
+    evaluate_every=85,
 )
 """The same data, split and number of parameters at most; all else is free.
 
-What makes it fast: rotary positions and gated MLPs learn to look back in half the steps, which allows three times the
-learning rate, and three layers are enough for what a character needs.
+What makes it fast: rotary positions and gated MLPs learn to look back in fewer steps, Muon moves every direction of a
+matrix by the same amount, which halves their number once more, and three layers are enough for what a character needs.
 """
 
 RECIPES = {recipe.name: recipe for recipe in (NANOGPT, FAST)}
