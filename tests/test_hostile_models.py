@@ -18,6 +18,6 @@ def test_mutants_of_pretrained_files_are_refused_or_are_models():
 
 
 def test_the_harm_of_a_careless_loader_is_seen():
-    done = run("--count", 120, "--control")
+    done = run("--count", 600, "--control")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "past the digest" in done.stdout
