@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tt_nn import shards
+from tt_nn.shards import LINE
 from tt_tensor.errors import DTypeError
 
 __all__ = [
@@ -42,9 +43,6 @@ STRETCH = 1 << 17
 
 WORTH = 1 << 18
 """So many elements of a simple formula are worth a thread."""
-
-LINE = 64
-"""Bytes of a cache line, and of the widest registers. NumPy's own memory starts at any multiple of 16."""
 
 # An array of shape () costs a ufunc less than a Python number does.
 _ZERO = {dtype: np.zeros((), dtype) for dtype in "fd"}

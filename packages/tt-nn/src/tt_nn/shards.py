@@ -49,7 +49,7 @@ PARTS_A_THREAD = 2
 """More parts than threads, so that a thread that is held up leaves some of its work to the other."""
 
 LINE = 64
-"""Bytes of a line of a cache."""
+"""Bytes of a cache line, and of the widest registers. NumPy's own memory starts at any multiple of 16."""
 
 KEPT = 1 << 25
 """Bytes of scratch memory that a thread keeps for each purpose; larger ones are let go."""
