@@ -9,14 +9,12 @@ plain loss.backward().
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from typing import Any
 
 import duel
 import gpt_problem
-import machine
+import peak
 from resident import Factory, Step
 
 
@@ -100,56 +98,5 @@ DUEL = duel.Duel(
 )
 MEMORY_BAR = 1.0
 
-
-def peak(name: str, python: str, malloc: bool) -> float:
-    """MB that 10 steps add to the most that the process ever held, in a process of its own."""
-    command = [python, sys.argv[0], "--peak-of", name] + ([] if malloc else ["--no-malloc"])
-    environment = machine.thread_environment(2)
-    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=True)
-    return float(done.stdout)
-
-
-def peak_here(name: str, malloc: bool) -> None:
-    """Print the MB of `peak`."""
-    import resource
-
-    if malloc:
-        machine.tune_malloc()
-    if DUEL.contenders[name].peer:
-        import torch  # noqa: F401
-    else:
-        import tt_optim.training  # noqa: F401
-        import tt_text  # noqa: F401
-    before = machine.resident_bytes() or 0
-    made = DUEL.contenders[name].make()
-    step = made if callable(made) else made[0]
-    for _ in range(10):
-        step()
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print((most - before) / 1e6)
-
-
-def memory(options: Any) -> int:
-    """Print the peaks; 0 where ours is within the bar."""
-    found = {
-        name: peak(name, options.peer_python if contender.peer else sys.executable, options.malloc)
-        for name, contender in DUEL.contenders.items()
-    }
-    ratio = found[DUEL.ours] / found[DUEL.reference]
-    print(f"{DUEL.title}: peak memory beyond imports, MB")
-    for name, value in found.items():
-        print(f"  {name:22} {value:8.1f}  {value / found[DUEL.reference]:.3f}")
-    met = ratio <= MEMORY_BAR
-    print(f"  bar: {DUEL.ours} ÷ {DUEL.reference} ≤ {MEMORY_BAR}: {ratio:.3f}, {'met' if met else 'MISSED'}")
-    return 0 if met else 1
-
-
 if __name__ == "__main__":
-    arguments = duel.parser(DUEL)
-    arguments.add_argument("--memory", action="store_true", help="peak memory instead of time")
-    arguments.add_argument("--peak-of", help=duel.argparse.SUPPRESS)
-    given = arguments.parse_args()
-    if given.peak_of:
-        peak_here(given.peak_of, given.malloc)
-        sys.exit(0)
-    sys.exit(memory(given) if given.memory else duel.main(DUEL, given))
+    sys.exit(peak.main(DUEL, MEMORY_BAR, ("tt_optim.training", "tt_text")))
