@@ -6,7 +6,7 @@ with kernels.use("loops"):
 """
 
 from tt_tensor.kernels import elementwise, matmul, reductions, softmax
-from tt_tensor.kernels.table import kernel, names, operations, register, set_default, use
+from tt_tensor.kernels.table import kernel, names, operations, prefer, preferred, register, set_default, use
 
 __all__ = [
     "elementwise",
@@ -14,6 +14,8 @@ __all__ = [
     "matmul",
     "names",
     "operations",
+    "prefer",
+    "preferred",
     "reductions",
     "register",
     "set_default",

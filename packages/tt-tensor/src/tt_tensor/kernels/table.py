@@ -14,12 +14,15 @@ from typing import Any
 
 from tt_tensor.errors import ArgumentError
 
-__all__ = ["kernel", "names", "operations", "register", "set_default", "use"]
+__all__ = ["kernel", "names", "operations", "prefer", "preferred", "register", "set_default", "use"]
 
 Kernel = Callable[..., Any]
 
 _table: dict[str, dict[str, Kernel]] = {}
 _default: dict[str, Kernel] = {}
+# What runs where `use` chose nothing: the preferred kernel of an operation, else its default.
+_running: dict[str, Kernel] = {}
+_preferred: str | None = None
 # What `use` chose in this thread and task: operation → function. None: nothing, the usual case.
 _chosen: ContextVar[dict[str, Kernel] | None] = ContextVar("tt_tensor_kernels", default=None)
 
@@ -40,7 +43,7 @@ def _count_uses(change: int) -> None:
     global plain, _uses
     with _lock:
         _uses += change
-        plain = _uses == 0 and all(_default.get(operation) is _own.get(operation) for operation in _SMALL)
+        plain = _uses == 0 and all(_running.get(operation) is _own.get(operation) for operation in _SMALL)
 
 
 def register(operation: str, name: str, function: Kernel, *, default: bool = False) -> None:
@@ -53,13 +56,34 @@ def register(operation: str, name: str, function: Kernel, *, default: bool = Fal
         _own.setdefault(operation, function)
     if default or operation not in _default:
         _default[operation] = function
+    _settle(operation)
+
+
+def _settle(operation: str) -> None:
+    _running[operation] = _table[operation].get(_preferred or "", _default[operation])
     _count_uses(0)
+
+
+def prefer(name: str | None) -> None:
+    """Let every operation that has a kernel `name` run on it, in the whole process, unless `use` chooses another.
+
+    It holds for operations that are registered later, too. None: the defaults run again.
+    """
+    global _preferred
+    _preferred = name
+    for operation in list(_table):
+        _settle(operation)
+
+
+def preferred() -> str | None:
+    """What `prefer` was last given."""
+    return _preferred
 
 
 def set_default(operation: str, name: str) -> None:
-    """Let the kernel `name` run for `operation` wherever `use` does not choose another."""
+    """Let the kernel `name` run for `operation` wherever neither `use` nor `prefer` chooses another."""
     _default[operation] = _find(operation, name)
-    _count_uses(0)
+    _settle(operation)
 
 
 def operations() -> list[str]:
@@ -84,7 +108,7 @@ def kernel(operation: str, name: str | None = None) -> Kernel:
     if chosen is not None and operation in chosen:
         return chosen[operation]
     try:
-        return _default[operation]
+        return _running[operation]
     except KeyError:
         _check(operation)
         raise

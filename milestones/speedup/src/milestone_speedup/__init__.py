@@ -1,0 +1,1 @@
+"""2018: one step of each network from Python loops to compiled kernels."""

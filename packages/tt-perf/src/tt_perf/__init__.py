@@ -1,0 +1,9 @@
+"""tt_perf: measure it, then make it fast: profiler, benchmarks, compiled kernels, KV cache, compression."""
+
+from tt_perf.acceleration import Acceleration, accelerate, accelerated
+
+__all__ = [
+    "Acceleration",
+    "accelerate",
+    "accelerated",
+]

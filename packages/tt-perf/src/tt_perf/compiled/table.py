@@ -1,0 +1,24 @@
+"""Which operations have a compiled kernel, and where it stands. Read without numba.
+
+"module:name" → the function, or the object, that is registered as the kernel "numba" of that operation. It has the
+signature of the operation's other kernels, and hands what does not suit it (another dtype, another layout) to
+`fallback`, the kernel "numpy".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tt_tensor import kernels
+
+__all__ = ["KERNELS", "NAME", "fallback"]
+
+NAME = "numba"
+
+KERNELS: dict[str, str] = {}
+
+
+def fallback(operation: str) -> Callable[..., Any]:
+    """The kernel "numpy" of an operation."""
+    return kernels.kernel(operation, "numpy")

@@ -1,0 +1,33 @@
+"""Late: a kernel that is imported, and with it compiled, when it is first called."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__all__ = ["Late"]
+
+
+class Late:
+    """Stands in the table for "module:name" until somebody calls it, or asks for an attribute of it."""
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+        self._found: Any = None
+
+    def _kernel(self) -> Any:
+        if self._found is None:
+            module, _, name = self._place.partition(":")
+            self._found = getattr(importlib.import_module(module), name)
+        return self._found
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        return (self._found or self._kernel())(*arguments, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._kernel(), name)
+
+    def __repr__(self) -> str:
+        return f"Late({self._place!r})"
