@@ -1,9 +1,9 @@
 """accelerate: compiled kernels under an unchanged model.
 
-    tt_perf.accelerate()              # from now on, in the whole process
+tt_perf.accelerate()              # from now on, in the whole process
 
-    with tt_perf.accelerate():        # or for a while
-        trainer.fit(...)
+with tt_perf.accelerate():        # or for a while
+    trainer.fit(...)
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ from tt_tensor.allocation import keep_freed_memory
 
 __all__ = ["Acceleration", "accelerate", "accelerated"]
 
-MISSING = (
-    "tt_perf.accelerate: numba is not installed, so NumPy's kernels go on; pip install 'tt-perf[numba]' brings it"
-)
+MISSING = "tt_perf.accelerate: numba is not installed, so NumPy's kernels go on; pip install 'tt-perf[numba]' brings it"
 
 
 class Acceleration:

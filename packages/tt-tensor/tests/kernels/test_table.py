@@ -17,6 +17,8 @@ def own_table(monkeypatch):
     monkeypatch.setattr(table, "_table", {name: dict(entries) for name, entries in table._table.items()})
     monkeypatch.setattr(table, "_default", dict(table._default))
     monkeypatch.setattr(table, "_own", dict(table._own))
+    monkeypatch.setattr(table, "_running", dict(table._running))
+    monkeypatch.setattr(table, "_preferred", None)
     monkeypatch.setattr(table, "plain", table.plain)
 
 
@@ -55,6 +57,45 @@ def test_use_decorates():
     assert chosen() is kernels.kernel("softmax", "loops")
     assert chosen() is kernels.kernel("softmax", "loops")
     assert kernels.kernel("softmax") is kernels.kernel("softmax", "numpy")
+
+
+@pytest.mark.usefixtures("own_table")
+def test_a_preferred_name_runs_wherever_an_operation_has_it_also_later():
+    def quick(x, y):
+        return np.matmul(x, y)
+
+    kernels.register("matmul", "quick", quick)
+    kernels.register("only", "slow", print, default=True)
+    assert kernels.preferred() is None
+    kernels.prefer("quick")
+    assert kernels.preferred() == "quick"
+    assert kernels.kernel("matmul") is quick
+    assert not table.plain
+    assert kernels.kernel("only") is print
+    kernels.register("later", "quick", len)
+    kernels.register("later", "numpy", max, default=True)
+    assert kernels.kernel("later") is len
+    with kernels.use("numpy"):
+        assert kernels.kernel("later") is max
+    seen = []
+    thread = threading.Thread(target=lambda: seen.append(kernels.kernel("matmul")))
+    thread.start()
+    thread.join()
+    assert seen == [quick]
+    kernels.prefer(None)
+    assert kernels.kernel("later") is max
+    assert kernels.kernel("matmul") is kernels.kernel("matmul", "numpy")
+    assert table.plain
+
+
+@pytest.mark.usefixtures("own_table")
+def test_a_default_that_is_set_while_another_is_preferred_runs_afterwards():
+    kernels.register("matmul", "quick", np.dot)
+    kernels.prefer("quick")
+    kernels.set_default("matmul", "loops")
+    assert kernels.kernel("matmul") is np.dot
+    kernels.prefer(None)
+    assert kernels.kernel("matmul") is kernels.kernel("matmul", "loops")
 
 
 def test_another_thread_is_left_alone():
