@@ -11,7 +11,6 @@ from __future__ import annotations
 import importlib.util
 import sys
 from types import TracebackType
-from typing import Any
 
 from tt_nn import shards
 from tt_perf.compiled.table import KERNELS, NAME
@@ -100,9 +99,3 @@ def _have_numba() -> bool:
         _said = True
         sys.stderr.write(MISSING + "\n")
     return False
-
-
-def forget_note() -> Any:
-    """Let the line about a missing numba be said again; for tests."""
-    global _said
-    _said = False

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from tt_perf.compiled import ahead
+
 __all__ = ["Late"]
 
 
@@ -18,6 +20,7 @@ class Late:
     def _kernel(self) -> Any:
         if self._found is None:
             module, _, name = self._place.partition(":")
+            ahead.wait(module)
             self._found = getattr(importlib.import_module(module), name)
         return self._found
 

@@ -5,7 +5,8 @@
         ...
 
 A kernel names the types that it takes, so it is compiled when its module is imported, once a machine: the result is
-kept beside the source, or where NUMBA_CACHE_DIR says. It runs without the interpreter's lock.
+kept beside the source, or where NUMBA_CACHE_DIR says. It runs without the interpreter's lock. Where the cache turns out
+to be empty, the other modules that are in use are compiled by another process meanwhile (ahead.py).
 """
 
 from __future__ import annotations
@@ -18,7 +19,11 @@ from typing import Any
 import numba
 from numba.core import event
 
-__all__ = ["FAST", "inline", "jit"]
+from tt_perf.compiled import ahead
+from tt_perf.compiled.table import KERNELS
+from tt_tensor import kernels
+
+__all__ = ["FAST", "inline", "jit", "likely"]
 
 FAST = {"contract", "reassoc", "nsz", "arcp"}
 """Sums may be taken in another order, products and sums fused. NaN and infinities stay what they are."""
@@ -39,23 +44,34 @@ def inline(function: Callable[..., Any]) -> Any:
     return numba.njit(nogil=True, fastmath=FAST, error_model="numpy", inline="never")(function)
 
 
-class _Note(event.Listener):
-    """One line, the first time that something is compiled and not found in the cache."""
+class _Cold(event.Listener):
+    """The first time that something is compiled, not found in the cache: say so, and let others be compiled ahead."""
 
     def __init__(self) -> None:
-        self.said = False
+        self.noted = False
         self.lock = threading.Lock()
 
     def on_start(self, event: Any) -> None:
+        if not event.data["dispatcher"].py_func.__module__.startswith(__package__):
+            return  # somebody else's function
         with self.lock:
-            said, self.said = self.said, True
-        if not said:
-            sys.stderr.write(
-                "tt_perf: compiling kernels for this machine; this is done once and takes some seconds\n"
-            )
+            noted, self.noted = self.noted, True
+        if noted:
+            return
+        sys.stderr.write(
+            "tt_perf: compiling kernels for this machine; this is done once and takes some seconds\n"
+        )
+        ahead.begin(likely())
 
     def on_end(self, event: Any) -> None:
         pass
 
 
-event.register("numba:compile", _Note())
+def likely() -> list[str]:
+    """Modules of kernels whose operations are in use, and that nobody has imported yet."""
+    used = [name for name in kernels.operations() if name in KERNELS and len(kernels.names(name)) > 1]
+    modules = dict.fromkeys(KERNELS[operation].partition(":")[0] for operation in used)
+    return [module for module in modules if module not in sys.modules]
+
+
+event.register("numba:compile", _Cold())  # type: ignore[no-untyped-call]
