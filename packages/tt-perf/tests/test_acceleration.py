@@ -97,7 +97,7 @@ def test_without_numba_one_line_says_so(monkeypatch, capsys):
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name, *rest: None if name == "numba" else found(name, *rest)
     )
-    acceleration.forget_note()
+    monkeypatch.setattr(acceleration, "_said", False)
     kernels.prefer(None)
     assert not tt_perf.accelerate(malloc=False).kernels
     assert not tt_perf.accelerate(malloc=False).kernels
