@@ -21,7 +21,7 @@ import numpy as np
 
 from tt_autograd.errors import ReleasedGraphError
 from tt_autograd.watching import guard
-from tt_tensor import Function, Tensor, memory
+from tt_tensor import Function, Tensor, memory, observing
 from tt_tensor.function import check_gradients
 from tt_tensor.tensor import wrap
 
@@ -118,6 +118,8 @@ def flow(
     grads: dict[int, Any] = {}
     leaves: dict[int, list[Any]] = {}
     heap: list[int] = []
+    observer = observing.active
+    begun = started = 0.0 if observer is None else observing.clock()
     watching = guard.get()
     guarded = None if watching is None else watching.guarded(rule or Function.fitted_gradients, starts)
     if guarded is not None:
@@ -150,9 +152,13 @@ def flow(
             else:
                 if function.stamp != memory.clock:
                     function.check_saved()
+                if observer is not None:
+                    started = observing.clock()
                 gradients = function.backward(grad)
                 if gradients.__class__ is not tuple:
                     gradients = (gradients,)
+                if observer is not None:
+                    observer.sent_back(function, grad, gradients, started)
                 if len(gradients) != len(inputs):
                     check_gradients(function, gradients)
             following: Any = None
@@ -205,6 +211,8 @@ def flow(
         guarded.arrived(
             {key: entry[1] for key, entry in leaves.items()} if targets is None else targets.found
         )
+    if observer is not None:
+        observer.span("tape", begun)
     return leaves
 
 

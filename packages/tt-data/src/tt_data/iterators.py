@@ -18,6 +18,7 @@ from tt_data.fetching import EndOfStreamError, MapSource, StreamSource
 from tt_data.index_batches import IndexBatches
 from tt_data.position import Position, Share
 from tt_data.worker_pool import WorkerPool
+from tt_tensor import observing
 
 __all__ = ["BatchIterator", "LocalIterator", "Place", "PoolIterator"]
 
@@ -61,7 +62,17 @@ class BatchIterator:
         return self
 
     def __next__(self) -> Any:
-        raise NotImplementedError(f"{type(self).__name__} has no __next__()")
+        observer = observing.active
+        if observer is None:
+            return self.next_batch()
+        started = observing.clock()
+        batch = self.next_batch()
+        observer.span("data", started)
+        return batch
+
+    def next_batch(self) -> Any:
+        """The next batch. Raises StopIteration behind the last."""
+        raise NotImplementedError(f"{type(self).__name__} has no next_batch()")
 
     def state_dict(self) -> dict[str, Any]:
         """As `DataLoader.state_dict`, of this pass, where a loader has several at once."""
@@ -99,7 +110,7 @@ class LocalIterator(BatchIterator):
         self.over = any(share.over for share in begun.shares)
         source.start(begun.epoch_seed, resumed(begun, 1)[0])
 
-    def __next__(self) -> Any:
+    def next_batch(self) -> Any:
         if self.place.position is None:
             raise StopIteration
         asked = Asked(0, self.number)
@@ -188,7 +199,7 @@ class PoolIterator(BatchIterator):
         self.number += 1
         return Asked(worker, self.number - 1, *found)
 
-    def __next__(self) -> Any:
+    def next_batch(self) -> Any:
         if self.place.position is None:
             raise StopIteration
         if not self.pool.open:

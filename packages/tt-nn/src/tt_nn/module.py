@@ -16,7 +16,7 @@ from tt_nn.by_hand import send_back
 from tt_nn.errors import UnknownNameError
 from tt_nn.parameter import Parameter
 from tt_nn.state import StateMethods
-from tt_tensor import Function, Tensor, as_tensor, recorder
+from tt_tensor import Function, Tensor, as_tensor, observing, recorder
 from tt_tensor.dtypes import check_dtype
 from tt_tensor.errors import ArgumentError, DTypeError, GradientError, MissingWheelError
 from tt_tensor.tensor import wrap
@@ -68,7 +68,11 @@ class Module(StateMethods):
         raise NotImplementedError(f"{type(self).__name__} has no forward(): write there what it computes")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        observer = observing.active
+        started = 0.0 if observer is None else observing.clock()
         output = self.forward(*args, **kwargs) if kwargs else self.forward(*args)
+        if observer is not None:
+            observer.called(self, started)
         if self._forward_hooks:
             for hook in list(self._forward_hooks):
                 changed = hook(self, args, output)
@@ -359,7 +363,13 @@ def infer(module: Module, x: Any, *rest: Any) -> Any:
     """
     if module._forward_hooks or "forward" in module.__dict__:
         return module(wrap(x), *rest).array
-    return module.infer(x, *rest)
+    observer = observing.active
+    if observer is None:
+        return module.infer(x, *rest)
+    started = observing.clock()
+    y = module.infer(x, *rest)
+    observer.called(module, started)
+    return y
 
 
 def no_way_back(module: Module) -> Exception:

@@ -27,7 +27,7 @@ from tt_optim.layout import Layout
 from tt_optim.param_groups import Group, Params, check_params, groups_of, parameters_of
 from tt_optim.ranges import FLAG, Range
 from tt_optim.segments import Clock
-from tt_tensor import Tensor, memory
+from tt_tensor import Tensor, memory, observing
 from tt_tensor.errors import ArgumentError, DTypeError
 from tt_tensor.tensor import wrap
 
@@ -146,8 +146,12 @@ class Optimizer:
         loss = None if closure is None else closure()
         if len(self.param_groups) != len(self._layouts):
             raise ArgumentError(f"{type(self).__name__}: use add_param_group() to change the list of groups")
+        observer = observing.active
+        started = 0.0 if observer is None else observing.clock()
         for group, layout in zip(self.param_groups, self._layouts, strict=True):
             layout.step(self, group)
+        if observer is not None:
+            observer.span(self, started)
         return loss
 
     def zero_grad(self, set_to_none: bool = True) -> None:

@@ -185,7 +185,7 @@ from tt_tensor.errors import (
     ShapeError,
     TTError,
 )
-from tt_tensor import errors, kernels, memory, recorder
+from tt_tensor import errors, kernels, memory, observing, recorder
 
 __version__ = "0.1.0"
 
@@ -322,6 +322,7 @@ __all__ = [
     "norm",
     "normal",
     "not_equal",
+    "observing",
     "one_hot",
     "ones",
     "ones_like",

@@ -24,7 +24,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tt_tensor import memory, recorder
+from tt_tensor import memory, observing, recorder
 from tt_tensor.errors import (
     ArgumentError,
     DTypeError,
@@ -98,6 +98,8 @@ class Function:
             raise applied_before(self)
         self.inputs = inputs
         self.stamp = memory.clock
+        observer = observing.active
+        started = 0.0 if observer is None else clock()
         try:
             # The common arities are written out: a star call costs as much as a small addition.
             if len(inputs) == 2:
@@ -127,6 +129,8 @@ class Function:
             is_numpy = isinstance(output, np.generic)
             output = np.asarray(output) if is_numpy else as_array(output, type(self).__name__)
         self.output_shape = output.shape
+        if observer is not None:
+            observer.applied(self, inputs, output, started)
         result = new(Tensor)
         result.array = output
         active = recorder.active
@@ -150,6 +154,8 @@ class Function:
         before = target.array.copy() if recorded else target.array
         if recorded:
             self._before = before
+        observer = observing.active
+        started = 0.0 if observer is None else clock()
         try:
             arrays = [x.array if isinstance(x, Tensor) else operand(self, x) for x in others]
             if recorded:
@@ -173,6 +179,8 @@ class Function:
                 f"{target.array.dtype} tensor; use astype() first, or write out of place"
             )
         target.write(output)
+        if observer is not None:
+            observer.applied(self, self.inputs, output, started)
         if recorder.active is not None:
             recorder.active.record(self, self.inputs, target)
         return target
@@ -224,9 +232,13 @@ class Function:
             unchanged = False
         if not unchanged:
             self.check_saved()
+        observer = observing.active
+        started = 0.0 if observer is None else clock()
         grads = self.backward(grad)
         if grads.__class__ is not tuple:
             grads = (grads,)
+        if observer is not None:
+            observer.sent_back(self, grad, grads, started)
         inputs = self.inputs
         if len(grads) != len(inputs):
             check_gradients(self, grads)
@@ -345,3 +357,4 @@ from tt_tensor.tensor import Tensor, as_array  # noqa: E402
 
 new = Tensor.__new__
 ndarray = np.ndarray
+clock = observing.clock
