@@ -21,6 +21,7 @@ from numba.core import event
 
 from tt_perf.compiled import ahead
 from tt_perf.compiled.table import KERNELS
+from tt_perf.compiled.vectors import Wide
 from tt_tensor import kernels
 
 __all__ = ["FAST", "inline", "jit", "likely"]
@@ -31,7 +32,9 @@ FAST = {"contract", "reassoc", "nsz", "arcp"}
 
 def jit(*signatures: str, **options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Compile a function for each of `signatures`: nogil, cached, no bounds checks, 1 / 0 as NumPy has it."""
-    settings = {"nogil": True, "cache": True, "fastmath": FAST, "error_model": "numpy", **options}
+    settings = {
+        "nogil": True, "cache": True, "fastmath": FAST, "error_model": "numpy", "pipeline_class": Wide, **options
+    }  # fmt: skip
 
     def compiled(function: Callable[..., Any]) -> Any:
         return numba.njit(list(signatures), **settings)(function)
