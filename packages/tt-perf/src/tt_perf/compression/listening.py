@@ -1,0 +1,65 @@
+"""Listener: a callback for the Trainer of tt-optim, made by a wheel that does not depend on it.
+
+The Trainer takes objects of its class Callback alone. Whoever has a Trainer has imported it, so where that class is
+there when a Listener is made, the Listener is one of it, too; otherwise it is an object with the same methods, for
+loops of one's own.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from tt_perf.compression.masks import Masks
+
+__all__ = ["KeepMasks", "Listener"]
+
+
+class Listener:
+    """Holds `masks` at zero after each step of the optimizer, and remembers them over a resume.
+
+    Make it after `tt_optim.training` is imported.
+    """
+
+    masks: Masks
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        base = getattr(sys.modules.get("tt_optim.training"), "Callback", None)
+        # Python calls __init__ on what comes back, which is a `cls` either way.
+        return object.__new__(cls if base is None or issubclass(cls, base) else _joined(cls, base))  # type: ignore[arg-type]
+
+    def on_fit_start(self, trainer: Any) -> None:
+        """Also after a resume, whose weights may be from elsewhere."""
+        self.masks.apply()
+
+    def on_step_end(self, trainer: Any) -> None:
+        """The optimizer has moved."""
+        self.masks.apply()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The masks, for a checkpoint."""
+        return {"masks": {name: mask.astype(np.uint8) for name, mask in self.masks.items()}}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take the masks of a checkpoint back."""
+        self.masks.update({name: np.asarray(mask) != 0 for name, mask in state_dict["masks"].items()})
+
+
+class KeepMasks(Listener):
+    """A callback for a Trainer: after each step of the optimizer, what is masked is zero again.
+
+    The optimizer may push a masked weight (momentum and decay do), and nothing of it lasts.
+    """
+
+    def __init__(self, masks: Masks) -> None:
+        self.masks = masks
+
+
+@cache
+def _joined(cls: type, base: type) -> type:
+    """A class of the same name that is both."""
+    return type(cls.__name__, (cls, base), {"__module__": cls.__module__, "__doc__": cls.__doc__})
