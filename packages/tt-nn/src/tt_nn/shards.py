@@ -33,6 +33,7 @@ from tt_tensor.errors import ArgumentError
 __all__ = [
     "blas_threads",
     "get_num_threads",
+    "inside",
     "one_blas_thread",
     "parts",
     "prefer",
@@ -61,7 +62,15 @@ _number: int | None = None
 _pool: ThreadPoolExecutor | None = None
 _lock = threading.Lock()
 _forked = False
-_here = threading.local()
+
+
+class _Here(threading.local):
+    """What a thread knows of itself."""
+
+    inside = False  # on the class: to miss an attribute of a thread costs 1 µs
+
+
+_here = _Here()
 
 
 def get_num_threads() -> int:
@@ -104,10 +113,15 @@ def prefer() -> None:
     preferred = True
 
 
+def inside() -> bool:
+    """Is this code part of a shard, beside others?"""
+    return _here.inside
+
+
 def parts(length: int, least: int = 1) -> list[tuple[int, int]]:
     """How `run` cuts range(length): (start, stop) of each part; none shorter than `least`, except an only one."""
     count = 1
-    if get_num_threads() > 1 and not getattr(_here, "inside", False):
+    if get_num_threads() > 1 and not _here.inside:
         count = max(1, min(PARTS_A_THREAD * get_num_threads(), length // max(least, 1)))
     return [(length * part // count, length * (part + 1) // count) for part in range(count)]
 
@@ -127,7 +141,7 @@ def run(body: Body, length: int, least: int = 1) -> int:
 
 def run_parts(body: Body, cut: list[tuple[int, int]]) -> None:
     """`run`, for the parts that `parts` gave: where memory for a result of each is needed beforehand."""
-    if len(cut) == 1 or getattr(_here, "inside", False):
+    if len(cut) == 1 or _here.inside:
         for part, place in enumerate(cut):
             body(*place, part)
         return

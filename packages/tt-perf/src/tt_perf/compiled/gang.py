@@ -1,0 +1,397 @@
+# mypy: disable-error-code="untyped-decorator, no-untyped-call, no-any-return"
+"""gang: one kernel on all cores, handed over in less than a microsecond, where a pool of threads takes a hundred.
+
+    @jit("void(int64, int64, float32[::1], float32[:, ::1], float32[::1])")
+    def rows(start, stop, x, weight, y):  # the work on range(start, stop)
+        ...
+
+    @jit("void(int64[::1], float32[::1], float32[:, ::1], float32[::1])")
+    def product(gang, x, weight, y):
+        share(gang, rows, len(y), 64, (x, weight, y))  # calls rows(start, stop, x, weight, y) on every core
+
+    product(state(), x, weight, y)
+
+A helper is a Python thread that waits in compiled code, without the interpreter's lock, and looks at one number in
+memory. A job is there from the moment that this number changes; what runs is compiled, too, so nobody asks for the
+lock. Who has nothing to do for a while (`PATIENCE`) goes to sleep on a lock, and `state()` wakes it up.
+
+The caller works from the front of the range, helpers from its end, `grain` by `grain`, until they meet. So each core
+sees the same rows again at the next call, which may be in its cache still, and who is held up leaves its share to the
+others: the caller needs nobody, and waits only for what a helper has begun. Where another thread uses the gang just
+now, in a forked process, with one core, after `set_num_threads(1)` and inside a shard, it works alone.
+
+A body must not raise, and must write to places of its own range only; which range comes in which call is open.
+`share` may be called many times in one compiled function: between two calls all is done.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import platform
+import threading
+import time
+from typing import Any
+
+import numba
+import numpy as np
+from numba import extending, types
+from numba.core import cgutils
+
+from tt_nn import shards
+from tt_perf.compiled.jit import jit
+
+__all__ = ["PATIENCE", "share", "state", "stop"]
+
+PATIENCE = 300e-6
+"""Seconds that a helper looks for work before it sleeps. What comes later than that wakes it up, in 50 µs."""
+
+# Places in the state, each on a cache line of its own, so that who writes one disturbs no reader of another.
+DOOR, RANGE, JOB, BUSY, ASLEEP, ENDED, HELPERS = 0, 8, 16, 24, 32, 40, 48
+SIZE = 56
+ADDRESS, TASK, GRAIN = JOB, JOB + 1, JOB + 2
+# The door: how many helpers are in, whether it is open, and the number of the job.
+OPEN, NUMBER = 1 << 16, 1 << 17
+# The range: where its front is in the low half, its end in the high half.
+HALF = 1 << 32
+MOST = (1 << 31) - 1
+
+intrinsic: Any = extending.intrinsic
+ir: Any = cgutils.ir
+
+_I64 = ir.IntType(64)
+_BODY = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer(), _I64, _I64])
+
+
+# --- memory that others change -----------------------------------------------------------------------------
+
+
+def _place(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
+    data = context.make_array(kind)(context, builder, array).data
+    return builder.gep(builder.bitcast(data, _I64.as_pointer()), [index])
+
+
+@intrinsic
+def load(_: Any, array: Any, index: Any) -> Any:
+    """array[index], read anew each time."""
+
+    def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        return builder.load_atomic(
+            _place(context, builder, signature.args[0], given[0], given[1]), "seq_cst", 8
+        )
+
+    return types.int64(array, types.int64), code
+
+
+@intrinsic
+def store(_: Any, array: Any, index: Any, value: Any) -> Any:
+    """array[index] = value; what was written before is there for who sees it."""
+
+    def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        place = _place(context, builder, signature.args[0], given[0], given[1])
+        builder.store_atomic(given[2], place, "seq_cst", 8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, types.int64), code
+
+
+@intrinsic
+def add(_: Any, array: Any, index: Any, value: Any) -> Any:
+    """array[index] += value in one go; what it was."""
+
+    def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        place = _place(context, builder, signature.args[0], given[0], given[1])
+        return builder.atomic_rmw("add", place, given[2], "seq_cst")
+
+    return types.int64(array, types.int64, types.int64), code
+
+
+@intrinsic
+def swap(_: Any, array: Any, index: Any, old: Any, new: Any) -> Any:
+    """array[index] = new if it is `old`, in one go; whether it was."""
+
+    def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        place = _place(context, builder, signature.args[0], given[0], given[1])
+        return builder.extract_value(builder.cmpxchg(place, given[2], given[3], "seq_cst", "seq_cst"), 1)
+
+    return types.boolean(array, types.int64, types.int64, types.int64), code
+
+
+@intrinsic
+def breathe(_: Any) -> Any:
+    """Let the core know that this is a loop which waits; some 50 ns."""
+    machine = platform.machine().lower()
+
+    def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        if machine in ("x86_64", "amd64"):
+            hint = ir.FunctionType(ir.VoidType(), [])
+            builder.call(cgutils.get_or_insert_function(builder.module, hint, "llvm.x86.sse2.pause"), [])
+        elif machine in ("aarch64", "arm64"):
+            hint = ir.FunctionType(ir.VoidType(), [ir.IntType(32)])
+            rest = cgutils.get_or_insert_function(builder.module, hint, "llvm.aarch64.hint")
+            builder.call(rest, [ir.Constant(ir.IntType(32), 1)])
+        return context.get_dummy_value()
+
+    return types.void(), code
+
+
+if hasattr(os, "sched_yield"):
+    step_aside = types.ExternalFunction("sched_yield", types.int32())
+    """Let another thread have this core, if one wants it; some 500 ns if none does."""
+else:
+    step_aside = breathe
+
+LONG = 2000
+"""So many looks in vain, and whom this one waits for may be waiting for its core."""
+
+
+# --- work as an address -------------------------------------------------------------------------------------
+
+
+@intrinsic
+def address_of_body(typing: Any, body: Any, arguments: Any) -> Any:
+    """The address of a function (task, start, stop), which calls body(start, stop, *arguments at the address task)."""
+    wanted = body.get_call_type(typing, (types.int64, types.int64, *arguments.types), {})
+
+    def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        compiled = body.dispatcher.overloads[tuple(wanted.args)]
+        context.active_code_library.add_linking_library(compiled.library)
+        name = "gang_" + compiled.fndesc.mangled_name
+        entry = builder.module.globals.get(name)
+        if entry is None:
+            entry = ir.Function(builder.module, _BODY, name)
+            entry.linkage = "internal"
+            inner = ir.IRBuilder(entry.append_basic_block())
+            kind = context.get_value_type(signature.args[1])
+            values = cgutils.unpack_tuple(inner, inner.load(inner.bitcast(entry.args[0], kind.as_pointer())))
+            context.call_internal_no_propagate(
+                inner, compiled.fndesc, wanted, [entry.args[1], entry.args[2], *values]
+            )
+            inner.ret_void()
+        return builder.ptrtoint(entry, _I64)
+
+    return types.int64(body, arguments), code
+
+
+@intrinsic
+def address_of_task(_: Any, arguments: Any) -> Any:
+    """The address of a copy of the arguments, which lives as long as the function that asks."""
+
+    def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        return builder.ptrtoint(cgutils.alloca_once_value(builder, given[0]), _I64)
+
+    return types.int64(arguments), code
+
+
+@intrinsic
+def call(_: Any, address: Any, task: Any, start: Any, stop: Any) -> Any:
+    """The function at that address, called."""
+
+    def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        function = builder.inttoptr(given[0], _BODY.as_pointer())
+        builder.call(function, [builder.inttoptr(given[1], _BODY.args[0]), given[2], given[3]])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64, types.int64), code
+
+
+# --- a job ----------------------------------------------------------------------------------------------------
+
+
+@jit("void(int64[::1], int64, int64, int64, int64)")
+def run(gang: Any, address: Any, task: Any, length: Any, grain: Any) -> None:
+    """`share`, for a body and its arguments that stand at these addresses."""
+    if length <= grain or length > MOST or load(gang, HELPERS) == 0 or not swap(gang, BUSY, 0, 1):
+        if length > 0:
+            call(address, task, 0, length)
+        return
+    gang[ADDRESS], gang[TASK], gang[GRAIN] = address, task, grain
+    store(gang, RANGE, length * HALF)
+    store(gang, DOOR, ((load(gang, DOOR) >> 17) + 1) * NUMBER + OPEN)
+    while True:
+        now = load(gang, RANGE)
+        front, end = now & (HALF - 1), now >> 32
+        if front >= end:
+            break
+        after = min(front + grain, end)
+        if swap(gang, RANGE, now, end * HALF + after):
+            call(address, task, front, after)
+    add(gang, DOOR, -OPEN)
+    waited = 0
+    while load(gang, DOOR) & (OPEN - 1):
+        breathe()
+        waited += 1
+        if waited > LONG:
+            step_aside()
+    store(gang, BUSY, 0)
+
+
+# Put into its caller as it stands: so the body is known by its name there, and what is compiled can be kept on disk.
+@numba.njit(inline="always")
+def share(gang: Any, body: Any, length: Any, grain: Any, arguments: Any) -> None:
+    """body(start, stop, *arguments) for ranges that make up range(length), on all cores. For compiled callers.
+
+    Args:
+        gang: what `state` gives.
+        body: compiled by `jit`; takes two int64, then `arguments`.
+        length: how much there is to do.
+        grain: how much is taken at a time; what is not longer runs here. 10 µs of work is a good size.
+        arguments: a tuple, of arrays mostly.
+    """
+    run(gang, address_of_body(body, arguments), address_of_task(arguments), length, grain)
+
+
+@jit("void(int64[::1], int64)")
+def serve(gang: Any, patience: Any) -> None:
+    """Work on what comes, until nothing has come for `patience` looks, or it is the end."""
+    served, looks = -1, 0
+    while True:
+        if load(gang, ENDED):
+            return
+        door = load(gang, DOOR)
+        if door & OPEN and door >> 17 != served:
+            if swap(gang, DOOR, door, door + 1):
+                served, looks = door >> 17, 0
+                address, task, grain = gang[ADDRESS], gang[TASK], gang[GRAIN]
+                while True:
+                    now = load(gang, RANGE)
+                    front, end = now & (HALF - 1), now >> 32
+                    if front >= end:
+                        break
+                    before = max(end - grain, front)
+                    if swap(gang, RANGE, now, before * HALF + front):
+                        call(address, task, before, end)
+                add(gang, DOOR, -1)
+        else:
+            breathe()
+            looks += 1
+            if looks >= patience:
+                add(gang, ASLEEP, 1)
+                return
+
+
+@jit("void(int64[::1], int64)")
+def rise(gang: Any, count: Any) -> None:
+    """So many sleep no more."""
+    add(gang, ASLEEP, -count)
+
+
+@jit("void(int64)")
+def looks(count: Any) -> None:
+    """As long as so many looks in vain take, about."""
+    for _ in range(count):
+        breathe()
+
+
+# --- the helpers ----------------------------------------------------------------------------------------------
+
+
+class _Gang:
+    """Helpers, and the memory through which they are told what to do."""
+
+    def __init__(self, wanted: int, helpers: int) -> None:
+        self.wanted = wanted
+        memory = np.zeros(SIZE + 8, np.int64)
+        start = -(memory.__array_interface__["data"][0] // 8) % 8
+        self.state: Any = memory[start : start + SIZE]
+        self.asleep = memoryview(self.state.data)[ASLEEP : ASLEEP + 1]
+        self.beds = threading.Semaphore(0)
+        self.waking = threading.Lock()
+        begin = time.perf_counter()
+        looks(2000)
+        self.patience = max(1, int(PATIENCE / (time.perf_counter() - begin) * 2000))
+        self.threads: list[threading.Thread] = []
+        # Python that ends, or a system with too many threads, gives no more.
+        with contextlib.suppress(RuntimeError):
+            for number in range(helpers):
+                thread = threading.Thread(target=self._live, name=f"tt-gang-{number}", daemon=True)
+                thread.start()
+                self.threads.append(thread)
+        self.state[HELPERS] = len(self.threads)
+
+    def _live(self) -> None:
+        while not self.state[ENDED]:
+            serve(self.state, self.patience)
+            self.beds.acquire()
+
+    def wake(self) -> None:
+        """Let those that sleep look for work."""
+        with self.waking:
+            count = self.asleep[0]
+            if count:
+                rise(self.state, count)
+                self.beds.release(count)
+
+    def end(self) -> None:
+        """Send the helpers home; a job that runs is done to its end."""
+        self.state[HELPERS], self.state[ENDED] = 0, 1
+        if self.threads:
+            self.beds.release(len(self.threads))
+        for thread in self.threads:
+            thread.join(1.0)
+
+
+_ALONE = np.zeros(SIZE, np.int64)
+"""The state of a gang of one."""
+
+_gang: _Gang | None = None
+_making = threading.Lock()
+_forked = False
+
+
+def state() -> Any:
+    """What `share` needs: the helpers' memory, with the helpers awake; or that of nobody, where none are to be had.
+
+    Ask anew before each call of a kernel.
+    """
+    threads = shards.get_num_threads()
+    if threads == 1 or _forked or shards.inside():
+        return _ALONE
+    gang = _gang
+    if gang is None or gang.wanted != threads:
+        gang = _made()
+    if gang.asleep[0]:
+        gang.wake()
+    return gang.state
+
+
+def _made() -> _Gang:
+    """A gang for the number of threads that is wanted now, with no more of them than cores: they wait by working."""
+    global _gang
+    with _making:
+        wanted, old = shards.get_num_threads(), _gang
+        if old is not None and old.wanted == wanted:
+            return old
+        _gang = made = _Gang(wanted, min(wanted, _cores()) - 1)
+    if old is not None:
+        old.end()
+    return made
+
+
+def _cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS and Windows
+        return os.cpu_count() or 1
+
+
+def stop() -> None:
+    """Send the helpers home; the next `state()` takes on new ones."""
+    global _gang
+    with _making:
+        gang, _gang = _gang, None
+    if gang is not None:
+        gang.end()
+
+
+def _forget() -> None:
+    """In a forked process: the threads are not there, and a lock may have been held."""
+    global _gang, _making, _forked
+    _gang, _making, _forked = None, threading.Lock(), True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+# Before Python takes itself apart: a helper must not look at memory that is gone.
+atexit.register(stop)

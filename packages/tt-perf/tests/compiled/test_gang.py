@@ -1,0 +1,265 @@
+"""The gang: every index once, in all circumstances; nobody waits for somebody who does not come."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+pytest.importorskip("numba", reason="compiled kernels need numba")
+
+from tt_nn import shards
+from tt_perf.compiled import gang
+from tt_perf.compiled.jit import jit
+
+
+@jit("void(int64, int64, int64[::1], int64[::1])")
+def mark(start, stop, seen, calls):
+    """Count every index, and the calls."""
+    for i in range(start, stop):
+        seen[i] += 1
+    calls[start] += 1
+
+
+@jit("void(int64[::1], int64[::1], int64[::1], int64)")
+def mark_all(state, seen, calls, grain):
+    gang.share(state, mark, len(seen), grain, (seen, calls))
+
+
+@jit("void(int64, int64, float64[::1], float64[::1])")
+def add_up(start, stop, x, y):
+    for i in range(start, stop):
+        y[i] = x[max(i - 1, 0)] + x[i] + x[min(i + 1, len(x) - 1)]
+
+
+@jit("void(int64[::1], float64[::1], float64[::1], int64)")
+def smooth(state, x, y, steps):
+    """Each step reads what all of the one before wrote."""
+    for step in range(steps):
+        if step % 2 == 0:
+            gang.share(state, add_up, len(x), 16, (x, y))
+        else:
+            gang.share(state, add_up, len(x), 16, (y, x))
+
+
+@jit("void(int64, int64, float64[::1])")
+def toil(start, stop, x):
+    for i in range(start, stop):
+        for _ in range(2_000):
+            x[i] = x[i] * 0.999 + 1.0
+
+
+@jit("void(int64[::1], float64[::1])")
+def toil_all(state, x):
+    gang.share(state, toil, len(x), 4, (x,))
+
+
+@pytest.fixture(autouse=True)
+def two_threads():
+    with shards.threads(2):
+        yield
+
+
+def helpers():
+    return int(gang.state()[gang.HELPERS])
+
+
+def each_once(state, length, grain):
+    seen, calls = np.zeros(length, np.int64), np.zeros(length + 1, np.int64)
+    mark_all(state, seen, calls, grain)
+    return (seen == 1).all(), int(calls.sum())
+
+
+@settings(deadline=None)
+@given(length=st.integers(0, 300), grain=st.integers(1, 400))
+def test_every_index_comes_once(length, grain):
+    state = gang.state()
+    whole, calls = each_once(state, length, grain)
+    assert whole
+    if length <= grain:
+        assert calls == (length > 0)
+    else:
+        assert calls <= -(-length // grain) + 1
+    assert state[gang.BUSY] == 0 and not state[gang.DOOR] & (gang.NUMBER - 1)
+
+
+def test_between_two_calls_all_is_done():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=1000)
+    ours, other = x.copy(), np.empty_like(x)
+    smooth(gang.state(), ours, other, 40)
+    for _ in range(40):
+        padded = np.concatenate((x[:1], x, x[-1:]))
+        x = padded[:-2] + x + padded[2:]
+    np.testing.assert_allclose(ours, x, rtol=1e-12)
+
+
+@pytest.mark.skipif(
+    len(os.sched_getaffinity(0)) < 2 if hasattr(os, "sched_getaffinity") else True, reason="one core"
+)
+def test_a_helper_works():
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        state, before = gang.state(), int(gang._gang.state[gang.DOOR])
+        seen, calls = np.zeros(400, np.int64), np.zeros(401, np.int64)
+        own = np.zeros(400)
+        # A helper takes from the end: where the last range is not the last that the caller would take, it was there.
+        toil_all(state, own)
+        mark_all(state, seen, calls, 7)
+        if calls[393]:  # 400 - 7: cut from the end
+            assert int(state[gang.DOOR]) > before
+            return
+    pytest.fail("no helper came within 20 s")
+
+
+def test_one_thread_works_alone():
+    with shards.threads(1):
+        assert helpers() == 0
+        assert each_once(gang.state(), 100, 7) == (True, 1)
+
+
+def test_another_number_of_threads_makes_another_gang():
+    first = gang.state()
+    with shards.threads(1):
+        assert gang.state() is not first
+    again = gang.state()
+    assert again is first
+    with shards.threads(3):
+        assert each_once(gang.state(), 100, 7)[0]
+        assert helpers() <= max(gang._cores() - 1, 0)
+    assert helpers() == min(1, gang._cores() - 1)
+
+
+def test_inside_a_shard_it_works_alone():
+    found = []
+    shards.run(lambda start, stop, part: found.append(helpers()), 4)
+    assert set(found) == {0}
+
+
+def test_many_threads_at_once():
+    wrong = []
+
+    def work(seed):
+        rng = np.random.default_rng(seed)
+        for _ in range(300):
+            length, grain = int(rng.integers(0, 200)), int(rng.integers(1, 50))
+            if not each_once(gang.state(), length, grain)[0]:
+                wrong.append((length, grain))
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive(), "a job that never ended"
+    assert not wrong
+
+
+def test_helpers_sleep_and_wake():
+    state = gang.state()
+    each_once(state, 100, 7)
+    deadline = time.monotonic() + 20
+    while state[gang.ASLEEP] < state[gang.HELPERS] and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert state[gang.ASLEEP] == state[gang.HELPERS]
+    assert each_once(state, 100, 7)[0]  # also where nobody woke them
+    assert gang.state() is state
+    assert each_once(state, 100, 7)[0]
+
+
+def test_after_stop_there_is_a_new_one():
+    before = gang.state()
+    threads = gang._gang.threads
+    gang.stop()
+    gang.stop()
+    assert not any(thread.is_alive() for thread in threads)
+    assert each_once(before, 100, 7) == (True, 1)  # who still holds the old state works alone
+    after = gang.state()
+    assert after is not before
+    assert each_once(after, 100, 7)[0]
+
+
+def toil_until_interrupted(x):
+    for _ in range(10_000):
+        toil_all(gang.state(), x)
+
+
+def interrupt(number, frame):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers here")
+def test_an_interrupt_comes_through():
+    x = np.zeros(4000)
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+        with pytest.raises(KeyboardInterrupt):
+            toil_until_interrupted(x)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert each_once(gang.state(), 100, 7)[0]
+
+
+SCRIPT = """
+import os
+import numpy as np
+from tt_nn import shards
+from tt_perf.compiled import gang
+from tt_perf.compiled.jit import jit
+
+def add_one(start, stop, x):
+    for i in range(start, stop):
+        x[i] += 1
+
+add_one = jit("void(int64, int64, int64[::1])", cache=False)(add_one)
+
+def add_ones(state, x):
+    gang.share(state, add_one, len(x), 8, (x,))
+
+add_ones = jit("void(int64[::1], int64[::1])", cache=False)(add_ones)
+
+def right():
+    x = np.zeros(4096, np.int64)
+    for _ in range(100):
+        add_ones(gang.state(), x)
+    return bool((x == 100).all())
+
+shards.set_num_threads(2)
+"""
+
+
+def run(body):
+    script = SCRIPT + textwrap.dedent(body)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_python_ends_with_helpers_at_work():
+    for _ in range(3):
+        assert run("print(right())") == "True\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_process_works_alone():
+    out = run(
+        """
+        assert right()
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if right() and gang.state()[gang.HELPERS] == 0 else 1)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), right())
+        """
+    )
+    assert out == "0 True\n"
