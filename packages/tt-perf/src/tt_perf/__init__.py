@@ -1,11 +1,63 @@
 """tt_perf: measure it, then make it fast: profiler, benchmarks, compiled kernels, KV cache, compression."""
 
 from tt_perf.acceleration import Acceleration, accelerate, accelerated
+from tt_perf.benchmarking import BenchmarkResult, ContenderError, ResultFileError, benchmark, compare
+from tt_perf.compression import (
+    Distillation,
+    DistillationLoss,
+    GradualPruning,
+    KeepMasks,
+    Masks,
+    cluster,
+    compare_variants,
+    cubic_sparsity,
+    distillation_loss,
+    is_n_m,
+    load_pruned,
+    low_rank,
+    pareto_front,
+    prune_channels,
+    prune_magnitude,
+    prune_n_m,
+    sparsity_report,
+)
 from tt_perf.ladder import matmul_ladder
+from tt_perf.profiling.ceilings import Ceilings, measure_ceilings
+from tt_perf.profiling.flops import Flops, flops
+from tt_perf.profiling.profile import Profile, profile, span
 
 __all__ = [
     "Acceleration",
+    "BenchmarkResult",
+    "Ceilings",
+    "ContenderError",
+    "Distillation",
+    "DistillationLoss",
+    "Flops",
+    "GradualPruning",
+    "KeepMasks",
+    "Masks",
+    "Profile",
+    "ResultFileError",
     "accelerate",
     "accelerated",
+    "benchmark",
+    "cluster",
+    "compare",
+    "compare_variants",
+    "cubic_sparsity",
+    "distillation_loss",
+    "flops",
+    "is_n_m",
+    "load_pruned",
+    "low_rank",
     "matmul_ladder",
+    "measure_ceilings",
+    "pareto_front",
+    "profile",
+    "prune_channels",
+    "prune_magnitude",
+    "prune_n_m",
+    "span",
+    "sparsity_report",
 ]

@@ -1,16 +1,200 @@
-"""The program `tt-perf`: its subcommands, imported late."""
+"""The program `tt-perf`: its subcommands, imported late.
+
+Exit codes: 0 all is well; 1 a regression was found, or a submission refused; 2 arguments or files that are none.
+"""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
+from importlib import metadata
+
+from tt_tensor.errors import ArgumentError, MissingWheelError, TTError
 
 __all__ = ["main"]
+
+WELL, BAD_NEWS, WRONG = 0, 1, 2
+LEADERBOARD = "leaderboard.json"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand; its exit code."""
-    parser = argparse.ArgumentParser(prog="tt-perf", description="Measure and compete.")
-    parser.parse_args(arguments)
-    parser.print_help()
-    return 2
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.run is None:
+        parser.print_help(sys.stderr)
+        return WRONG
+    run: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return run(options)
+    except (TTError, OSError) as error:
+        sys.stderr.write(f"tt-perf {options.command}: {error}\n")
+        return _code(error)
+
+
+def _code(error: Exception) -> int:
+    if isinstance(error, ArgumentError | MissingWheelError | OSError):
+        return WRONG
+    from tt_perf.competition.errors import SubmissionError
+
+    return BAD_NEWS if isinstance(error, SubmissionError) else WRONG
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tt-perf",
+        description="Measure functions fairly, find regressions, and compete for small and fast models.",
+        epilog="exit codes: 0 all is well; 1 a regression, or a submission that is refused; 2 wrong arguments or files",
+    )
+    parser.add_argument("--version", action="version", version=f"tt-perf {metadata.version('tt-perf')}")
+    parser.set_defaults(run=None)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+
+    run = commands.add_parser(
+        "run",
+        help="time functions against each other",
+        description="Time functions of no arguments against each other, each in a process of its own.",
+        epilog='a function is "module:name" or "file.py:name"; with "()" behind it, what it returns is timed; '
+        '"fast=module:name" calls the contender fast',
+    )
+    run.add_argument(
+        "functions",
+        nargs="+",
+        metavar="[NAME=]MODULE:FUNCTION",
+        help="what to time; the first is the reference",
+    )
+    run.add_argument(
+        "-o", "--out", metavar="FILE", help="write the result here, as JSON, for `tt-perf compare`"
+    )
+    run.add_argument("--rounds", type=int, default=21, help="turns of each (default: %(default)s)")
+    run.add_argument(
+        "--slice", type=float, default=0.02, metavar="SECONDS", help="length of a turn (default: %(default)s)"
+    )
+    run.add_argument(
+        "--restarts",
+        type=int,
+        default=3,
+        help="processes of each, one after the other (default: %(default)s)",
+    )
+    run.add_argument("--threads", type=int, help="threads of each (default: as the machine has it)")
+    run.add_argument("--level", type=float, default=0.99, help="of the intervals (default: %(default)s)")
+    run.add_argument("--seed", type=int, default=0, help="draws the orders of turns (default: %(default)s)")
+    run.add_argument("--title", default="", help="what it is about")
+    run.add_argument("--here", action="store_true", help="all in this process, not in one each")
+    run.set_defaults(run=_run)
+
+    compare = commands.add_parser(
+        "compare",
+        help="find regressions between two results",
+        description="Compare two results of `tt-perf run` or of BenchmarkResult.save. Exits with 1 where something "
+        "became slower by more than the threshold and the noise.",
+    )
+    compare.add_argument("old", metavar="OLD", help="the result from before")
+    compare.add_argument("new", metavar="NEW", help="the result from now")
+    compare.add_argument(
+        "--threshold", type=float, default=1.05, help="new ÷ old that is still well (default: %(default)s)"
+    )
+    compare.add_argument(
+        "--relative", action="store_true", help="compare each contender's ratio to its run's reference"
+    )
+    compare.set_defaults(run=_compare)
+
+    submit = commands.add_parser(
+        "submit",
+        help="check a submission and enter it in a leaderboard",
+        description="Run a submission again in a process of its own, on the true test set; enter it if its figures "
+        "are what is measured.",
+    )
+    submit.add_argument("folder", metavar="FOLDER", help="what tt_perf.prepare_submission wrote")
+    submit.add_argument("--leaderboard", default=LEADERBOARD, metavar="FILE", help="(default: %(default)s)")
+    submit.add_argument("--seconds", type=float, default=600, help="time that it gets (default: %(default)s)")
+    submit.set_defaults(run=_submit)
+
+    board = commands.add_parser(
+        "leaderboard",
+        help="show, merge and verify leaderboards",
+        description="Show a leaderboard: entries by score, those on the Pareto front marked.",
+    )
+    board.add_argument("file", nargs="?", default=LEADERBOARD, metavar="FILE", help="(default: %(default)s)")
+    board.add_argument(
+        "--merge", action="append", default=[], metavar="OTHER", help="take in the entries of another file"
+    )
+    board.add_argument("--verify", action="store_true", help="run again what was not run on this machine")
+    board.add_argument("--all", action="store_true", help="with --verify: run everything again")
+    board.add_argument("--task", choices=("mnist", "cifar10", "tinygpt"), help="show this one only")
+    board.add_argument(
+        "--seconds", type=float, default=600, help="time that each gets (default: %(default)s)"
+    )
+    board.set_defaults(run=_leaderboard)
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    from tt_perf.benchmarking import benchmark
+
+    contenders: dict[str, str] = {}
+    for function in options.functions:
+        name, equals, place = function.partition("=")
+        name, place = (name, place) if equals else (function, function)
+        if name in contenders:
+            raise ArgumentError(f"two contenders are called {name!r}; name them as in fast=module:function")
+        contenders[name] = place
+    result = benchmark(
+        contenders,
+        rounds=options.rounds,
+        slice_seconds=options.slice,
+        processes=not options.here,
+        restarts=options.restarts,
+        threads=options.threads,
+        level=options.level,
+        seed=options.seed,
+        title=options.title,
+    )
+    sys.stdout.write(result.table())
+    if options.out is not None:
+        result.save(options.out)
+    return WELL
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from tt_perf.benchmarking import BenchmarkResult, compare
+
+    old, new = (BenchmarkResult.load(path) for path in (options.old, options.new))
+    found = compare(old, new, options.threshold, relative=options.relative)
+    sys.stdout.write(found.table())
+    if found.regressions:
+        slower = ", ".join(f"{change.name} ({change.ratio:.2f} ×)" for change in found.regressions)
+        sys.stdout.write(f"regressions: {slower}\n")
+        return BAD_NEWS
+    return WELL
+
+
+def _submit(options: argparse.Namespace) -> int:
+    from tt_perf.competition import submit
+
+    entry = submit(options.folder, options.leaderboard, seconds=options.seconds)
+    sys.stdout.write(f"{entry.name} by {entry.author}: {entry.said()}, score {entry.score:.1f}; entered\n")
+    return WELL
+
+
+def _leaderboard(options: argparse.Namespace) -> int:
+    from tt_perf.competition import Leaderboard
+
+    board = Leaderboard(options.file)
+    if not options.merge and not board.path.is_file():
+        raise ArgumentError(f"there is no leaderboard {board.path}; `tt-perf submit FOLDER` begins one")
+    for other in options.merge:
+        added = board.merge(other)
+        sys.stdout.write(f"{other}: {added} new\n")
+    refused = {}
+    if options.verify or options.all:
+        refused = board.verify(everything=options.all, seconds=options.seconds)
+    sys.stdout.write(board.table(options.task))
+    for name, reason in refused.items():
+        sys.stdout.write(f"{name} does not stand: {reason}\n")
+    return BAD_NEWS if refused else WELL
+
+
+if __name__ == "__main__":
+    sys.exit(main())
