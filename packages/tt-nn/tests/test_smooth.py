@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 import tt_nn as nn
 import tt_nn.functional as F
-from tt_tensor import Tensor
+from tt_tensor import Tensor, kernels
 from tt_tensor.errors import ArgumentError
 
 numbers = hnp.arrays(
@@ -74,6 +74,29 @@ def test_small_values_keep_their_digits(layer, formula):
 def test_gelu_tanh_is_close_to_gelu():
     x = np.linspace(-8, 8, 1001)
     assert np.abs(F.gelu(x).numpy() - F.gelu(x, approximate="tanh").numpy()).max() < 5e-4
+
+
+@pytest.mark.parametrize("operation", ["gelu", "gelu_tanh", "silu"])
+@given(x=numbers)
+def test_kernels_are_as_the_loops(operation, x):
+    (y, gate), (wanted, wanted_gate) = (kernels.kernel(operation, name)(x) for name in ("numpy", "loops"))
+    np.testing.assert_allclose(y, wanted, rtol=1e-12, atol=2e-14)
+    np.testing.assert_allclose(gate, wanted_gate, rtol=1e-12, atol=2e-14)
+    grad = np.cos(x)
+    for kept in (gate, None):  # a kernel may have kept nothing
+        dx, slope = (
+            kernels.kernel(operation + "_backward", name)(x, kept, grad) for name in ("numpy", "loops")
+        )
+        np.testing.assert_allclose(dx, slope, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("layer", [nn.GELU(), nn.GELU("tanh"), nn.SiLU()], ids=repr)
+def test_loops_run_what_is_not_finite(layer):
+    x = np.array([math.inf, -math.inf, math.nan, 3e38, -3e38, 0], np.float32)
+    found = [layer(Tensor(x)).numpy(), layer.backward(np.ones_like(x)).numpy()]
+    with kernels.use("loops"):
+        loops = [layer(Tensor(x)).numpy(), layer.backward(np.ones_like(x)).numpy()]
+    np.testing.assert_array_equal(found, loops)
 
 
 WRONG = [

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tt_nn.activations import OutOfPlace
-from tt_nn.gated import FAR, Gated
+from tt_nn.gated import FAR, Gated, register
 from tt_nn.module import Module
 from tt_nn.softplus import composed_softplus
 from tt_tensor import Function, Tensor
@@ -56,7 +56,7 @@ _NUMBERS = {"f": _Numbers(np.float32), "d": _Numbers(np.float64)}
 class GELUFunction(Gated, Function):
     """x Φ(x), Φ the normal distribution: dx = grad · (Φ(x) + x φ(x)), φ its density."""
 
-    name = "gelu"
+    name = operation = "gelu"
     forward_scratch, backward_scratch = 2, 0
 
     @staticmethod
@@ -83,6 +83,14 @@ class GELUFunction(Gated, Function):
         np.multiply(dx, x, dx)
         np.add(dx, gate, dx)
         np.multiply(dx, grad, dx)
+
+    @staticmethod
+    def value_at(x: float) -> float:
+        return 0.5 * math.erfc(-x * ROOT_HALF)
+
+    @staticmethod
+    def slope_at(x: float) -> float:
+        return 0.5 * math.erfc(-x * ROOT_HALF) + x * DENSITY_AT_0 * math.exp(-0.5 * x * x)
 
     @staticmethod
     def composite(x: Any) -> Tensor:
@@ -148,7 +156,7 @@ class GELUTanhFunction(Gated, Function):
     dx = grad · s (1 + 2 x (1 - s) √(2/π) (1 + 3 · 0.044715 x²)).
     """
 
-    name = "gelu"
+    name, operation = "gelu", "gelu_tanh"
     backward_scratch = 1
 
     @staticmethod
@@ -181,6 +189,15 @@ class GELUTanhFunction(Gated, Function):
         np.multiply(dx, grad, dx)
 
     @staticmethod
+    def value_at(x: float) -> float:
+        return 0.5 * (1 + math.tanh(ROOT_2_OVER_PI * (x + CUBIC * x**3)))
+
+    @staticmethod
+    def slope_at(x: float) -> float:
+        s = GELUTanhFunction.value_at(x)
+        return s * (1 + 2 * x * (1 - s) * ROOT_2_OVER_PI * (1 + 3 * CUBIC * x * x))
+
+    @staticmethod
     def composite(x: Any) -> Tensor:
         """The same from simpler Functions, for higher orders."""
         inner = x * (ROOT_2_OVER_PI * CUBIC * (x * x) + ROOT_2_OVER_PI)
@@ -190,7 +207,7 @@ class GELUTanhFunction(Gated, Function):
 class SiLUFunction(Gated, Function):
     """x s with s = σ(x): dx = grad · s (1 + x (1 - s))."""
 
-    name = "silu"
+    name = operation = "silu"
 
     @staticmethod
     def gate_of(x: Any) -> Any:
@@ -213,6 +230,15 @@ class SiLUFunction(Gated, Function):
         np.add(dx, of.one, dx)
         np.multiply(dx, gate, dx)
         np.multiply(dx, grad, dx)
+
+    @staticmethod
+    def value_at(x: float) -> float:
+        return 1 / (1 + math.exp(min(-x, 709)))
+
+    @staticmethod
+    def slope_at(x: float) -> float:
+        s = SiLUFunction.value_at(x)
+        return s * (1 + x * (1 - s))
 
     @staticmethod
     def composite(x: Any) -> Tensor:
@@ -269,6 +295,11 @@ class MishFunction(Gated, Function):
         return x * np.tanh(composed_softplus(x))
 
 
+for _function in (GELUFunction, GELUTanhFunction, SiLUFunction):
+    register(_function)
+_PLAIN = table.kernel("gelu", "numpy")
+
+
 def gelu(input: Any, approximate: str = "none") -> Tensor:
     """x Φ(x), Φ the distribution of the standard normal; with "tanh", GPT-2's approximation of it.
 
@@ -313,7 +344,12 @@ class GELU(Module):
         return self.compute(_gelu(self.approximate), x)
 
     def infer(self, x: Any, *rest: Any) -> Any:
-        if self.approximate == "none" and x.dtype.char == "f" and x.size <= SHORT and table.plain:
+        if (
+            self.approximate == "none"
+            and x.dtype.char == "f"
+            and x.size <= SHORT
+            and table.kernel("gelu") == _PLAIN
+        ):
             row = x.reshape(x.size)
             # No square of it overflows.
             if not row.size or (np.maximum.reduce(row) < FAR and np.minimum.reduce(row) > -FAR):

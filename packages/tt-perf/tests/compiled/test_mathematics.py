@@ -10,6 +10,7 @@ pytest.importorskip("numba")
 from tt_perf.compiled.jit import jit
 from tt_perf.compiled.mathematics import (
     bits32,
+    both_sigmoids32,
     erf32,
     exp32,
     from_bits32,
@@ -60,6 +61,12 @@ def normal_of_row(x, cdf, e):
 
 def sigmoid(x):
     return np.where(x > 0, 1, np.exp(np.minimum(x, 0))) / (1 + np.exp(-np.abs(x)))
+
+
+@jit("void(float32[::1], float32[::1], float32[::1])", cache=False)
+def both_of_row(x, left, right):
+    for i in range(x.size):
+        left[i], right[i] = both_sigmoids32(x[i])
 
 
 FUNCTIONS = {
@@ -114,6 +121,14 @@ def test_the_ends_of_the_numbers(name):
         np.testing.assert_allclose(y, exact(x.astype(np.float64)).astype(np.float32), rtol=1e-6)
     run(x[:3], y[:3])  # by the loop for what is left over after the vectors
     assert np.isnan(y[2])
+
+
+def test_both_sigmoids(grid):
+    left, right = np.empty_like(grid), np.empty_like(grid)
+    both_of_row(grid, left, right)
+    wide = grid.astype(np.float64)
+    assert np.max(ulps(left, sigmoid(wide))) <= 3
+    assert np.max(ulps(right, sigmoid(-wide))) <= 3
 
 
 def test_normal_distribution(grid):

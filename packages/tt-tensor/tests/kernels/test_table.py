@@ -153,6 +153,16 @@ def test_a_new_numpy_kernel_is_not_skipped(own_table):
     assert calls == ["other"]
 
 
+def test_a_softmax_of_another_leaves_the_small_operations_plain(own_table):
+    kernels.register("softmax", "other", lambda x, axis: x + 7)
+    kernels.set_default("softmax", "other")
+    try:
+        assert table.plain
+        assert tt.ones(2).softmax().tolist() == [8, 8]
+    finally:
+        kernels.set_default("softmax", "numpy")
+
+
 def test_a_rule_runs_on_the_kernel_in_use(own_table):
     calls = []
 

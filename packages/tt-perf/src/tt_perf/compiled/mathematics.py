@@ -10,7 +10,7 @@ exp would prevent. NaN gives NaN; ±inf, 0, and results too small for a normal n
 | function | largest error |
 |---|---|
 | exp32, erf32, log32 | 2 units in the last place |
-| tanh32, sigmoid32 | 3 units in the last place |
+| tanh32, sigmoid32, both_sigmoids32 | 3 units in the last place |
 | normal32 | 1.5e-7 of Φ, 2e-7 of exp(-x²/2) |
 
 Inside of these, sums keep their order whatever the kernel around them allows: taking the whole part of a number by
@@ -31,7 +31,17 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import types
 from numba.extending import intrinsic
 
-__all__ = ["bits32", "erf32", "exp32", "from_bits32", "log32", "normal32", "sigmoid32", "tanh32"]
+__all__ = [
+    "bits32",
+    "both_sigmoids32",
+    "erf32",
+    "exp32",
+    "from_bits32",
+    "log32",
+    "normal32",
+    "sigmoid32",
+    "tanh32",
+]
 
 
 def piece(function: Callable[..., Any]) -> Any:
@@ -201,6 +211,15 @@ def sigmoid32(x: Any) -> Any:
     """1 / (1 + e⁻ˣ), as eˣ / (1 + eˣ) below 0, so that small results keep their digits."""
     e = exp32(-abs(x))
     return (_1 if x >= _0 else e) / (_1 + e)
+
+
+@piece
+def both_sigmoids32(x: Any) -> Any:
+    """(σ(x), σ(-x)): they add up to 1, of which neither loses a digit."""
+    e = exp32(-abs(x))
+    large = _1 / (_1 + e)
+    small = e * large
+    return (large if x >= _0 else small), (small if x >= _0 else large)
 
 
 # exp(a²/2) Φ(-a) - ½ in powers of u = 0.32 a / (1 + 0.32 a), from u up, for a ≥ 0; fitted in the error of a Φ(-a).

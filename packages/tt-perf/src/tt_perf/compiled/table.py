@@ -16,7 +16,16 @@ __all__ = ["KERNELS", "NAME", "fallback"]
 
 NAME = "numba"
 
-KERNELS: dict[str, str] = {}
+KERNELS: dict[str, str] = {
+    "gelu": "tt_perf.compiled.gelu:gelu",
+    "gelu_backward": "tt_perf.compiled.gelu:gelu_backward",
+    "gelu_tanh": "tt_perf.compiled.gelu_tanh:gelu_tanh",
+    "gelu_tanh_backward": "tt_perf.compiled.gelu_tanh:gelu_tanh_backward",
+    "silu": "tt_perf.compiled.silu:silu",
+    "silu_backward": "tt_perf.compiled.silu:silu_backward",
+    "conv2d": "tt_perf.compiled.convolution:conv2d",
+    "conv2d_backward": "tt_perf.compiled.convolution:conv2d_backward",
+}
 
 
 def fallback(operation: str) -> Callable[..., Any]:

@@ -26,8 +26,9 @@ _preferred: str | None = None
 # What `use` chose in this thread and task: operation → function. None: nothing, the usual case.
 _chosen: ContextVar[dict[str, Kernel] | None] = ContextVar("tt_tensor_kernels", default=None)
 
-# Operations that are called so often on small arrays that they look at `plain` before they ask for their kernel.
-_SMALL = ("elementwise", "matmul", "reductions", "softmax")
+# Operations that are called so often on small arrays that they look at `plain` before they ask for their kernel. The
+# others ask always, so that a wheel which registers a quicker kernel for one of them leaves these as they are.
+_SMALL = ("elementwise", "matmul", "reductions")
 # The kernels "numpy" of this wheel, whatever is registered under that name later.
 _own: dict[str, Kernel] = {}
 
