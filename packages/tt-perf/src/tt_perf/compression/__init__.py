@@ -9,6 +9,7 @@ from tt_perf.compression.distillation import (
     distillation_loss,
     soft_targets,
 )
+from tt_perf.compression.folding import fold_batch_norm
 from tt_perf.compression.listening import KeepMasks
 from tt_perf.compression.low_rank import Factorization, energy_rank, low_rank, singular_values
 from tt_perf.compression.magnitude import prune_magnitude
@@ -41,6 +42,7 @@ __all__ = [
     "cubic_sparsity",
     "distillation_loss",
     "energy_rank",
+    "fold_batch_norm",
     "is_n_m",
     "k_means",
     "keep_channels",

@@ -26,14 +26,13 @@ from tt_nn import (
     Module,
     ReLU,
     ReLU6,
-    Sequential,
     Sigmoid,
     SiLU,
     Softplus,
     Tanh,
 )
 from tt_nn.hard import Hardsigmoid, Hardswish
-from tt_perf.compression.layers import check_module, is_channel_norm, is_convolution, is_linear, uses
+from tt_perf.compression.layers import check_module, is_channel_norm, is_convolution, is_linear, is_row, uses
 
 __all__ = ["ChannelGroup", "Channels", "channel_groups"]
 
@@ -111,7 +110,7 @@ class _Walk:
             self.close(f"{name}, a layer that is used twice, reads them")
             return
         self.seen.add(id(module))
-        if isinstance(module, Sequential):
+        if is_row(module):
             for key, child in module._parts():
                 if isinstance(child, Module):
                     self.enter(f"{name}.{key}" if name else key, child)

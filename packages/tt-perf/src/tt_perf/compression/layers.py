@@ -20,6 +20,7 @@ __all__ = [
     "is_channel_norm",
     "is_convolution",
     "is_linear",
+    "is_row",
     "names",
     "replace_module",
     "share",
@@ -48,6 +49,11 @@ def is_convolution(module: Module) -> bool:
         and all(hasattr(module, name) for name in ("in_channels", "out_channels", "groups", "kernel_size"))
         and not hasattr(module, "output_padding")
     )
+
+
+def is_row(module: Module) -> bool:
+    """A Sequential that computes as one does, layer after layer?"""
+    return isinstance(module, Sequential) and type(module).forward is Sequential.forward
 
 
 def is_channel_norm(module: Module) -> bool:
