@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-import numpy as np
-
-from tt_optim.averages import moments
+from tt_optim import adam_step  # noqa: F401  (enters its kernels)
 from tt_optim.flat import Tile
 from tt_optim.optimizer import Optimizer
 from tt_optim.param_groups import Group, Params
 from tt_optim.ranges import BETAS, FLAG, NONNEGATIVE
 from tt_optim.segments import Clock
+from tt_tensor.kernels import table
 
 __all__ = ["Adam"]
 
@@ -81,16 +80,24 @@ class Adam(Optimizer):
         return self.state_names if group["amsgrad"] else self.state_names[:2]
 
     def update(self, tile: Tile, group: Group, clock: Clock) -> None:
-        _, mean, square = moments(self, tile, group)
-        if group["amsgrad"]:
-            largest = tile.state["max_exp_avg_sq"]
-            square = np.maximum(largest, square, out=largest)
-
+        state, lr, (beta1, beta2) = tile.state, float(group["lr"]), group["betas"]
+        decay, shrink = float(group["weight_decay"]), 1.0
+        if group["decoupled_weight_decay"]:
+            decay, shrink = 0.0, 1 - lr * decay
         # lr·m̂ / (√v̂ + eps) with c = √(1 − β₂ᵗ) taken out of the division: one pass less.
-        lr, (beta1, beta2), work = float(group["lr"]), group["betas"], tile.scratch[1]
         c = math.sqrt(1 - beta2 ** clock[0])
-        np.sqrt(square, work)
-        work += float(group["eps"]) * c
-        np.divide(mean, work, work)
-        work *= lr * c / (1 - beta1 ** clock[0])
-        np.subtract(tile.values, work, tile.values)
+        table.kernel("adam")(
+            tile.values,
+            tile.grads,
+            state["exp_avg"],
+            state["exp_avg_sq"],
+            state["max_exp_avg_sq"] if group["amsgrad"] else None,
+            tile.scratch,
+            -1.0 if group["maximize"] else 1.0,
+            decay,
+            shrink,
+            beta1,
+            beta2,
+            lr * c / (1 - beta1 ** clock[0]),
+            float(group["eps"]) * c,
+        )

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-
+from tt_optim import sgd_step  # noqa: F401  (enters its kernels)
 from tt_optim.flat import Tile
 from tt_optim.optimizer import Optimizer
 from tt_optim.param_groups import Group, Params
 from tt_optim.ranges import FLAG, NONNEGATIVE, NUMBER
 from tt_optim.segments import Clock
 from tt_tensor.errors import ArgumentError
-from tt_tensor.ops.plain import number_like
+from tt_tensor.kernels import table
 
 __all__ = ["SGD"]
 
@@ -85,19 +84,16 @@ class SGD(Optimizer):
         return (clock[0] + 1, 1.0) if group["momentum"] else clock
 
     def update(self, tile: Tile, group: Group, clock: Clock) -> None:
-        direction, work = tile.grads, tile.scratch[1]
-        if group["weight_decay"] or group["maximize"]:
-            direction = self.gradient(tile, group)
-        if momentum := float(group["momentum"]):
-            buffer = tile.state["momentum_buffer"]
-            if clock[0] == 1:
-                buffer[...] = direction
-            else:
-                buffer *= momentum
-                buffer += np.multiply(direction, 1 - float(group["dampening"]), work)
-            if group["nesterov"]:
-                direction = np.add(direction, np.multiply(buffer, momentum, work), tile.scratch[0])
-            else:
-                direction = buffer
-        lr = number_like(float(group["lr"]), work)
-        np.subtract(tile.values, np.multiply(direction, lr, work), tile.values)
+        momentum = float(group["momentum"])
+        table.kernel("sgd")(
+            tile.values,
+            tile.grads,
+            tile.state["momentum_buffer"] if momentum else None,
+            tile.scratch,
+            -1.0 if group["maximize"] else 1.0,
+            float(group["weight_decay"]),
+            momentum,
+            1.0 if clock[0] == 1 else 1 - float(group["dampening"]),
+            group["nesterov"],
+            float(group["lr"]),
+        )

@@ -17,6 +17,16 @@ __all__ = ["KERNELS", "NAME", "fallback"]
 NAME = "numba"
 
 KERNELS: dict[str, str] = {
+    "adam": "tt_perf.compiled.adam:adam",
+    "sgd": "tt_perf.compiled.sgd:sgd",
+    "linear_infer": "tt_perf.compiled.matvec:linear_infer",
+    "norm_linear": "tt_perf.compiled.decode:norm_linear",
+    "norm_mlp": "tt_perf.compiled.decode:norm_mlp",
+    "decode_attention": "tt_perf.compiled.decode:decode_attention",
+    "batch_norm": "tt_perf.compiled.batch_norm:batch_norm",
+    "batch_norm_backward": "tt_perf.compiled.batch_norm:batch_norm_backward",
+    "batch_norm_relu": "tt_perf.compiled.batch_norm:batch_norm_relu",
+    "batch_norm_relu_backward": "tt_perf.compiled.batch_norm:batch_norm_relu_backward",
     "gelu": "tt_perf.compiled.gelu:gelu",
     "gelu_backward": "tt_perf.compiled.gelu:gelu_backward",
     "gelu_tanh": "tt_perf.compiled.gelu_tanh:gelu_tanh",
