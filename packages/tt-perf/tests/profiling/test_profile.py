@@ -192,6 +192,7 @@ def test_steps_of_optimizers_and_waits_for_data_are_spans():
 
 def test_the_tape_is_profiled_like_the_way_by_hand():
     tt_autograd = pytest.importorskip("tt_autograd", reason="tt-autograd is not installed")
+    recorder.install(None)  # importing it fills the slot
     model, x = mlp(), Tensor(np.ones((32, 64), np.float32))
     with tt_perf.profile(ceilings=ROOF) as hand:
         y = model(x)

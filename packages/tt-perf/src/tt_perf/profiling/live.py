@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import deque
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from tt_tensor import Tensor
 
 __all__ = ["LEAST", "Live"]
 
-LEAST = 1 << 14
+LEAST = 1 << 16
 """Bytes of an array that is worth following."""
 
 
@@ -51,36 +52,39 @@ class Live:
 
     def applied(self, function: Any, inputs: tuple[Any, ...], output: Any) -> None:
         """A Function has run: its output, and the arrays that it kept and that nobody gave it."""
-        given = {id(_owner(x.array if isinstance(x, Tensor) else x)) for x in inputs}
-        made = [output]
+        given = set()
+        for x in inputs:
+            array = x.array if isinstance(x, Tensor) else x
+            given.add(id(array if getattr(array, "base", None) is None else _owner(array)))
+        made, least = [output], self.least
         for value in function.__dict__.values():
-            if isinstance(value, np.ndarray):
-                made.append(value)
-            elif isinstance(value, tuple | list):
-                made += [each for each in value if isinstance(each, np.ndarray)]
-        self._follow(_name(function), made, given)
+            if value.__class__ is np.ndarray:
+                if value.nbytes >= least:
+                    made.append(value)
+            elif value.__class__ is tuple or value.__class__ is list:
+                made += [each for each in value if each.__class__ is np.ndarray and each.nbytes >= least]
+        self._follow(_name(function.__class__), made, given)
 
     def sent_back(self, function: Any, grad: Any, gradients: tuple[Any, ...]) -> None:
         """A rule has run: the gradients that it made."""
         made = [g for g in gradients if isinstance(g, np.ndarray) and g.nbytes >= self.least]
         if made:
-            self._follow(f"{_name(function)} backward", made, {id(_owner(grad))})
+            self._follow(_name(function.__class__) + " backward", made, {id(_owner(grad))})
 
     def _follow(self, op: str, made: list[Any], given: set[int]) -> None:
+        held = self._held
         with self._lock:
-            self._settle()
+            if self._freed:
+                self._settle()
             for array in made:
-                if array.nbytes < self.least:
-                    continue
-                owner = _owner(array)
+                owner = array if array.base is None else _owner(array)
                 key = id(owner)
-                if key in given or key in self._held:
+                if key in given or key in held:
                     continue
-                held = _Held(owner, self._freed.append)
-                held.op, held.nbytes, held.key = op, owner.nbytes, key
-                self._held[key] = held
-                self.bytes += held.nbytes
-                self.by_op[op] = self.by_op.get(op, 0) + held.nbytes
+                one = held[key] = _Held(owner, self._freed.append)
+                one.op, one.nbytes, one.key = op, owner.nbytes, key
+                self.bytes += one.nbytes
+                self.by_op[op] = self.by_op.get(op, 0) + one.nbytes
             if self.bytes > self.peak:
                 self.peak = self.bytes
                 self.at_peak = self.by_op.copy()
@@ -107,5 +111,6 @@ def _owner(array: Any) -> Any:
     return array
 
 
-def _name(function: Any) -> str:
-    return type(function).__name__.removesuffix("Function")
+@lru_cache(maxsize=1024)
+def _name(kind: type) -> str:
+    return kind.__name__.removesuffix("Function")

@@ -133,7 +133,7 @@ class Profile:
         """All that happened, in the order of their ends, what began before the block left out."""
         self.seconds  # noqa: B018  (raises before the end)
         begun, ended = self.started, self._ended or 0.0
-        return [Event(*event) for event in list(self._log.events) if begun <= event[1] and event[2] <= ended]
+        return [event for event in self._log.events() if begun <= event.started and event.ended <= ended]
 
     @cached_property
     def roots(self) -> dict[int, list[Node]]:
@@ -270,9 +270,9 @@ def profile(
     Args:
         ceilings: the machine's (`measure_ceilings()`), against which speeds are held; None: measured when needed.
         modules: whether calls of tt-nn's modules are noted, for `modules` and `table("module")`.
-        memory: whether arrays from 16 KiB are followed from birth to death, for `memory`.
+        memory: whether arrays from 64 KiB are followed from birth to death, for `memory`.
         traced: whether tracemalloc gives the exact peak, too, of all that is allocated; that is slow.
-        most: how many events are kept, about 250 bytes each.
+        most: how many events are kept, some 130 bytes each.
 
     Profiles can be nested, and run side by side: each sees all that happens while it is on.
 
