@@ -48,23 +48,21 @@ def test_the_canonical_text_does_not_depend_on_order(value):
         (b'"\xc3"', "utf-8"),
         ("[1] 2", "Extra data"),
     ],
-    ids=(
-        [
-            "empty",
-            "open",
-            "nan",
-            "infinity",
-            "overflow",
-            "digits",
-            "decimals",
-            "twice",
-            "deep",
-            "deep-objects",
-            "bytes",
-            "half",
-            "more",
-        ]
-    ),
+    ids=[
+        "empty",
+        "open",
+        "nan",
+        "infinity",
+        "overflow",
+        "digits",
+        "decimals",
+        "twice",
+        "deep",
+        "deep-objects",
+        "bytes",
+        "half",
+        "more",
+    ],
 )
 def test_what_is_none(text, message):
     with pytest.raises(ResultFileError, match=f"a file is no JSON that can be taken: .*{message}"):
