@@ -7,6 +7,8 @@ from itertools import count
 from typing import Any
 
 from tt_nn.errors import UnknownNameError
+from tt_nn.fusions import forward as run_together
+from tt_nn.fusions import fusions
 from tt_nn.module import Module
 from tt_tensor.errors import ArgumentError, DTypeError, IndexingError
 
@@ -113,6 +115,8 @@ class Sequential(_Numbered):
             super().__init__(modules)
 
     def forward(self, x: Any) -> Any:
+        if fusions:
+            return run_together(self._list, x)
         for layer in self._list:
             x = layer.__call__(x)  # the frame of a slot call costs 0.1 µs
         return x

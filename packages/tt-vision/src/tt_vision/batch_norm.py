@@ -55,6 +55,10 @@ class BatchNormFunction(Function):
                 "more than one is needed: a larger batch (a last one of 1 goes with drop_last=True), or eval()"
             )
         self.mean = self.variance = np.zeros(x.shape[1])
+        return self.normalised(x, dtype, weight, bias)
+
+    def normalised(self, x: Any, dtype: Any, weight: Any, bias: Any) -> Any:
+        """y, by the kernel in use, which leaves the mean and the variance."""
         if not x.size:
             return np.zeros(x.shape, dtype)
         y, self.mean, self.variance = kernels.kernel("batch_norm")(
@@ -184,8 +188,12 @@ class _BatchNorm(RunningNorm):
         running = self.running()
         if running is not None and not self.training:
             return self.compute(BatchNormEvalFunction(*running, self.eps), x, *given(self.weight, self.bias))
-        function = BatchNormFunction(self.eps)
+        return self.normalised(BatchNormFunction(self.eps), x)
+
+    def normalised(self, function: BatchNormFunction, x: Tensor) -> Tensor:
+        """function(x), by the batch's mean and variance, towards which the running ones move."""
         y = self.compute(function, x, *given(self.weight, self.bias))
+        running = self.running()
         if running is not None and self.num_batches_tracked is not None:
             batches = self.num_batches_tracked.item() + 1
             self.num_batches_tracked.write(batches)

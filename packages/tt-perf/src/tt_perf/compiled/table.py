@@ -17,12 +17,21 @@ __all__ = ["KERNELS", "NAME", "fallback"]
 NAME = "numba"
 
 KERNELS: dict[str, str] = {
+    "attention": "tt_perf.compiled.attention:ATTENTION",
+    "layer_norm": "tt_perf.compiled.row_norms:LAYER_NORM",
+    "rms_norm": "tt_perf.compiled.row_norms:RMS_NORM",
+    "cross_entropy": "tt_perf.compiled.cross_entropy:cross_entropy",
+    "cross_entropy_backward": "tt_perf.compiled.cross_entropy:cross_entropy_backward",
+    "softmax": "tt_perf.compiled.softmax:softmax",
+    "softmax_backward": "tt_perf.compiled.softmax:softmax_backward",
+    "log_softmax": "tt_perf.compiled.softmax:log_softmax",
+    "log_softmax_backward": "tt_perf.compiled.softmax:log_softmax_backward",
     "adam": "tt_perf.compiled.adam:adam",
     "sgd": "tt_perf.compiled.sgd:sgd",
     "linear_infer": "tt_perf.compiled.matvec:linear_infer",
     "norm_linear": "tt_perf.compiled.decode:norm_linear",
-    "norm_mlp": "tt_perf.compiled.decode:norm_mlp",
     "decode_attention": "tt_perf.compiled.decode:decode_attention",
+    "decode_block": "tt_perf.compiled.decode:decode_block",
     "batch_norm": "tt_perf.compiled.batch_norm:batch_norm",
     "batch_norm_backward": "tt_perf.compiled.batch_norm:batch_norm_backward",
     "batch_norm_relu": "tt_perf.compiled.batch_norm:batch_norm_relu",
