@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import tt_nn as nn
 import tt_nn.functional as F
-from tt_nn.losses import categorical
+from tt_nn.losses import picked
 from tt_tensor import Tensor
 from tt_tensor.errors import GradientError
 
@@ -172,7 +172,7 @@ def test_many_logits_are_computed_in_blocks(shape, kind, smoothing, monkeypatch)
     weight = rng.uniform(size=shape[1])
     found, gradients = [], []
     for block in (1 << 17, 1 << 30, 64):
-        monkeypatch.setattr(categorical, "BLOCK", block)
+        monkeypatch.setattr(picked, "BLOCK", block)
         loss_fn = nn.CrossEntropyLoss(weight, reduction="none", label_smoothing=smoothing)
         found.append(loss_fn(x, target).numpy())
         gradients.append(loss_fn.backward(np.ones(target.shape)).numpy())

@@ -42,3 +42,39 @@ def test_ends_of_the_range(run, dtype):
 def test_a_mistake_upstream_shows_in_its_row_only(run):
     x = np.array([[np.nan, 1.0], [np.inf, 1.0], [np.inf, -np.inf], [0.0, 0.0]])
     np.testing.assert_array_equal(run(x, 1), [[np.nan] * 2, [np.nan] * 2, [np.nan] * 2, [0.5, 0.5]])
+
+
+@given(logits(), st.sampled_from(["float16", "float32", "float64"]))
+def test_logarithms_equal_the_loops(case, dtype):
+    x, axis = case[0].astype(dtype), case[1]
+    tolerance = {"float16": 1e-3, "float32": 1e-6, "float64": 1e-12}[dtype]
+    wanted = softmax.log_loops(x, axis)
+    np.testing.assert_allclose(softmax.log_numpy(x, axis), wanted, tolerance, tolerance, strict=True)
+
+
+@given(logits(), st.sampled_from(["float32", "float64"]))
+def test_rules_equal_the_loops(case, dtype):
+    x, axis = case[0].astype(dtype), case[1]
+    tolerance = {"float32": 3e-6, "float64": 1e-12}[dtype]
+    grad = np.cos(np.arange(x.size, dtype=dtype)).reshape(x.shape)
+    for forward, fast, loops in (
+        (softmax.loops, softmax.numpy_backward, softmax.loops_backward),
+        (softmax.log_loops, softmax.log_numpy_backward, softmax.log_loops_backward),
+    ):
+        y = forward(x, axis)
+        wanted = loops(grad, y, axis)
+        np.testing.assert_allclose(fast(grad, y, axis), wanted, tolerance, tolerance, strict=True)
+
+
+def test_logarithms_of_large_logits_keep_their_digits():
+    x = np.array([[1e4, 1e4 + 1, 1e4 - 2]], np.float32)
+    exact = x.astype(np.float64) - 1e4
+    exact -= np.log(np.exp(exact).sum())
+    for run in (softmax.log_numpy, softmax.log_loops):
+        np.testing.assert_allclose(run(x, 1), exact, rtol=3e-7)
+
+
+@pytest.mark.parametrize("run", [softmax.log_loops, softmax.log_numpy])
+def test_a_mistake_upstream_shows_in_its_logarithms_only(run):
+    x = np.array([[np.nan, 1.0], [np.inf, 1.0], [-np.inf, -np.inf], [-np.inf, 0.0]])
+    np.testing.assert_array_equal(run(x, 1), [[np.nan] * 2, [np.nan] * 2, [-np.inf] * 2, [-np.inf, 0]])

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tt_nn.loss import Loss, check_reduction, constant
-from tt_nn.losses.rows import ClassRows, column, exponentials, row_sums
+from tt_nn.losses import picked
+from tt_nn.losses.rows import ClassRows, column, row_sums
 from tt_nn.losses.soft import SoftCrossEntropyFunction
 from tt_tensor import Function, as_tensor, log_softmax
 from tt_tensor.errors import ArgumentError
+from tt_tensor.kernels import table
 from tt_tensor.ops.plain import raw
 
 if TYPE_CHECKING:
@@ -29,9 +31,6 @@ __all__ = [
     "cross_entropy",
     "nll_loss",
 ]
-
-BLOCK = 1 << 17
-"""Logits of one block: some passes go over them while they are in the cache."""
 
 
 class NLLFunction(ClassRows, Function):
@@ -86,30 +85,23 @@ class CrossEntropyFunction(ClassRows, Function):
     def forward(self, x: Any, target: Any) -> Any:
         self.look_at_both("cross_entropy", x, target)
         x = self.flattened(x)
-        n = len(x)
-        step = max(1, BLOCK * n // (x.size or 1))
-        self.dead, self.lost = self.ignored, False
-        if n <= step:
-            # p is e · inverse; e is kept, and no pass is spent on the product.
-            self.e, self.inverse, losses, spread = self.block(x, self.at, None)
+        # p is e · inverse; e is kept, and no pass is spent on the product.
+        if not self.label_smoothing:
+            losses, self.e, self.inverse = table.kernel("cross_entropy")(x, self.at)
+            losses = self.weighted(losses)
         else:
-            self.e, self.inverse = np.empty(x.shape, x.dtype), np.empty(self.at.shape, x.dtype)
-            losses = np.empty(self.at.shape, x.dtype)
-            spread = np.empty(self.at.shape, x.dtype) if self.label_smoothing else None
-            size = x.size // n
-            for start in range(0, n, step):
-                here = slice(start, start + step)
-                _, self.inverse[here], losses[here], part = self.block(
-                    x[here], self.at[here] - start * size, self.e[here]
-                )
-                if spread is not None:
-                    spread[here] = part
-        losses = self.weighted(losses)
-        if spread is not None:
+            spread = np.empty(self.at.shape, x.dtype)
+
+            def see(here: slice, inverse: Any, top: Any) -> None:
+                spread[here] = self.spread(x[here], inverse, top)
+
+            losses, self.e, self.inverse = picked.in_blocks(x, self.at, see)
             if self.ignored is not None:
                 spread[self.ignored] = 0
+            losses = self.weighted(losses)
             losses = (losses * (1 - self.label_smoothing) if self.label_smoothing < 1 else 0) + spread
-        if self.lost:
+        self.dead = self.ignored
+        if not self.inverse.all():
             lost = self.inverse == 0
             self.dead = lost if self.dead is None else self.dead | lost
         if self.dead is not None:
@@ -118,32 +110,11 @@ class CrossEntropyFunction(ClassRows, Function):
             self.inverse[self.dead] = 0
         return self.result(losses)
 
-    def block(self, x: Any, at: Any, out: Any) -> tuple[Any, Any, Any, Any]:
-        """exp(x - m) into `out`, the inverse of its sums (0 for a row of -inf), -log pₜ, and what smoothing adds."""
-        e, total, top = exponentials(x, out)
-        if top is None:
-            inverse = np.reciprocal(total)
-            # 1 / pₜ, which is 1 at least, as a sum is not below what it sums: no loss is below 0.
-            losses = e.reshape(-1)[at]
-            np.divide(total, losses, losses)
-            np.log(losses, losses)
-        else:
-            masked = total == 0
-            if masked.any():
-                self.lost = True
-                total[masked] = 1
-            with np.errstate(invalid="ignore"):  # inf - inf: a logit of +inf gives NaN
-                losses = np.log(total) - (x.reshape(-1)[at] - top.reshape(at.shape))
-            inverse = 1 / total
-            inverse[masked] = 0
-        if not self.label_smoothing:
-            return e, inverse, losses, None
-        with np.errstate(invalid="ignore"):
-            log_p = x - column(np.log(total)) if top is None else x - top - column(np.log(total))
-        return e, inverse, losses, self.spread(log_p)
-
-    def spread(self, log_p: Any) -> Any:
+    def spread(self, x: Any, inverse: Any, top: Any) -> Any:
         """-ε/C Σ_c w_c log p_c; a class of weight 0 costs nothing, even if it is masked."""
+        log_total = -np.log(np.where(inverse == 0, 1, inverse))
+        with np.errstate(invalid="ignore"):
+            log_p = x - column(log_total) if top is None else x - top - column(log_total)
         if self.w is not None:
             w = self.along(self.w)
             with np.errstate(invalid="ignore"):
@@ -157,7 +128,7 @@ class CrossEntropyFunction(ClassRows, Function):
         smoothing, classes = self.label_smoothing, self.flat[1]
         onto = grad if self.row_weight is None else grad * self.row_weight
         if not smoothing:
-            dx = self.e * column(self.inverse * onto)
+            dx = table.kernel("cross_entropy_backward")(self.e, self.inverse, self.at, onto)
         else:
             total = classes if self.w is None else float(np.add.reduce(self.w))
             even = grad * (smoothing / classes)
@@ -165,7 +136,7 @@ class CrossEntropyFunction(ClassRows, Function):
             dx = self.e * column(self.inverse * (onto + even * total))
             even = column(even) if even.ndim else even
             dx -= even if self.w is None else even * self.along(self.w)
-        dx.reshape(-1)[self.at] -= onto
+            dx.reshape(-1)[self.at] -= onto
         return dx if dx.ndim == 2 and self.rows else dx.reshape(self.shape), None
 
     def composite(self, x: Any, target: Any) -> Tensor:
