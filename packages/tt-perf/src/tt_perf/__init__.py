@@ -24,8 +24,11 @@ from tt_perf.compression import (
 )
 from tt_perf.ladder import matmul_ladder
 from tt_perf.profiling.ceilings import Ceilings, measure_ceilings
+from tt_perf.profiling.fit import Fit
 from tt_perf.profiling.flops import Flops, flops
+from tt_perf.profiling.model_report import LayerReport, ModelReport, model_report
 from tt_perf.profiling.profile import Profile, profile, span
+from tt_perf.profiling.scaling import Scaling, scaling
 
 __all__ = [
     "Acceleration",
@@ -34,12 +37,16 @@ __all__ = [
     "ContenderError",
     "Distillation",
     "DistillationLoss",
+    "Fit",
     "Flops",
     "GradualPruning",
     "KeepMasks",
+    "LayerReport",
     "Masks",
+    "ModelReport",
     "Profile",
     "ResultFileError",
+    "Scaling",
     "accelerate",
     "accelerated",
     "benchmark",
@@ -55,11 +62,13 @@ __all__ = [
     "low_rank",
     "matmul_ladder",
     "measure_ceilings",
+    "model_report",
     "pareto_front",
     "profile",
     "prune_channels",
     "prune_magnitude",
     "prune_n_m",
+    "scaling",
     "span",
     "sparsity_report",
 ]

@@ -15,7 +15,7 @@ A Function of your own says it itself, right where it stands:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,7 +25,7 @@ from tt_perf.profiling.formulas import FORMULAS, Formula
 from tt_tensor import Function, Tensor
 from tt_tensor.errors import DTypeError, GradientError
 
-__all__ = ["Flops", "described", "flops", "formula_of", "traffic"]
+__all__ = ["Flops", "counted", "described", "flops", "formula_of", "traffic"]
 
 
 class Flops(NamedTuple):
@@ -82,10 +82,15 @@ def flops(function: Function) -> Flops:
         raise GradientError(
             f"flops: {name} was not applied, or its graph was let go: ask between forward and backward"
         )
+    return counted(function, function.needs)
+
+
+def counted(function: Function, needs: tuple[bool, ...] | None) -> Flops:
+    """`flops` of a Function that was applied, if these inputs want a gradient."""
     formula = formula_of(type(function))
     shapes = tuple(shape for shape, _ in map(described, function.inputs))
     facts = None if formula is None or formula.facts is None else formula.facts(function)
-    return counts(formula, Application(name, shapes, function.output_shape, function.needs, facts))
+    return counts(formula, Application(type(function).__name__, shapes, function.output_shape, needs, facts))
 
 
 def counts(formula: Formula | None, application: Application) -> Flops:
@@ -129,6 +134,3 @@ def traffic(
 
 def _bytes(shape: Shape | None, dtype: Any) -> int:
     return 0 if shape is None or dtype is None else math.prod(shape) * dtype.itemsize
-
-
-Getter = Callable[[Any], Any]
