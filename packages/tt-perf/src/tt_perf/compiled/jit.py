@@ -30,7 +30,7 @@ FAST = {"contract", "reassoc", "nsz", "arcp"}
 """Sums may be taken in another order, products and sums fused. NaN and infinities stay what they are."""
 
 
-def jit(*signatures: str, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+def jit(*signatures: Any, **options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Compile a function for each of `signatures`: nogil, cached, no bounds checks, 1 / 0 as NumPy has it."""
     settings = {
         "nogil": True, "cache": True, "fastmath": FAST, "error_model": "numpy", "pipeline_class": Wide, **options
