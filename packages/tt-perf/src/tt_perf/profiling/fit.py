@@ -14,6 +14,8 @@ STUDENT = (
     12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
     2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
 )  # fmt: skip
+WIDE = 0.75
+"""Half an interval from which on nobody can tell one exponent from the next."""
 RAISED = str.maketrans("0123456789.-", "⁰¹²³⁴⁵⁶⁷⁸⁹·⁻")
 
 
@@ -21,7 +23,7 @@ RAISED = str.maketrans("0123456789.-", "⁰¹²³⁴⁵⁶⁷⁸⁹·⁻")
 class Fit:
     """y = constant · nᵏ, k being `exponent`, with 95 % confidence between `low` and `high`.
 
-    The interval is that of a straight line in logarithms; with two sizes it is endless.
+    The interval is that of a straight line in logarithms; with two sizes it is endless, and so the law unclear.
     """
 
     exponent: float
@@ -35,7 +37,9 @@ class Fit:
 
     @property
     def words(self) -> str:
-        """As one says it: "≈ N²", or "≈ N^1.4" where it is near no whole number."""
+        """As one says it: "≈ N²", "≈ N^1.4" where it is near no whole number, "unclear" where the interval is wide."""
+        if not self.high - self.low <= 2 * WIDE:
+            return "unclear"
         whole = round(self.exponent)
         if abs(self.exponent - whole) <= 0.3:
             return {0: "≈ constant", 1: "≈ N"}.get(whole, f"≈ N{str(whole).translate(RAISED)}")

@@ -274,7 +274,8 @@ def _rows(model: Module, seen: _Forward, inputs: list[Any]) -> list[LayerReport]
             if id(owner) not in known:
                 known.add(id(owner))
                 kept[key] = kept.get(key, 0) + owner.nbytes
-    rows, counted_once = [], set()
+    rows: list[LayerReport] = []
+    counted_once: set[int] = set()
     for path, module in model.named_modules():
         own = [p for _, p in module._own_parameters() if id(p) not in counted_once]
         counted_once.update(id(p) for p in own)
@@ -335,7 +336,6 @@ def _optimizer(given: Any, trained: int) -> tuple[str, int]:
         raise ArgumentError(
             f"model_report: optimizer is a name, a number of numbers a parameter, or an optimizer, not {given!r}"
         )
-    arrays = [
-        x for kept in state.values() for x in kept.values() if hasattr(x, "nbytes") and getattr(x, "ndim", 0)
-    ]
+    # A step counter of no axes is not worth a row.
+    arrays: list[Any] = [x for kept in state.values() for x in kept.values() if getattr(x, "ndim", None)]
     return type(given).__name__, sum(x.nbytes for x in arrays)

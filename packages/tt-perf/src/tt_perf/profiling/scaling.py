@@ -6,6 +6,7 @@ print(tt_perf.scaling(lambda n: np.ones((n, n)) @ np.ones((n, n)), [256, 512, 10
 from __future__ import annotations
 
 import gc
+import math
 import tracemalloc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ __all__ = ["Scaling", "scaling"]
 
 LEAST = 2e-3
 """Seconds that are timed at once; what is shorter runs several times."""
+MOST = 1 << 16
+"""So many times at most."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ def scaling(
 
     Args:
         fn: does the work of one size. Where it gives a function, that one is the work, called without arguments, and
-            what was prepared before is not measured.
+            what was prepared before is not measured. All sizes are prepared at once.
         sizes: at least two that differ. Take them large enough that the work is more than the overhead, or the
             exponent is that of both.
         repeats: of each the median is taken; one more run before them warms up.
@@ -134,12 +137,15 @@ def scaling(
         )
     if not isinstance(repeats, int) or isinstance(repeats, bool) or repeats < 1:
         raise ArgumentError(f"scaling: repeats must be a whole number from 1 up, not {repeats!r}")
-    seconds, peaks = [], []
-    for size in given:
-        work = _work(fn, int(size))
-        seconds.append(_seconds(work, repeats, clock))
-        if memory:
-            peaks.append(_peak(work))
+    works = [_work(fn, int(size)) for size in given]
+    counts = [_count(work, clock) for work in works]
+    times: list[list[float]] = [[] for _ in given]
+    for _ in range(repeats):
+        # All sizes in turn, so that what the machine does beside meets all of them.
+        for work, count, found in zip(works, counts, times, strict=True):
+            found.append(_timed(work, count, clock) / count)
+    seconds = [median(found) for found in times]
+    peaks = [_peak(work) for work in works] if memory else []
     return Scaling(
         tuple(int(size) for size in given),
         tuple(seconds),
@@ -158,19 +164,22 @@ def _work(fn: Callable[[int], Any], size: int) -> Callable[[], Any]:
     return prepared  # type: ignore[no-any-return]
 
 
-def _seconds(work: Callable[[], Any], repeats: int, clock: Callable[[], float]) -> float:
-    """The median of `repeats`, each of so many runs that the clock can tell."""
-    times, count = [], 1
-    while len(times) < repeats:
-        started = clock()
-        for _ in range(count):
-            work()
-        took = clock() - started
-        if took < LEAST and count < 1 << 20 and not times:
-            count *= 2 if took <= 0 else max(2, min(1 << 10, int(1.2 * LEAST / took)))
-        else:
-            times.append(took / count)
-    return median(times)
+def _timed(work: Callable[[], Any], count: int, clock: Callable[[], float]) -> float:
+    started = clock()
+    for _ in range(count):
+        work()
+    return clock() - started
+
+
+def _count(work: Callable[[], Any], clock: Callable[[], float]) -> int:
+    """How many runs the clock can tell."""
+    count = 1
+    while count < MOST:
+        took = _timed(work, count, clock)
+        if took >= LEAST:
+            break
+        count = min(MOST, count * (16 if took <= 0 else max(2, min(16, math.ceil(LEAST / took)))))
+    return count
 
 
 def _peak(work: Callable[[], Any]) -> int:
