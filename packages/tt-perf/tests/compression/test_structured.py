@@ -154,7 +154,7 @@ def test_residual_blocks_shrink_inside(vision, rng):
     assert len(kept) == 9 and all(name.endswith("conv1") and name != "conv1" for name in kept)
     x = rng.normal(size=(1, 3, 32, 32))
     np.testing.assert_allclose(keep_channels(model, kept)(x).array, silenced(model, kept)(x).array, rtol=1e-7)
-    with pytest.raises(ArgumentError, match="layer1.0 adds them to its own"):
+    with pytest.raises(ArgumentError, match=r"layer1\.0 adds them to its own"):
         prune_channels(model, {"conv1": 0.5})
 
 
@@ -238,7 +238,7 @@ def test_bad_arguments(mlp, rng):
     with pytest.raises(ArgumentError, match="11 or more"):
         prune_channels(model, widths={"0": 11})
     for bad in ([], [0, 0], [10], [-1], [0.5], [[0]]):
-        with pytest.raises(ArgumentError, match="0 k|0 has|keeps a row"):
+        with pytest.raises(ArgumentError, match=r"0 keeps a row|0 has channels"):
             keep_channels(model, {"0": bad})
     with pytest.raises(DTypeError, match="a Module"):
         prune_channels("model")

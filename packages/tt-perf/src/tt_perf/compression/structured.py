@@ -26,6 +26,7 @@ import numpy.typing as npt
 from tt_nn import Module, Parameter
 from tt_perf.compression.channels import ChannelGroup, channel_groups
 from tt_perf.compression.layers import check_module, is_channel_norm, is_convolution, is_linear, share, whole
+from tt_perf.compression.reconstruction import fit_readers
 from tt_perf.compression.scores import CRITERIA, scores_of
 from tt_tensor import Tensor
 from tt_tensor.errors import ArgumentError
@@ -45,6 +46,7 @@ def prune_channels(
     multiple_of: int = 1,
     at_least: int = 1,
     data: Any = None,
+    reconstruct: bool = False,
 ) -> Module:
     """A copy of `model` without the channels that count least; `model` stays as it is.
 
@@ -60,7 +62,9 @@ def prune_channels(
         scope: "layer" takes the share from each; "global" from all together, their scores divided by their mean.
         multiple_of: so many channels stay that this divides their number, rounded up.
         at_least: how many stay in each layer.
-        data: inputs for "contribution", as the model takes them.
+        data: inputs for "contribution" and for `reconstruct`, as the model takes them; some hundreds will do.
+        reconstruct: whether the weights that read what is left are fitted to make up for what is gone; see
+            `reconstruction`. Much of the accuracy is there then before any fine-tuning.
 
     Raises ArgumentError where nothing can be removed (it says of each layer why), for a layer that is named and
     cannot shrink, and for settings that are none.
@@ -75,7 +79,9 @@ def prune_channels(
         at_least=at_least,
         data=data,
     )
-    return keep_channels(model, kept)
+    if reconstruct and data is None:
+        raise ArgumentError("prune_channels: reconstruct looks at data=, inputs as the model takes them")
+    return keep_channels(model, kept, data if reconstruct else None)
 
 
 def choose_channels(
@@ -126,11 +132,12 @@ def choose_channels(
     return kept
 
 
-def keep_channels(model: Module, kept: Mapping[str, Any]) -> Module:
+def keep_channels(model: Module, kept: Mapping[str, Any], data: Any = None) -> Module:
     """A copy of `model` that has, of the layers named, only the channels given; `model` stays as it is.
 
     Args:
         kept: {name of a layer: indices of its channels that stay}.
+        data: inputs, to fit the weights that read what is left; see `reconstruction`. None leaves them as they are.
 
     Raises ArgumentError for a layer that cannot shrink, for no channels, or for ones that it has not.
     """
@@ -153,6 +160,8 @@ def keep_channels(model: Module, kept: Mapping[str, Any]) -> Module:
         for consumer, spread in group.consumers:
             inputs = (rows[:, None] * spread + np.arange(spread)).reshape(-1)
             _cut(modules[consumer], 1, inputs)
+    if data is not None:
+        fit_readers(model, small, [group for name, group in groups.items() if name in kept], kept, data)
     return small
 
 
