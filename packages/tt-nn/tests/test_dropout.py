@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 import tt_nn as nn
 import tt_nn.functional as F
 from tt_nn.dropout import DropoutFunction, draw_mask
-from tt_tensor import Generator, Tensor, manual_seed
+from tt_tensor import Generator, Tensor, kernels, manual_seed
 from tt_tensor.errors import ArgumentError, DTypeError, GradientError, ShapeError
 
 # Small arrays draw a number for each place, large ones a byte.
@@ -142,3 +142,12 @@ def test_wrong_calls(call, error, match):
 def test_looks():
     # PyTorch adds `, inplace=False`; there is no in-place dropout here.
     assert repr(nn.Dropout(0.3)) == "Dropout(p=0.3)"
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (7,), (3, 4, 5)])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_numpy_is_as_the_loops(shape, dtype):
+    rng = np.random.default_rng(0)
+    x, mask = np.asarray(rng.normal(size=shape)).astype(dtype), np.asarray(rng.random(shape) < 0.5)
+    found, wanted = (kernels.kernel("dropout", name)(x, mask, 1.25) for name in ("numpy", "loops"))
+    np.testing.assert_allclose(found, wanted, rtol=1e-3 if dtype == np.float16 else 1e-6, strict=True)

@@ -11,6 +11,7 @@ from tt_nn.activations import number
 from tt_nn.module import Module
 from tt_tensor import Function, Generator, Tensor, as_tensor
 from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
+from tt_tensor.kernels import table
 from tt_tensor.random import default_generator
 from tt_tensor.tensor import wrap
 
@@ -35,12 +36,30 @@ class DropoutFunction(Function):
         return self.masked(grad), None
 
     def masked(self, x: Any) -> Any:
-        """x · mask · scale; in place on the product, where that is an array."""
-        y = x * self.mask
-        if y.__class__ is not np.ndarray:
-            return y * self.scale
-        y *= self.scale
-        return y
+        """x · mask · scale, on the kernel in use where x is an array."""
+        if x.__class__ is np.ndarray and self.mask.__class__ is np.ndarray:
+            return table.kernel("dropout")(x, self.mask, self.scale)
+        return x * self.mask * self.scale
+
+
+def loops(x: Any, mask: Any, scale: float) -> Any:
+    """y = x · mask · scale, one number after the other; x and the bools of the mask have one shape."""
+    y = np.empty(x.shape, x.dtype)
+    for at in np.ndindex(x.shape):
+        y[at] = float(x[at]) * bool(mask[at]) * scale
+    return y
+
+
+def numpy(x: Any, mask: Any, scale: float) -> Any:
+    """The same in passes, one of which turns bools into numbers: a product with bools takes twice as long."""
+    y = mask.astype(x.dtype)
+    y *= x
+    y *= scale
+    return y
+
+
+table.register("dropout", "loops", loops)
+table.register("dropout", "numpy", numpy, default=True)
 
 
 def draw_mask(shape: tuple[int, ...], p: float, generator: Any = None) -> Tensor:

@@ -17,6 +17,7 @@ __all__ = ["KERNELS", "NAME", "fallback"]
 NAME = "numba"
 
 KERNELS: dict[str, str] = {
+    "dropout": "tt_perf.compiled.dropout:dropout",
     "attention": "tt_perf.compiled.attention:ATTENTION",
     "layer_norm": "tt_perf.compiled.row_norms:LAYER_NORM",
     "rms_norm": "tt_perf.compiled.row_norms:RMS_NORM",
@@ -32,6 +33,10 @@ KERNELS: dict[str, str] = {
     "norm_linear": "tt_perf.compiled.decode:norm_linear",
     "decode_attention": "tt_perf.compiled.decode:decode_attention",
     "decode_block": "tt_perf.compiled.decode:decode_block",
+    "max_pool2d": "tt_perf.compiled.pooling:max_pool2d",
+    "max_pool2d_backward": "tt_perf.compiled.pooling:max_pool2d_backward",
+    "relu": "tt_perf.compiled.relu:relu",
+    "relu_backward": "tt_perf.compiled.relu:relu_backward",
     "batch_norm": "tt_perf.compiled.batch_norm:batch_norm",
     "batch_norm_backward": "tt_perf.compiled.batch_norm:batch_norm_backward",
     "batch_norm_relu": "tt_perf.compiled.batch_norm:batch_norm_relu",
