@@ -2,6 +2,7 @@
 
 from tt_perf.acceleration import Acceleration, accelerate, accelerated
 from tt_perf.benchmarking import BenchmarkResult, ContenderError, ResultFileError, benchmark, compare
+from tt_perf.competition import Leaderboard, SubmissionError, prepare_submission, submit, verify_submission
 from tt_perf.compression import (
     Distillation,
     DistillationLoss,
@@ -29,6 +30,15 @@ from tt_perf.profiling.flops import Flops, flops
 from tt_perf.profiling.model_report import LayerReport, ModelReport, model_report
 from tt_perf.profiling.profile import Profile, profile, span
 from tt_perf.profiling.scaling import Scaling, scaling
+from tt_perf.quantization import (
+    QuantizationReport,
+    Scheme,
+    compare_quantized,
+    load_quantized,
+    quantize,
+    quantize_array,
+    save_quantized,
+)
 
 __all__ = [
     "Acceleration",
@@ -42,16 +52,21 @@ __all__ = [
     "GradualPruning",
     "KeepMasks",
     "LayerReport",
+    "Leaderboard",
     "Masks",
     "ModelReport",
     "Profile",
+    "QuantizationReport",
     "ResultFileError",
     "Scaling",
+    "Scheme",
+    "SubmissionError",
     "accelerate",
     "accelerated",
     "benchmark",
     "cluster",
     "compare",
+    "compare_quantized",
     "compare_variants",
     "cubic_sparsity",
     "distillation_loss",
@@ -59,16 +74,23 @@ __all__ = [
     "fold_batch_norm",
     "is_n_m",
     "load_pruned",
+    "load_quantized",
     "low_rank",
     "matmul_ladder",
     "measure_ceilings",
     "model_report",
     "pareto_front",
+    "prepare_submission",
     "profile",
     "prune_channels",
     "prune_magnitude",
     "prune_n_m",
+    "quantize",
+    "quantize_array",
+    "save_quantized",
     "scaling",
     "span",
     "sparsity_report",
+    "submit",
+    "verify_submission",
 ]

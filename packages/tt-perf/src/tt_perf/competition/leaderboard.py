@@ -231,9 +231,10 @@ class Leaderboard:
     __str__ = table
 
     def _enter(self, found: Verified) -> Entry:
-        entry = Entry(found.submission, found.measured, True)
         with self._locked() as mine:
-            mine[found.digest] = entry
+            # Who was first is its author, whoever hands in a copy.
+            first = mine[found.digest].submission if found.digest in mine else found.submission
+            entry = mine[found.digest] = Entry(first, found.measured, True)
             self._keep_files(found.digest, found.files)
         return entry
 

@@ -22,7 +22,7 @@ from tt_perf.benchmarking.timing import calibrated, timed
 from tt_perf.competition.architectures import build
 from tt_perf.competition.errors import JudgeError
 from tt_perf.competition.tasks import BLOCK, Task, TestSet
-from tt_tensor import Tensor, tensor
+from tt_tensor import Tensor, kernels, tensor
 from tt_tensor.errors import TTError
 
 __all__ = ["measure"]
@@ -46,15 +46,21 @@ def measure(
 
     Raises JudgeError where the network does not take the task's inputs, or does not give what is asked for.
     """
+    fast = kernels.preferred()
     reference = _begun(build(task, *task.reference))
     mean, std = mean or task.mean, std or task.std
     try:
         quality, samples = _text(model, test_set) if task.by_loss else _images(model, test_set, mean, std)
         kinds = [_runs(task, one, test_set, mean, std) for one in (model, reference)]
-        memory = [_peak(one, runs[1]) for one, runs in zip((model, reference), kinds, strict=True)]
-        one, batch = (_alternated([runs[at] for runs in kinds]) for at in (0, 1))
+        memory = []
+        for each, runs, name in zip((model, reference), kinds, (fast, None), strict=True):
+            kernels.prefer(name)
+            memory.append(_peak(each, runs[1]))
+        one, batch = (_alternated([(kinds[0][at], fast), (kinds[1][at], None)]) for at in (0, 1))
     except (TTError, ArithmeticError, ValueError, TypeError, IndexError) as error:
         raise JudgeError(f"the network does not do the task: {error}") from error
+    finally:
+        kernels.prefer(fast)
     said = 1 if not task.by_loss else SAID
     return {
         "quality": quality,
@@ -139,17 +145,20 @@ def _runs(
     return said, lambda: model(blocks)
 
 
-def _alternated(runs: list[Run]) -> list[float]:
-    """Seconds a call of each, in turns."""
+def _alternated(runs: list[tuple[Run, str | None]]) -> list[float]:
+    """Seconds a call of each, in turns, each on the kernels it names: the reference always runs on NumPy's."""
     timer = process_time if get_clock_info("process_time").resolution <= FINEST else perf_counter
     calls = []
-    for run in runs:
+    for run, name in runs:
+        kernels.prefer(name)
         run()
         calls.append(calibrated(run, TURN_SECONDS))
     seconds, turns = [0.0] * len(runs), 0
     while turns < TURNS and (turns < 2 or sum(seconds) < TOTAL_SECONDS):
         for at in range(len(runs)) if turns % 2 else reversed(range(len(runs))):
-            seconds[at] += timed(runs[at], calls[at], timer) * calls[at]
+            run, name = runs[at]
+            kernels.prefer(name)
+            seconds[at] += timed(run, calls[at], timer) * calls[at]
         turns += 1
     return [spent / (count * turns) for spent, count in zip(seconds, calls, strict=True)]
 
