@@ -15,6 +15,7 @@ from tt_optim.ranges import number
 from tt_optim.stretches import each_stretch, flat_view, many
 from tt_tensor import Tensor, memory
 from tt_tensor.errors import ArgumentError, DTypeError, GradientError
+from tt_tensor.kernels import table
 from tt_tensor.tensor import wrap
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm"]
@@ -104,13 +105,16 @@ def get_total_norm(
 def _power_sums(chunks: list[np.ndarray], p: float) -> list[float]:
     """Σ |x|ᵖ of each chunk (inf: the largest |x|), side by side where they are many."""
     sums, offsets = [0.0] * len(chunks), [0, *accumulate(chunk.size for chunk in chunks)]
+    squares = table.kernel("sum_of_squares") if p == 2 else None
 
     def body(start: int, stop: int, part: int) -> None:
         # Whole chunks, so that the bits do not depend on the number of threads.
         for k in range(bisect_left(offsets, start), bisect_left(offsets, stop)):
-            sums[k] = _sum_of_squares(chunks[k]) if p == 2 else _power_sum(chunks[k].astype(np.float64), p)
+            chunk = chunks[k]
+            sums[k] = _power_sum(chunk.astype(np.float64), p) if squares is None else squares(chunk)
 
-    shards.run(body, offsets[-1], stretches.WORTH)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        shards.run(body, offsets[-1], stretches.WORTH)
     return sums
 
 
@@ -122,16 +126,29 @@ def _power_sum(chunk: np.ndarray, p: float) -> float:
     return float(np.sum(chunk if p == 1 else np.power(chunk, p, chunk)))
 
 
-def _sum_of_squares(chunk: np.ndarray) -> float:
-    """Σ x² in float64, of runs that BLAS sums in the chunk's dtype: one pass, without a copy."""
+def loops(chunk: np.ndarray) -> float:
+    """Σ x² of a 1-D chunk in float64, one number after the other: the operation "sum_of_squares"."""
+    total = 0.0
+    for value in chunk.tolist():
+        total += value * value
+    return total
+
+
+def numpy(chunk: np.ndarray) -> float:
+    """The same, of runs that BLAS sums in the chunk's dtype: one pass, without a copy."""
     if chunk.dtype.char in "fd":
         whole = chunk.size - chunk.size % RUN
         runs, rest = chunk[:whole].reshape(-1, RUN), chunk[whole:]
-        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-            total = float(np.sum(np.vecdot(runs, runs), dtype=np.float64)) + float(np.vecdot(rest, rest))
+        total = float(np.add.reduce(np.vecdot(runs, runs), 0, np.float64))
+        if rest.size:
+            total += float(np.vecdot(rest, rest))
         if chunk.dtype.char == "d" or LEAST * chunk.size < total < MOST:
             return total
-    return _sum_of_squares(chunk.astype(np.float64))
+    return numpy(chunk.astype(np.float64))
+
+
+table.register("sum_of_squares", "loops", loops)
+table.register("sum_of_squares", "numpy", numpy, default=True)
 
 
 def _chunks(arrays: list[np.ndarray]) -> Iterable[np.ndarray]:

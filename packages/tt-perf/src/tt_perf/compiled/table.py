@@ -17,6 +17,7 @@ __all__ = ["KERNELS", "NAME", "fallback"]
 NAME = "numba"
 
 KERNELS: dict[str, str] = {
+    "sum_of_squares": "tt_perf.compiled.clipping:sum_of_squares",
     "dropout": "tt_perf.compiled.dropout:dropout",
     "attention": "tt_perf.compiled.attention:ATTENTION",
     "layer_norm": "tt_perf.compiled.row_norms:LAYER_NORM",
@@ -47,6 +48,8 @@ KERNELS: dict[str, str] = {
     "gelu_tanh_backward": "tt_perf.compiled.gelu_tanh:gelu_tanh_backward",
     "silu": "tt_perf.compiled.silu:silu",
     "silu_backward": "tt_perf.compiled.silu:silu_backward",
+    "quantized_linear": "tt_perf.compiled.stored_products:quantized_linear",
+    "quantized_linear_int8": "tt_perf.compiled.stored_products:quantized_linear_int8",
     "conv2d": "tt_perf.compiled.convolution:conv2d",
     "conv2d_backward": "tt_perf.compiled.convolution:conv2d_backward",
 }
