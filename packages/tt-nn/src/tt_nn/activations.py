@@ -14,7 +14,7 @@ import numpy as np
 
 from tt_nn.blocks import kept, kept_where_positive, positive_part, working
 from tt_nn.module import Module
-from tt_tensor import Function, Tensor, as_tensor
+from tt_tensor import Function, Tensor, as_tensor, kernels
 from tt_tensor.errors import ArgumentError, DTypeError
 from tt_tensor.kernels import table
 from tt_tensor.kernels.elementwise import binary
@@ -47,18 +47,48 @@ __all__ = [
 ]
 
 
+def relu_loops(x: Any) -> Any:
+    """y = x where x > 0 or x is NaN, else 0."""
+    y = np.zeros_like(x)
+    for place in np.ndindex(x.shape):
+        if not x[place] <= 0:
+            y[place] = x[place]
+    return y
+
+
+def relu_backward_loops(y: Any, grad: Any) -> Any:
+    """dx = grad where y > 0, else 0; where y is NaN the gradient must not look healthy."""
+    dx = np.zeros_like(grad)
+    for place in np.ndindex(y.shape):
+        if not y[place] <= 0:
+            dx[place] = grad[place]
+    return dx
+
+
+kernels.register("relu", "loops", relu_loops)
+kernels.register("relu", "numpy", positive_part, default=True)
+kernels.register("relu_backward", "loops", relu_backward_loops)
+kernels.register("relu_backward", "numpy", kept_where_positive, default=True)
+
+MANY = 1 << 15
+"""Elements from which it does not matter what a look into the table of kernels costs."""
+
+
 class ReLUFunction(Function):
     """max(x, 0): dx = grad where x > 0, else 0; 0 at the kink."""
 
     def forward(self, x: Any) -> Any:
         if x.dtype.kind == "b":
             raise DTypeError("relu: the input is bool; use x.astype('float32') first")
-        self.y = positive_part(x) if table.plain else binary(np.maximum, x, 0)
+        quick = table.plain and x.size < MANY
+        self.y = positive_part(x) if quick else kernels.kernel("relu")(x)
         return self.y
 
     def backward(self, grad: Any) -> Any:
         # Where y is NaN the gradient must not look healthy.
-        return kept_where_positive(self.y, grad)
+        if table.plain and grad.size < MANY:
+            return kept_where_positive(self.y, grad)
+        return kernels.kernel("relu_backward")(self.y, grad)
 
     @staticmethod
     def composite(x: Any) -> Tensor:

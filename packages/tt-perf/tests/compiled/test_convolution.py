@@ -168,14 +168,14 @@ def test_what_is_not_finite_stays_where_it_belongs(winograds, value):
         wanted = all_three(x, weight, grad, window_of(), "numpy")
     assert winograds == [False, False]
     for one, right in zip(found, wanted, strict=True):
-        np.testing.assert_array_equal(one, right)
+        np.testing.assert_allclose(one, right, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(
     "case",
     ["float64", "float64 weight", "stride", "dilation", "groups", "size", "few channels", "pad"],
 )
-def test_the_rest_goes_to_numpys_kernel(winograds, case):
+def test_the_rest_goes_another_way(winograds, case):
     x, weight, window = images(2, 16, 12, 12), filters(16, 16), window_of()
     if case == "float64":
         x, weight = x.astype(np.float64), weight.astype(np.float64)
@@ -197,7 +197,8 @@ def test_the_rest_goes_to_numpys_kernel(winograds, case):
     found = all_three(x, weight, grad, window, "numba")
     assert winograds == []
     for one, wanted in zip(found, all_three(x, weight, grad, window, "numpy"), strict=True):
-        np.testing.assert_array_equal(one, wanted)
+        assert one.dtype == wanted.dtype
+        np.testing.assert_allclose(one, wanted, rtol=1e-4, atol=1e-4)
 
 
 def test_any_layout(winograds):

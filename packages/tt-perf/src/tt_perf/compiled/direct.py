@@ -1,0 +1,217 @@
+# mypy: disable-error-code="no-untyped-def"
+"""Convolution without a copy of its windows: a matrix product that reads the image itself.
+
+Where the channels of a pixel lie side by side, a row of a window is one piece of memory, kw C numbers, and the next
+window's begins s C numbers further on. That is a matrix, though its rows overlap, and a product needs no more:
+
+    y[row] = Σᵢ (windows of image row s·row + i) · w[i],   dw[i] = Σ (windows of image row s·row + i)ᵀ · dy[row]
+
+for the kh rows of a window. This is for what Winograd does not suit: first layers, with few channels, and strides.
+Sums are in float32, those of the weights over one image, and over the images in float64: errors are those of im2col.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tt_nn import shards
+from tt_perf.compiled.jit import jit
+from tt_perf.compiled.lanes import LANES, tile_product
+
+__all__ = ["forward", "suits", "weights"]
+
+ROWS = 12
+"""Rows of a filter's gradient that are made at once."""
+
+MOST = 1 << 22
+"""Numbers of an image with its padding, up to which a copy of one is quick."""
+
+_eight_by_two, _eight_by_one = tile_product(8, 2), tile_product(8, 1)
+_twelve_by_two, _twelve_by_one = tile_product(ROWS, 2), tile_product(ROWS, 1)
+
+
+@jit("void(float32[::1], int64, int64[::1], float32[::1])")
+def surround(x, image, shape, padded):
+    """Image `image` of a flat (N, H, W, C) into the middle of `padded`, whose border stays as it is."""
+    height, width, c, top, left, wide = shape[0], shape[1], shape[2], shape[3], shape[4], shape[5]
+    for row in range(height):
+        start, to = (image * height + row) * width * c, ((row + top) * wide + left) * c
+        for i in range(width * c):
+            padded[to + i] = x[start + i]
+
+
+@jit(
+    "void(float32[::1], int64[::1], float32[::1], int64[::1], float32[::1], boolean, float32[::1], float32[::1], "
+    "int64, int64)"
+)
+def convolve(x, shape, w, filters, bias, biased, y, padded, start, stop):
+    """y (N, H', W', O) of the images from start to stop; `filters` is kh, kw, H', W', O and the strides."""
+    c, wide = shape[2], shape[5]
+    kh, kw, high, across, o = filters[0], filters[1], filters[2], filters[3], filters[4]
+    down, right = filters[5], filters[6]
+    depth = kw * c
+    for image in range(start, stop):
+        surround(x, image, shape, padded)
+        for row in range(high):
+            line = (image * high + row) * across
+            for column in range(0, across, 8):
+                # The last eight places may be some that were there before.
+                place = min(column, across - 8)
+                for i in range(kh):
+                    at = ((row * down + i) * wide + place * right) * c
+                    b = i * depth * o
+                    out = (line + place) * o
+                    channel = 0
+                    while channel + 2 * LANES <= o:
+                        _eight_by_two(
+                            padded, at, right * c, 1, w, b + channel, o, depth, y, out + channel, o, i > 0
+                        )
+                        channel += 2 * LANES
+                    if channel < o:
+                        _eight_by_one(
+                            padded, at, right * c, 1, w, b + channel, o, depth, y, out + channel, o, i > 0
+                        )
+            if biased:
+                for column in range(across):
+                    for channel in range(o):
+                        y[(line + column) * o + channel] += bias[channel]
+
+
+@jit(
+    "void(float32[::1], int64[::1], float32[::1], int64[::1], float32[::1], float32[::1], float64[::1], int64, int64)"
+)
+def collect(x, shape, g, filters, one, padded, sums, start, stop):
+    """Σ over the images from start to stop, on top of sums (kh, kw C and some more, O); `one` is as large."""
+    c, wide = shape[2], shape[5]
+    kh, kw, high, across, o = filters[0], filters[1], filters[2], filters[3], filters[4]
+    down, right = filters[5], filters[6]
+    rows = (kw * c + ROWS - 1) // ROWS * ROWS
+    for image in range(start, stop):
+        surround(x, image, shape, padded)
+        for row in range(high):
+            line = (image * high + row) * across * o
+            for i in range(kh):
+                at = (row * down + i) * wide * c
+                for r in range(0, rows, ROWS):
+                    out = (i * rows + r) * o
+                    channel = 0
+                    while channel + 2 * LANES <= o:
+                        _twelve_by_two(
+                            padded,
+                            at + r,
+                            1,
+                            right * c,
+                            g,
+                            line + channel,
+                            o,
+                            across,
+                            one,
+                            out + channel,
+                            o,
+                            row > 0,
+                        )
+                        channel += 2 * LANES
+                    if channel < o:
+                        _twelve_by_one(
+                            padded,
+                            at + r,
+                            1,
+                            right * c,
+                            g,
+                            line + channel,
+                            o,
+                            across,
+                            one,
+                            out + channel,
+                            o,
+                            row > 0,
+                        )
+        for i in range(sums.size):
+            sums[i] += one[i]
+
+
+def suits(c: int, o: int, window: Any, image: tuple[int, int], places: tuple[int, int]) -> bool:
+    """Is it one of those: more than a pixel, no holes, no groups, and enough places and filters to fill registers?"""
+    (kh, kw), ((top, bottom), (left, right)) = window.size, window.padding
+    return (
+        kh * kw > 1
+        and window.dilation == (1, 1)
+        and window.groups == 1
+        and c > 0
+        and o > 0
+        and o % LANES == 0
+        and places[1] >= 8
+        and (image[0] + top + bottom) * (image[1] + left + right) * c <= MOST
+    )
+
+
+class _Geometry:
+    """What the kernels want to know."""
+
+    def __init__(self, images: Any, window: Any, places: tuple[int, int], o: int) -> None:
+        _, height, width, c = images.shape
+        (top, bottom), (left, right) = window.padding
+        wide = width + left + right
+        self.shape = np.array([height, width, c, top, left, wide])
+        self.filters = np.array([*window.size, *places, o, *window.stride])
+        # Rows of windows are read up to a multiple of ROWS.
+        self.size = (height + top + bottom) * wide * c + ROWS
+
+    def padded(self) -> Any:
+        """Memory for one image between zeros."""
+        return np.zeros(self.size, np.float32)
+
+
+def forward(images: Any, weight: Any, bias: Any, window: Any, places: tuple[int, int], least: int) -> Any:
+    """y (N, H', W', O) of images (N, H, W, C), C-contiguous; `least` images are worth a thread."""
+    n, o = len(images), len(weight)
+    geometry = _Geometry(images, window, places, o)
+    y = np.empty((n, *places, o), np.float32)
+    w = np.ascontiguousarray(weight.transpose(2, 3, 1, 0)).reshape(-1)
+    add = np.zeros(1, np.float32) if bias is None else bias
+
+    def body(start: int, stop: int, part: int) -> None:
+        convolve(
+            images.reshape(-1),
+            geometry.shape,
+            w,
+            geometry.filters,
+            add,
+            bias is not None,
+            y.reshape(-1),
+            geometry.padded(),
+            start,
+            stop,
+        )
+
+    shards.run(body, n, least)
+    return y
+
+
+def weights(images: Any, grad: Any, window: Any, least: int) -> Any:
+    """dweight (O, C, kh, kw) of images (N, H, W, C) and grad (N, H', W', O), both C-contiguous."""
+    n, high, wide, o = grad.shape
+    c, (kh, kw) = images.shape[3], window.size
+    geometry = _Geometry(images, window, (high, wide), o)
+    rows = -(-kw * c // ROWS) * ROWS
+    cut = shards.parts(n, least)
+    sums = np.zeros((len(cut), kh * rows * o))
+
+    def body(start: int, stop: int, part: int) -> None:
+        collect(
+            images.reshape(-1),
+            geometry.shape,
+            grad.reshape(-1),
+            geometry.filters,
+            np.empty(kh * rows * o, np.float32),
+            geometry.padded(),
+            sums[part],
+            start,
+            stop,
+        )
+
+    shards.run_parts(body, cut)
+    by_row = sums.sum(axis=0).reshape(kh, rows, o)[:, : kw * c].reshape(kh, kw, c, o)
+    return np.ascontiguousarray(by_row.transpose(3, 2, 0, 1).astype(np.float32))
