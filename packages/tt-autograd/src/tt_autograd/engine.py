@@ -119,7 +119,8 @@ def flow(
     leaves: dict[int, list[Any]] = {}
     heap: list[int] = []
     observer = observing.active
-    begun = started = 0.0 if observer is None else observing.clock()
+    if observer is not None:
+        begun = observing.clock()
     watching = guard.get()
     guarded = None if watching is None else watching.guarded(rule or Function.fitted_gradients, starts)
     if guarded is not None:

@@ -68,11 +68,10 @@ class Module(StateMethods):
         raise NotImplementedError(f"{type(self).__name__} has no forward(): write there what it computes")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        observer = observing.active
-        started = 0.0 if observer is None else observing.clock()
-        output = self.forward(*args, **kwargs) if kwargs else self.forward(*args)
-        if observer is not None:
-            observer.called(self, started)
+        if observing.active is not None:
+            output = observed(self, args, kwargs)
+        else:
+            output = self.forward(*args, **kwargs) if kwargs else self.forward(*args)
         if self._forward_hooks:
             for hook in list(self._forward_hooks):
                 changed = hook(self, args, output)
@@ -370,6 +369,16 @@ def infer(module: Module, x: Any, *rest: Any) -> Any:
     y = module.infer(x, *rest)
     observer.called(module, started)
     return y
+
+
+def observed(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """module.forward, of which the observer is told."""
+    observer = observing.active
+    started = observing.clock()
+    output = module.forward(*args, **kwargs)
+    if observer is not None:
+        observer.called(module, started)
+    return output
 
 
 def no_way_back(module: Module) -> Exception:

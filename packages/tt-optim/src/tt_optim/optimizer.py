@@ -147,7 +147,8 @@ class Optimizer:
         if len(self.param_groups) != len(self._layouts):
             raise ArgumentError(f"{type(self).__name__}: use add_param_group() to change the list of groups")
         observer = observing.active
-        started = 0.0 if observer is None else observing.clock()
+        if observer is not None:
+            started = observing.clock()
         for group, layout in zip(self.param_groups, self._layouts, strict=True):
             layout.step(self, group)
         if observer is not None:

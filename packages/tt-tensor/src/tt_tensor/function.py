@@ -99,7 +99,8 @@ class Function:
         self.inputs = inputs
         self.stamp = memory.clock
         observer = observing.active
-        started = 0.0 if observer is None else clock()
+        if observer is not None:
+            started = clock()
         try:
             # The common arities are written out: a star call costs as much as a small addition.
             if len(inputs) == 2:
@@ -232,13 +233,9 @@ class Function:
             unchanged = False
         if not unchanged:
             self.check_saved()
-        observer = observing.active
-        started = 0.0 if observer is None else clock()
-        grads = self.backward(grad)
+        grads = self.backward(grad) if observing.active is None else observed(self, grad)
         if grads.__class__ is not tuple:
             grads = (grads,)
-        if observer is not None:
-            observer.sent_back(self, grad, grads, started)
         inputs = self.inputs
         if len(grads) != len(inputs):
             check_gradients(self, grads)
@@ -284,6 +281,16 @@ class Function:
         inputs = getattr(self, "inputs", None) or ()
         shapes = [x.output_shape if isinstance(x, Function) else getattr(x, "shape", x) for x in inputs]
         return f"{type(self).__name__}({', '.join(map(str, shapes))})"
+
+
+def observed(function: Function, grad: Any) -> Any:
+    """function.backward, of which the observer is told."""
+    observer = observing.active
+    started = clock()
+    grads = function.backward(grad)
+    if observer is not None:
+        observer.sent_back(function, grad, grads if grads.__class__ is tuple else (grads,), started)
+    return grads
 
 
 def applied_before(function: Function) -> GradientError:

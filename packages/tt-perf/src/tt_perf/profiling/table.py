@@ -28,7 +28,7 @@ def _table(*columns: str) -> Table:
 
 
 def op_table(profile: Profile) -> Table:
-    """A row for each op and span, then what is left; times of the block's thread add up to the wall clock."""
+    """A row for each op and span, then what is left; less what other threads did meanwhile, that is the wall clock."""
     table = _table(
         "op", "calls", "forward", "backward", "%", "FLOPs", "GFLOP/s", "GB/s", "of roof", "bound by"
     )
@@ -54,7 +54,9 @@ def op_table(profile: Profile) -> Table:
     table.add_row("other: Python, data, waits", "", seconds(profile.other), "", _share(profile.other, wall))
     for name, busy in profile.threads.items():
         if name != "main":
-            table.add_row(f"of that in {name}", "", seconds(busy), "", _share(busy, wall))
+            table.add_row(
+                f"less: at the same time, in {name}", "", f"-{seconds(busy)}", "", _share(-busy, wall)
+            )
     table.add_section()
     table.add_row("wall clock", "", seconds(wall), "", "100.0", amount(profile.flops))
     return table
