@@ -12,7 +12,7 @@ from tt_nn import init, shards
 from tt_nn.module import Module
 from tt_nn.parameter import Parameter
 from tt_nn.products import matrix_product
-from tt_tensor import Function, Tensor, as_tensor, matmul, random, swapaxes
+from tt_tensor import Function, Tensor, as_tensor, kernels, matmul, random, swapaxes
 from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 from tt_tensor.kernels import table
 
@@ -81,6 +81,35 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
     return LinearFunction()(x, weight) if bias is None else LinearFunction()(x, weight, bias)
 
 
+def linear_infer_loops(x: Any, weight: Any, bias: Any) -> Any:
+    """Row by row, for x (…, in), W (out, in), b (out,) or None: yᵢ = Σⱼ Wᵢⱼ xⱼ + bᵢ. Gives (…, out)."""
+    outside, inside = weight.shape
+    y = np.empty((*x.shape[:-1], outside), x.dtype)
+    for place in np.ndindex(x.shape[:-1]):
+        for i in range(outside):
+            total = 0.0 if bias is None else float(bias[i])
+            for j in range(inside):
+                total += float(weight[i, j]) * float(x[(*place, j)])
+            y[(*place, i)] = total
+    return y
+
+
+def linear_infer_numpy(x: Any, weight: Any, bias: Any) -> Any:
+    """The same by BLAS: for one row as a matrix times a vector."""
+    inside = weight.shape[1]
+    if x.size == inside > 0:
+        y = weight.dot(x.reshape(inside))
+    else:
+        y = x.reshape(math.prod(x.shape[:-1]), inside).dot(weight.T)
+    if bias is not None:
+        y += bias
+    return y.reshape((*x.shape[:-1], weight.shape[0]))
+
+
+kernels.register("linear_infer", "loops", linear_infer_loops)
+kernels.register("linear_infer", "numpy", linear_infer_numpy, default=True)
+
+
 class Linear(Module):
     """y = x Wᵀ + b.
 
@@ -120,13 +149,7 @@ class Linear(Module):
         weight = self.weight.array
         if x.dtype is not weight.dtype or x.shape[-1] != self.in_features or not table.plain:
             return super().infer(x)
-        if x.size == self.in_features:  # one row
-            y = weight.dot(x.reshape(self.in_features))
-        else:
-            y = x.reshape(-1, self.in_features).dot(weight.T)
-        if self.bias is not None:
-            y += self.bias.array
-        return y.reshape((*x.shape[:-1], self.out_features))
+        return kernels.kernel("linear_infer")(x, weight, None if self.bias is None else self.bias.array)
 
     def extra_repr(self) -> str:
         return (

@@ -12,6 +12,9 @@ import numpy as np
 
 __all__ = ["AppendCache", "Cache"]
 
+LEAST = 64
+"""Tokens that there is memory for from the start: to grow costs more than they do."""
+
 
 class Cache(Protocol):
     """What attention asks of a cache. A model with a cache calls `update` once for each of its layers, in order."""
@@ -83,7 +86,7 @@ class AppendCache:
 
     @property
     def nbytes(self) -> int:
-        """The memory that it holds, for up to twice as many tokens as there are.
+        """The memory that it holds, for up to twice as many tokens as there are, and for LEAST.
 
         A token takes 2 · layers · N · heads · head_dim · bytes of a number.
         """
@@ -91,9 +94,9 @@ class AppendCache:
 
 
 def _longer(held: Any, new: Any, start: int, stop: int) -> Any:
-    """Memory for twice `stop` tokens, with the first `start` of `held` in it."""
+    """Memory for twice `stop` tokens, and some at least, with the first `start` of `held` in it."""
     n, heads, _, width = new.shape
-    memory = np.empty((n, heads, 2 * stop, width), new.dtype)
+    memory = np.empty((n, heads, max(2 * stop, LEAST), width), new.dtype)
     if held is not None:
         memory[:, :, :start] = held[:, :, :start]
     return memory

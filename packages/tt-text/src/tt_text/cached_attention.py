@@ -9,7 +9,8 @@ import numpy as np
 from tt_tensor import Tensor, kernels
 from tt_tensor.errors import GradientError
 from tt_text.cache import Cache
-from tt_text.kernels.attention import NUMPY, AttentionForm
+from tt_text.kernels.attention import AttentionForm
+from tt_text.kernels.decode import decode_attention
 
 __all__ = ["attend_cached", "through_cache"]
 
@@ -38,20 +39,15 @@ def attend_cached(q: Any, keys: Any, values: Any, mask: Any, scale: float, windo
         window: at most so many keys are seen, the last ones.
     """
     n, h, t, d = q.shape
-    groups, s = keys.shape[1], keys.shape[2]
+    s = keys.shape[2]
+    if t == 1:
+        if window is not None and s > window:
+            keys, values = keys[:, :, s - window :], values[:, :, s - window :]
+            mask = None if mask is None else mask[:, s - window :]
+        return decode_attention(q[:, :, 0], keys, values, mask, scale).reshape(n, 1, h * values.shape[3])
     kernel: Any = kernels.kernel("attention")
-    if t > 1 or mask is not None or (window is not None and s > window) or kernel is not NUMPY:
-        out = np.empty((n, t, h, d), q.dtype)
-        form = AttentionForm(scale, t > 1 or window is not None, s - t, window)
-        wide = None if mask is None else mask[:, None, None]
-        kernel.forward(q, keys, values, wide, None, form, out.swapaxes(1, 2))
-        return out.reshape(n, t, h * d)
-    # One query that sees everything: heads of a group stand where queries would.
-    rows = (q * np.asarray(scale, q.dtype)).reshape(n, groups, h // groups, d)
-    e = np.matmul(rows, keys.swapaxes(2, 3))  # (N, G, H/G, S)
-    e -= np.maximum.reduce(e, axis=3, keepdims=True)
-    np.exp(e, e)
-    total = np.add.reduce(e, axis=3, keepdims=True)
-    out = np.matmul(e, values)
-    out /= total
-    return out.reshape(n, 1, h * d)
+    out = np.empty((n, t, h, d), q.dtype)
+    form = AttentionForm(scale, True, s - t, window)
+    wide = None if mask is None else mask[:, None, None]
+    kernel.forward(q, keys, values, wide, None, form, out.swapaxes(1, 2))
+    return out.reshape(n, t, h * d)

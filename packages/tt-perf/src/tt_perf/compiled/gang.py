@@ -36,6 +36,7 @@ from typing import Any
 
 import numba
 import numpy as np
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import extending, types
 from numba.core import cgutils
 
@@ -47,10 +48,10 @@ __all__ = ["PATIENCE", "share", "state", "stop"]
 PATIENCE = 300e-6
 """Seconds that a helper looks for work before it sleeps. What comes later than that wakes it up, in 50 µs."""
 
-# Places in the state, each on a cache line of its own, so that who writes one disturbs no reader of another.
-DOOR, RANGE, JOB, BUSY, ASLEEP, ENDED, HELPERS = 0, 8, 16, 24, 32, 40, 48
-SIZE = 56
-ADDRESS, TASK, GRAIN = JOB, JOB + 1, JOB + 2
+# Places in the state. What a job is stands on one cache line, which so goes to a helper as a whole; what is asked for
+# at other times stands on others.
+DOOR, RANGE, ADDRESS, TASK, GRAIN, BUSY, ASLEEP, ENDED, HELPERS = 0, 1, 2, 3, 4, 8, 16, 24, 32
+SIZE = 40
 # The door: how many helpers are in, whether it is open, and the number of the job.
 OPEN, NUMBER = 1 << 16, 1 << 17
 # The range: where its front is in the low half, its end in the high half.
@@ -58,7 +59,6 @@ HALF = 1 << 32
 MOST = (1 << 31) - 1
 
 intrinsic: Any = extending.intrinsic
-ir: Any = cgutils.ir
 
 _I64 = ir.IntType(64)
 _BODY = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer(), _I64, _I64])
@@ -176,10 +176,20 @@ def address_of_body(typing: Any, body: Any, arguments: Any) -> Any:
 
 @intrinsic
 def address_of_task(_: Any, arguments: Any) -> Any:
-    """The address of a copy of the arguments, which lives as long as the function that asks."""
+    """The address of a copy of the arguments, which lives as long as the function that asks.
+
+    It counts no references to arrays: the caller holds them, and cores that count the same thing wait for each other.
+    """
 
     def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        return builder.ptrtoint(cgutils.alloca_once_value(builder, given[0]), _I64)
+        values = cgutils.unpack_tuple(builder, given[0])
+        for i, kind in enumerate(arguments.types):
+            if isinstance(kind, types.Array):
+                array = context.make_array(kind)(context, builder, values[i])
+                array.meminfo = array.meminfo.type(None)
+                values[i] = array._getvalue()
+        copy = context.make_tuple(builder, arguments, values)
+        return builder.ptrtoint(cgutils.alloca_once_value(builder, copy), _I64)
 
     return types.int64(arguments), code
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tt_nn import Dropout, LayerNorm, Linear, Module, ModuleList, infer, init
 from tt_nn.dropout import draw_mask
-from tt_tensor import Tensor, random
+from tt_tensor import Tensor, kernels, random
 from tt_tensor.tensor import wrap
 from tt_text.attention import AttentionFunction, PackedAttentionFunction
 from tt_text.cache import Cache
@@ -18,6 +18,14 @@ from tt_text.cached_attention import attend_cached, through_cache
 from tt_text.embedding import Embedding
 from tt_text.feed_forward import MLP
 from tt_text.kernels.attention import AttentionForm
+from tt_text.kernels.decode import (
+    activation_name,
+    decode_block_numpy,
+    is_plain,
+    normed_linear,
+    of_linear,
+    of_norm,
+)
 from tt_text.models.config import GPTConfig
 from tt_text.models.language_model import LanguageModel
 
@@ -62,13 +70,14 @@ class CausalSelfAttention(Module):
 
     def infer(self, x: Any, *rest: Any) -> Any:
         mask, cache, layer = rest
-        qkv = infer(self.c_attn, x)
-        n, t, c = qkv.shape
-        q, k, v = qkv.reshape(n, t, 3, self.n_head, c // (3 * self.n_head)).transpose(
-            2, 0, 3, 1, 4
-        )  # (N, H, T, D)
-        keys, values = cache.update(layer, k, v)
+        q, keys, values = self.through_cache(infer(self.c_attn, x), cache, layer)
         return infer(self.c_proj, attend_cached(q, keys, values, mask, self.scale))
+
+    def through_cache(self, qkv: Any, cache: Any, layer: int) -> tuple[Any, Any, Any]:
+        """q (N, H, T, D) of the new tokens, keys and values (N, H, S, D) of all, for plain qkv (N, T, 3C)."""
+        n, t, c = qkv.shape
+        parts = qkv.reshape(n, t, 3, self.n_head, c // (3 * self.n_head)).transpose(2, 0, 3, 1, 4)
+        return parts[0], *cache.update(layer, parts[1], parts[2])
 
 
 class Block(Module):
@@ -85,9 +94,31 @@ class Block(Module):
         return x + self.mlp(self.ln_2(x))
 
     def infer(self, x: Any, *rest: Any) -> Any:
+        kernel = kernels.kernel("decode_block")
+        if kernel is not decode_block_numpy and x.shape[1] == 1 and self._whole():
+            mask, cache, layer = rest
+            attn, mlp = self.attn, self.mlp
+            q, keys, values = attn.through_cache(normed_linear(self.ln_1, attn.c_attn, x), cache, layer)
+            return kernel(
+                x, q[:, :, 0], keys, values, mask, attn.scale, *of_linear(attn.c_proj), *of_norm(self.ln_2),
+                *of_linear(mlp.c_fc), activation_name(mlp.act), *of_linear(mlp.c_proj),
+            )  # fmt: skip
         x = x + infer(self.attn, infer(self.ln_1, x), *rest)
         x += infer(self.mlp, infer(self.ln_2, x))
         return x
+
+    def _whole(self) -> bool:
+        """May one kernel take the place of all modules behind the cache? Each must be what it was made as."""
+        attn, mlp = self.attn, self.mlp
+        return (
+            is_plain(attn, CausalSelfAttention)
+            and is_plain(attn.c_proj, Linear)
+            and is_plain(self.ln_2, LayerNorm)
+            and is_plain(mlp, MLP)
+            and is_plain(mlp.c_fc, Linear)
+            and is_plain(mlp.c_proj, Linear)
+            and activation_name(mlp.act) is not None
+        )
 
 
 class Transformer(Module):
@@ -170,7 +201,7 @@ class GPT(LanguageModel):
         for layer, block in enumerate(parts.h):
             x = infer(block, x, mask, cache, layer)
         cache.advance(tokens.shape[1])
-        return wrap(infer(self.lm_head, infer(parts.ln_f, x[:, -1:] if last else x)))
+        return wrap(normed_linear(parts.ln_f, self.lm_head, x[:, -1:] if last else x))
 
     @classmethod
     def from_pretrained(cls, folder: str | PathLike[str]) -> Self:

@@ -1,0 +1,298 @@
+"""What a transformer does for each new token, in few calls: a norm and the product after it, attention of one query
+to a cache, and all of a block behind its cache.
+
+For one token a network of a million weights computes for 100 µs, so that calls are what it costs: here two a layer
+remain. For a large one, all is as quick as its weights come from memory, on all cores (`gang`).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tt_perf.compiled.gang import share, state
+from tt_perf.compiled.jit import inline, jit
+from tt_perf.compiled.mathematics import exp32, normal32, sigmoid32
+from tt_perf.compiled.matvec import FEW, FLOAT32, GRAIN, NOTHING, grain, peek, rows
+from tt_perf.compiled.table import fallback
+
+__all__ = ["decode_attention", "decode_block", "norm_linear"]
+
+ACTIVATIONS = {"gelu": 1, "gelu_tanh": 2, "relu": 3, "silu": 4}
+# 2 √(2/π), and times 0.044715: see gelu_tanh.
+_LINE, _CUBE = np.float32(2 * np.sqrt(2 / np.pi)), np.float32(2 * np.sqrt(2 / np.pi) * 0.044715)
+# Beyond, a gelu or silu of a negative number is 0, and this one times 0 is, too.
+_FAR = np.float32(-1e4)
+_0 = np.float32(0)
+
+
+@inline
+def normalize(x: Any, weight: Any, bias: Any, eps: Any, y: Any) -> None:
+    """y = (x - mean) / √(variance + eps) · weight + bias for each row; both may be empty. Sums are in float64."""
+    size = x.shape[1]
+    part = 1.0 / max(size, 1)
+    for n in range(len(x)):
+        at = n * size
+        total = 0.0
+        for j in range(size):
+            total += np.float64(peek(x, at + j))
+        mean = total * part
+        total = 0.0
+        for j in range(size):
+            off = np.float64(peek(x, at + j)) - mean
+            total += off * off
+        factor = 1.0 / math.sqrt(total * part + eps)
+        for j in range(size):
+            y[n, j] = np.float32((np.float64(peek(x, at + j)) - mean) * factor)
+        if len(weight):
+            for j in range(size):
+                y[n, j] *= weight[j]
+        if len(bias):
+            for j in range(size):
+                y[n, j] += bias[j]
+
+
+@inline
+def activate(y: Any, n: Any, start: Any, stop: Any, activation: Any) -> None:
+    """The activation of that number, in place, on y[n, start:stop]."""
+    if activation == 1:
+        for i in range(start, stop):
+            v = y[n, i]
+            cdf, _ = normal32(v)
+            y[n, i] = (_FAR if v < _FAR else v) * cdf
+    elif activation == 2:
+        for i in range(start, stop):
+            v = y[n, i]
+            v = _FAR if v < _FAR else v
+            y[n, i] = v * sigmoid32(v * (_CUBE * v * v + _LINE))
+    elif activation == 3:
+        for i in range(start, stop):
+            v = y[n, i]
+            y[n, i] = _0 if v < _0 else v
+    elif activation == 4:
+        for i in range(start, stop):
+            v = y[n, i]
+            y[n, i] = (_FAR if v < _FAR else v) * sigmoid32(v)
+
+
+_NORM = "float32[:, ::1], float32[::1], float32[::1], float64"
+
+
+@jit(f"void(int64[::1], {_NORM}, float32[:, ::1], float32[::1], float32[:, ::1])")
+def norm_rows(gang: Any, x: Any, scale: Any, shift: Any, eps: Any, weight: Any, bias: Any, y: Any) -> None:
+    """y = norm(x) Wᵀ + b."""
+    normal = np.empty(x.shape, np.float32)
+    normalize(x, scale, shift, eps, normal)
+    share(gang, rows, len(weight), grain(x), (normal, weight, bias, y))
+
+
+@jit("void(int64, int64, float32[:, ::1], float32[:, ::1], float32[::1], float32[:, ::1], int64)")
+def active_rows(start: Any, stop: Any, x: Any, weight: Any, bias: Any, y: Any, activation: Any) -> None:
+    """y[:, start:stop] = activation(x Wᵀ + b)."""
+    rows(start, stop, x, weight, bias, y)
+    for n in range(len(x)):
+        activate(y, n, start, stop, activation)
+
+
+@jit("void(int64, int64, float32[:, ::1], float32[:, ::1], float32[::1], float32[:, ::1], float32[:, ::1])")
+def added_rows(start: Any, stop: Any, x: Any, weight: Any, bias: Any, add: Any, y: Any) -> None:
+    """y[:, start:stop] = add + x Wᵀ + b."""
+    rows(start, stop, x, weight, bias, y)
+    for n in range(len(x)):
+        for i in range(start, stop):
+            y[n, i] += add[n, i]
+
+
+_CACHED = (
+    "float32[:, :, ::1], float32[:, :, :, :], float32[:, :, :, :], boolean[:, :], float32, float32[:, :, ::1]"
+)
+
+
+@jit(f"void(int64, int64, {_CACHED})")
+def heads(start: Any, stop: Any, q: Any, keys: Any, values: Any, mask: Any, scale: Any, out: Any) -> None:
+    """Attention of one query to all keys, for the heads start ≤ n · H + h < stop. The last axes are whole in memory."""
+    h, d = q.shape[1], q.shape[2]
+    groups, s, width = keys.shape[1], keys.shape[2], values.shape[3]
+    each, even = h // groups, s // 4 * 4
+    weights = np.empty(s, np.float32)
+    key_n, key_g, key_s = keys.strides[0] // 4, keys.strides[1] // 4, keys.strides[2] // 4
+    value_n, value_g, value_s = values.strides[0] // 4, values.strides[1] // 4, values.strides[2] // 4
+    for head in range(start, stop):
+        n, g = head // h, head % h // each
+        place = head % h
+        row = head * d
+        at = n * key_n + g * key_g
+        # Four keys at once, as in `rows`.
+        for i in range(0, even, 4):
+            a = b = c = e = _0
+            first, second = at + i * key_s, at + (i + 1) * key_s
+            third, fourth = at + (i + 2) * key_s, at + (i + 3) * key_s
+            for j in range(d):
+                value = peek(q, row + j)
+                a += value * peek(keys, first + j)
+                b += value * peek(keys, second + j)
+                c += value * peek(keys, third + j)
+                e += value * peek(keys, fourth + j)
+            weights[i], weights[i + 1], weights[i + 2], weights[i + 3] = a, b, c, e
+        for i in range(even, s):
+            a = _0
+            for j in range(d):
+                a += peek(q, row + j) * peek(keys, at + i * key_s + j)
+            weights[i] = a
+        for i in range(s):
+            weights[i] *= scale
+        if mask.size:
+            for i in range(s):
+                if not mask[n, i]:
+                    weights[i] = -np.inf
+        top = np.float32(-np.inf)
+        for i in range(s):
+            # NaN is the largest of all, as in NumPy.
+            top = weights[i] if not weights[i] <= top else top
+        if top == -np.inf:  # nothing is in sight
+            for j in range(width):
+                out[n, place, j] = _0
+            continue
+        total = _0
+        for i in range(s):
+            weights[i] = exp32(weights[i] - top)
+            total += weights[i]
+        for j in range(width):
+            out[n, place, j] = _0
+        at = n * value_n + g * value_g
+        for i in range(0, even, 4):
+            a, b, c, e = weights[i], weights[i + 1], weights[i + 2], weights[i + 3]
+            first, second = at + i * value_s, at + (i + 1) * value_s
+            third, fourth = at + (i + 2) * value_s, at + (i + 3) * value_s
+            for j in range(width):
+                out[n, place, j] += (a * peek(values, first + j) + b * peek(values, second + j)) + (
+                    c * peek(values, third + j) + e * peek(values, fourth + j)
+                )
+        for i in range(even, s):
+            a = weights[i]
+            for j in range(width):
+                out[n, place, j] += a * peek(values, at + i * value_s + j)
+        for j in range(width):
+            out[n, place, j] /= total
+
+
+@jit(f"void(int64[::1], {_CACHED})")
+def all_heads(gang: Any, q: Any, keys: Any, values: Any, mask: Any, scale: Any, out: Any) -> None:
+    """The same for all heads, on all cores."""
+    each = max(GRAIN // max(keys.shape[2] * q.shape[2], 1) // 2, 1)
+    share(gang, heads, q.shape[0] * q.shape[1], each, (q, keys, values, mask, scale, out))
+
+
+_LINEAR = "float32[:, ::1], float32[::1]"
+
+
+@jit(
+    f"void(int64[::1], float32[:, ::1], {_CACHED}, {_LINEAR}, float32[::1], float32[::1], float64, {_LINEAR}, int64, "
+    f"{_LINEAR}, float32[:, ::1])"
+)
+def block(
+    gang: Any, x: Any, q: Any, keys: Any, values: Any, mask: Any, factor: Any, gathered: Any, out: Any, out_bias: Any,
+    scale: Any, shift: Any, eps: Any, up: Any, up_bias: Any, activation: Any, down: Any, down_bias: Any, y: Any,
+) -> None:  # fmt: skip
+    """z = x + out(attention), y = z + down(activation(up(norm(z))))."""
+    n = len(x)
+    each = max(GRAIN // max(keys.shape[2] * q.shape[2], 1) // 2, 1)
+    share(gang, heads, q.shape[0] * q.shape[1], each, (q, keys, values, mask, factor, gathered))
+    flat = gathered.reshape((n, gathered.size // max(n, 1)))
+    z, normal = np.empty(x.shape, np.float32), np.empty(x.shape, np.float32)
+    hidden = np.empty((n, len(up)), np.float32)
+    share(gang, added_rows, len(out), grain(flat), (flat, out, out_bias, x, z))
+    normalize(z, scale, shift, eps, normal)
+    share(gang, active_rows, len(up), grain(normal), (normal, up, up_bias, hidden, activation))
+    share(gang, added_rows, len(down), grain(hidden), (hidden, down, down_bias, z, y))
+
+
+_ALL = np.empty((0, 0), np.bool_)
+"""The mask where there is none."""
+
+
+def norm_linear(x: Any, scale: Any, shift: Any, eps: float, weight: Any, bias: Any) -> Any:
+    """linear(layer_norm(x)): see tt_text.kernels.decode."""
+    if x.dtype is FLOAT32 and 0 < x.size <= FEW * x.shape[-1]:
+        given = x.reshape(-1, x.shape[-1])
+        y = np.empty((len(given), len(weight)), FLOAT32)
+        try:
+            norm_rows(
+                state(), given, _or_nothing(scale), _or_nothing(shift), eps, weight, _or_nothing(bias), y
+            )
+        except TypeError:  # an array of another kind than the kernel's signature says
+            return fallback("norm_linear")(x, scale, shift, eps, weight, bias)
+        return y.reshape((*x.shape[:-1], len(weight)))
+    return fallback("norm_linear")(x, scale, shift, eps, weight, bias)
+
+
+def decode_attention(q: Any, keys: Any, values: Any, mask: Any, scale: float) -> Any:
+    """softmax(scale · q keysᵀ) values for one query a sequence: see tt_text.kernels.decode."""
+    if _whole(keys, values):
+        out = np.empty((q.shape[0], q.shape[1], values.shape[3]), FLOAT32)
+        try:
+            all_heads(
+                state(), np.ascontiguousarray(q), keys, values, _ALL if mask is None else mask, scale, out
+            )
+        except TypeError:
+            pass
+        else:
+            return out
+    return fallback("decode_attention")(q, keys, values, mask, scale)
+
+
+def decode_block(
+    x: Any, q: Any, keys: Any, values: Any, mask: Any, factor: float, out: Any, out_bias: Any, scale: Any, shift: Any,
+    eps: float, up: Any, up_bias: Any, activation: str, down: Any, down_bias: Any,
+) -> Any:  # fmt: skip
+    """z + mlp(layer_norm(z)) with z = x + out(attention): see tt_text.kernels.decode."""
+    n = len(q)
+    if (
+        0 < n <= FEW
+        and x.dtype is FLOAT32
+        and _whole(keys, values)
+        and x.size == n * len(out) == n * len(down) == n * up.shape[1]
+        and out.shape[1] == q.shape[1] * values.shape[3]
+        and down.shape[1] == len(up)
+    ):
+        y = np.empty((n, len(down)), FLOAT32)
+        gathered = np.empty((n, q.shape[1], values.shape[3]), FLOAT32)
+        try:
+            block(
+                state(), x.reshape(y.shape), np.ascontiguousarray(q), keys, values, _ALL if mask is None else mask,
+                factor, gathered, out, _or_nothing(out_bias), _or_nothing(scale), _or_nothing(shift), eps, up,
+                _or_nothing(up_bias), ACTIVATIONS[activation], down, _or_nothing(down_bias), y,
+            )  # fmt: skip
+        except TypeError:  # an array of another kind than the kernel's signature says
+            pass
+        else:
+            return y.reshape(x.shape)
+    return fallback("decode_block")(
+        x,
+        q,
+        keys,
+        values,
+        mask,
+        factor,
+        out,
+        out_bias,
+        scale,
+        shift,
+        eps,
+        up,
+        up_bias,
+        activation,
+        down,
+        down_bias,
+    )
+
+
+def _whole(keys: Any, values: Any) -> bool:
+    """Are the rows of these whole in memory, as the kernel counts on?"""
+    return keys.dtype is FLOAT32 and values.dtype is FLOAT32 and keys.strides[3] == 4 == values.strides[3]
+
+
+def _or_nothing(vector: Any) -> Any:
+    return NOTHING if vector is None else vector

@@ -1,0 +1,96 @@
+"""Matrix–vector products: y = W x + b for few rows of x, at the speed at which W comes from memory.
+
+Each number of W is used once for each row of x, so the product is as quick as memory, or a cache, gives W. Four rows
+of W go by at once, as one alone does not ask for enough; and all cores take part (`gang`), as one cannot, either.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import extending, types
+
+from tt_perf.compiled.gang import share, state
+from tt_perf.compiled.jit import inline, jit
+from tt_perf.compiled.table import fallback
+
+__all__ = ["FEW", "GRAIN", "NOTHING", "all_rows", "grain", "linear_infer", "peek", "rows"]
+
+intrinsic: Any = extending.intrinsic
+
+FEW = 8
+"""Rows of x up to which this is quicker than BLAS's product of matrices."""
+
+GRAIN = 1 << 14
+"""Products of two numbers that are taken at a time: some 2 µs where W is in a cache."""
+
+FLOAT32 = np.dtype(np.float32)
+NOTHING = np.empty(0, np.float32)
+"""The bias of a layer that has none."""
+
+
+@intrinsic
+def peek(_: Any, array: Any, index: Any) -> Any:
+    """The number that stands `index` numbers behind the first, whatever the shape and the strides say.
+
+    A row of a matrix would do, but to make one counts references to the matrix, and both cores would count the same.
+    """
+
+    def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, given[0]).data
+        return builder.load(builder.gep(data, [given[1]]))
+
+    return array.dtype(array, types.int64), code
+
+
+@inline
+def grain(x: Any) -> Any:
+    """How many rows of a weight make a GRAIN for x (N, in): a multiple of four."""
+    return max(GRAIN // max(x.size, 1) // 4 * 4, 4)
+
+
+@jit("void(int64, int64, float32[:, ::1], float32[:, ::1], float32[::1], float32[:, ::1])")
+def rows(start: Any, stop: Any, x: Any, weight: Any, bias: Any, y: Any) -> None:
+    """y[n, i] = Σⱼ weight[i, j] x[n, j] + bias[i] for start ≤ i < stop; no bias where it is empty."""
+    size, even = weight.shape[1], start + (stop - start) // 4 * 4
+    biased = len(bias) > 0
+    for n in range(len(x)):
+        row = n * size
+        for i in range(start, even, 4):
+            first = i * size
+            second, third, fourth = first + size, first + 2 * size, first + 3 * size
+            a = b = c = d = np.float32(0)
+            for j in range(size):
+                value = peek(x, row + j)
+                a += peek(weight, first + j) * value
+                b += peek(weight, second + j) * value
+                c += peek(weight, third + j) * value
+                d += peek(weight, fourth + j) * value
+            if biased:
+                a, b, c, d = a + bias[i], b + bias[i + 1], c + bias[i + 2], d + bias[i + 3]
+            y[n, i], y[n, i + 1], y[n, i + 2], y[n, i + 3] = a, b, c, d
+        for i in range(even, stop):
+            a = np.float32(0)
+            for j in range(size):
+                a += peek(weight, i * size + j) * peek(x, row + j)
+            y[n, i] = a + bias[i] if biased else a
+
+
+@jit("void(int64[::1], float32[:, ::1], float32[:, ::1], float32[::1], float32[:, ::1])")
+def all_rows(gang: Any, x: Any, weight: Any, bias: Any, y: Any) -> None:
+    """The same for all i, on all cores."""
+    share(gang, rows, len(weight), grain(x), (x, weight, bias, y))
+
+
+def linear_infer(x: Any, weight: Any, bias: Any) -> Any:
+    """x Wᵀ + b, for x (…, in) of few rows, W (out, in), b (out,) or None: see tt_nn.linear."""
+    if x.dtype is FLOAT32 and 0 < x.size <= FEW * x.shape[-1]:
+        given = x.reshape(-1, x.shape[-1])
+        y = np.empty((len(given), len(weight)), FLOAT32)
+        try:
+            all_rows(state(), given, weight, NOTHING if bias is None else bias, y)
+        except TypeError:  # an array of another kind than the kernel's signature says
+            return fallback("linear_infer")(x, weight, bias)
+        return y.reshape((*x.shape[:-1], len(weight)))
+    return fallback("linear_infer")(x, weight, bias)
