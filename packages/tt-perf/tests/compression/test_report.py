@@ -69,13 +69,15 @@ def test_integers_of_two_axes_are_weights(data):
     class Quantized(tt_nn.Module):
         def __init__(self):
             self.register_buffer("weight_q", Tensor(np.array([[1, 0, 2, 0]] * 3, np.int8)))
+            self.register_buffer("scale", Tensor(np.ones(3, np.float32)))
+            self.register_buffer("bias", Tensor(np.ones(3, np.float32)))
             self.register_buffer("batches", Tensor(np.array(3)))
 
         def forward(self, x):
-            return x @ self.weight_q.astype(np.float32).T
+            return x @ self.weight_q.astype(np.float32).T + self.bias
 
     report = compare_variants({"int8": Quantized()}, data, rounds=1)
-    assert (report["int8"].parameters, report["int8"].nonzeros) == (12, 6)
+    assert (report["int8"].parameters, report["int8"].nonzeros) == (15, 9)
 
 
 @pytest.mark.parametrize("kind", ["pair", "batches", "tensors", "inputs", "rows"])

@@ -1,5 +1,6 @@
 """The cubic schedule, and pruning along it."""
 
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -33,7 +34,7 @@ def test_it_prunes_every_so_often_and_never_lets_go(mlp, rng):
             gone[name] = ~mask
             assert not model.get_parameter(name).array[~mask].any()
         sparsities.append(callback.masks.sparsity)
-    changes = [step for step, (a, b) in enumerate(zip(sparsities, sparsities[1:], strict=False), 2) if a != b]
+    changes = [step for step, (a, b) in enumerate(pairwise(sparsities), 2) if a != b]
     assert changes == [7, 12]
     assert sparsities[6] == pytest.approx(cubic_sparsity(7, 2, 12, 0.8), abs=0.01)
     assert sparsities[-1] == pytest.approx(0.8, abs=0.01)

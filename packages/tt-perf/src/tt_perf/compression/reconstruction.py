@@ -1,7 +1,7 @@
 """Reconstruction: what the removed channels said, said by those that are left.
 
-A layer that reads fewer channels than before gives other outputs. Its weights are fitted anew, so that on some inputs it
-comes as near to its old outputs as it can:
+A layer that reads fewer channels than before gives other outputs. Its weights are fitted anew, so that on some inputs
+it comes as near to its old outputs as it can:
 
     W' = argmin Σ ‖y - W' x‖² + λ ‖W' - W‖² = W + (Σ (y - W x) xᵀ) (Σ x xᵀ + λ I)⁻¹
 

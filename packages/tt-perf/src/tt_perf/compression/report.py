@@ -236,8 +236,8 @@ def file_bytes(model: Module) -> int:
 def _numbers(model: Module) -> tuple[int, int]:
     """(weights that it computes with, those of them that are not zero).
 
-    A layer that stores its weights another way says what they are by `dense()`. Of others, parameters count, and
-    buffers of integers with two axes or more, which is how quantized weights stand.
+    A layer that stores its weights another way says what they are by `dense()`. Of others, parameters count, buffers
+    of integers with two axes or more, which is how quantized weights stand, and a bias that stands beside them.
     """
     size = nonzeros = 0
     seen: set[int] = set()
@@ -248,13 +248,17 @@ def _numbers(model: Module) -> tuple[int, int]:
             arrays = [np.asarray(dense()), *biases]
         else:
             tensors = [p for _, p in module._own_parameters()]
-            tensors += [b for _, b in module._own_buffers() if b.dtype.kind in "iu" and b.ndim > 1]  # type: ignore[misc]
+            tensors += [b for n, b in module._own_buffers() if n == "bias" or _quantized(b)]  # type: ignore[misc]
             arrays = [tensor.array for tensor in tensors if id(tensor) not in seen]
         seen.update(id(p) for _, p in module._own_parameters())
         seen.update(id(b) for _, b in module._own_buffers())
         size += sum(array.size for array in arrays)
         nonzeros += sum(int(np.count_nonzero(array)) for array in arrays)
     return size, nonzeros
+
+
+def _quantized(buffer: Any) -> bool:
+    return buffer.dtype.kind in "iu" and buffer.ndim > 1
 
 
 def _batches(what: str, data: Any, limit: int | None) -> Iterator[tuple[Any, Any]]:
