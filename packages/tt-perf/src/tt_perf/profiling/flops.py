@@ -127,7 +127,8 @@ def traffic(
     out = application.n * width
     sizes = [_bytes(shape, dtype) for shape, dtype in zip(application.inputs, dtypes, strict=True)]
     if not backward:
-        return 2 * out if kind == "move" else sum(sizes) + out
+        beside = 0 if formula is None or formula.beside is None else formula.beside(application)
+        return 2 * out if kind == "move" else sum(sizes) + out + beside
     wanted = sum(size for i, size in enumerate(sizes) if application.wants(i))
     return out + wanted + (sum(sizes) if kind == "compute" else 0)
 

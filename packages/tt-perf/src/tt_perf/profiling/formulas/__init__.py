@@ -21,6 +21,7 @@ from tt_perf.profiling.formulas import (
     moves,
     normalization,
     products,
+    quantized,
     reductions,
 )
 from tt_perf.profiling.formulas.formula import Formula
@@ -36,5 +37,6 @@ FORMULAS: dict[str, Formula] = {
     **losses.FORMULAS,
     **images.FORMULAS,
     **attention.FORMULAS,
+    **quantized.FORMULAS,
 }
 """Class of Function → its formula, for the Functions of all tt wheels."""

@@ -22,12 +22,15 @@ class Formula:
     "outer" for a Function that is made of others, which are counted themselves.
 
     facts: what the counts need beside shapes, read off the Function right after its forward: hashable.
+
+    beside: bytes that it reads beside its inputs: weights that it holds itself.
     """
 
     forward: Count
     backward: Count
     kind: Kind = "compute"
     facts: Callable[[Any], Any] | None = None
+    beside: Count | None = None
 
 
 def undone(a: Application) -> int:
