@@ -109,7 +109,7 @@ class QuantizedArray:
         """
         if self._sums is None or memory.written_since(self.values, self._stamp):
             self._stamp = memory.clock
-            sums = np.empty(self.scale.shape, np.int32)
+            sums = np.zeros(self.scale.shape, np.int32)
             for group, columns in enumerate(self._columns()):
                 sums[:, group] = self.values[:, columns].sum(axis=1, dtype=np.int32)
             self._sums = sums
