@@ -1,7 +1,8 @@
 """CIFAR-10 to 75 %: milestone-cifar10's training against the same network, schedule and augmentation in PyTorch eager.
 
 Each side in a process of its own, in turns, once for each seed; training time without the looks at the test images.
-Bar: every seed of ours ends at 75 % or more, and the median of our times to 75 % is at most 1.3 times the peer's.
+Bar: every seed of ours ends at 75 % or more, and the median of our times to 75 % is at most 1.3 times the peer's; with
+`--accelerate`, which trains ours on compiled kernels (tt_perf.accelerate), at most 0.8 times.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from typing import Any
 
 import machine
 
-BAR, MARK = 1.3, 75
+BAR, ACCELERATED_BAR, MARK = 1.3, 0.8, 75
 HERE = Path(__file__).resolve().parent
 
 
-def ours(seed: int, long: bool) -> dict[str, Any]:
+def ours(seed: int, long: bool, accelerate: bool) -> dict[str, Any]:
     """One training, as the milestone does it."""
     import io
 
@@ -35,6 +36,10 @@ def ours(seed: int, long: bool) -> dict[str, Any]:
     from tt_tensor.allocation import keep_freed_memory
 
     keep_freed_memory()
+    if accelerate:
+        import tt_perf
+
+        tt_perf.accelerate()
     images, recipe = load(None), LONG if long else SHORT
     with Progress(Screen(io.StringIO(), quiet=True), 1, "training") as bar:
         result = train(convolutional(recipe, images, seed), images, recipe, seed, bar)
@@ -71,13 +76,14 @@ def main() -> int:
     parser.add_argument("--peer-python", default=os.environ.get("TT_PEER_PYTHON") or sys.executable)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--accelerate", action="store_true", help="ours on compiled kernels")
     parser.add_argument("--long", action="store_true", help="the long recipe")
     parser.add_argument("--channels-last", action="store_true", help="the peer in that memory format, too")
     parser.add_argument("--json", type=Path, help="write all figures here")
     parser.add_argument("--ours", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.ours is not None:
-        print(json.dumps(ours(options.ours, options.long)))
+        print(json.dumps(ours(options.ours, options.long, options.accelerate)))
         return 0
     from milestone_cifar10.recipe import LONG, SHORT
 
@@ -91,6 +97,7 @@ def main() -> int:
             for name in sides:
                 if name == "tt":
                     command = [sys.executable, __file__, "--ours", str(seed)] + ["--long"] * options.long
+                    command += ["--accelerate"] * options.accelerate
                 else:
                     command = [options.peer_python, str(HERE / "cifar10_peer.py"), "--data", data]
                     command += ["--recipe", recipe, "--seed", str(seed), "--threads", str(options.threads)]
@@ -114,9 +121,10 @@ def main() -> int:
             f"{statistics.median(one['seconds'] for one in runs):.1f} s"
         )
     ratio = medians["tt"] / medians["torch"]
-    met = ratio <= BAR and all(one["accuracy"] >= MARK for one in sides["tt"])
+    bar = ACCELERATED_BAR if options.accelerate else BAR
+    met = ratio <= bar and all(one["accuracy"] >= MARK for one in sides["tt"])
     print(
-        f"bar: every seed ≥ {MARK} %, time to it ≤ {BAR} × PyTorch: {ratio:.3f}, {'met' if met else 'MISSED'}"
+        f"bar: every seed ≥ {MARK} %, time to it ≤ {bar} × PyTorch: {ratio:.3f}, {'met' if met else 'MISSED'}"
     )
     if options.json:
         record = {"sides": sides, "ratio": ratio, "machine": machine.describe(), "recipe": json.loads(recipe)}

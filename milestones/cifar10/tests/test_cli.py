@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+import tt_perf
 from milestone_cifar10 import main, recipe, story, training
 from tt_vision.datasets import CIFAR10
 from tt_vision.models import load_pretrained, mlp
@@ -37,6 +38,17 @@ def test_a_run_meets_its_bar_and_leaves_figures_and_pictures(small, tmp_path, ca
     found = model((small.test.data / np.float32(255) - MEAN) / STD).numpy().argmax(axis=1)
     assert card["samples"] == 200
     assert abs(int((found == small.test.targets).sum()) - card["correct"]) <= 1
+
+
+def test_compiled_kernels_learn_the_same(run):
+    code, figures = run("--epochs", "1")
+    compiled_code, compiled = run("--epochs", "1", "--accelerate")
+    assert code == compiled_code
+    name = "operations on compiled kernels"
+    assert name not in figures
+    assert compiled[name]["value"] >= 10
+    assert not tt_perf.accelerated()
+    assert compiled[RIGHT]["value"] == pytest.approx(figures[RIGHT]["value"], abs=5)
 
 
 def test_nothing_learned_is_a_missed_bar(run):

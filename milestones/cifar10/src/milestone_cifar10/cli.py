@@ -29,6 +29,11 @@ def add_options(parser: Parser) -> None:
         help="the highest learning rate of SGD (default 0.1; with 0 nothing is learned)",
     )
     parser.add_argument(
+        "--accelerate",
+        action="store_true",
+        help="train on compiled kernels; the first run on a machine compiles them, which takes some seconds",
+    )
+    parser.add_argument(
         "--root",
         metavar="FOLDER",
         help="where the data are, or an archive (default: TT_DATA_HOME, then the cache folder, then a download)",
@@ -63,18 +68,23 @@ def check(options: Options) -> None:
 
 
 def run(session: Session) -> None:
+    from contextlib import nullcontext
+
     import numpy as np
 
     from milestone_cifar10.images import load
     from milestone_cifar10.recipe import LONG, SHORT
     from milestone_cifar10.story import tell
+    from tt_perf import accelerate
     from tt_tensor.allocation import keep_freed_memory
 
     options = session.options
     keep_freed_memory()  # a step makes and frees the same arrays each time; TT_MALLOC=0 leaves that to the system
     recipe = (LONG if options.long else SHORT).changed(options.epochs, options.lr)
     images = load(options.root, not options.no_download)
-    with np.errstate(over="ignore", invalid="ignore"):  # what diverges is a missed bar, not a warning
+    compiled = accelerate(malloc=False) if options.accelerate else nullcontext()
+    # What diverges is a missed bar, not a warning.
+    with compiled, np.errstate(over="ignore", invalid="ignore"):
         tell(session, images, recipe, options.resume)
 
 
