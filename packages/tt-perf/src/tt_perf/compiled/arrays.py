@@ -8,7 +8,7 @@ import numpy as np
 
 from tt_nn import shards
 
-__all__ = ["WORTH", "pass_over", "suit"]
+__all__ = ["FLOAT32", "WORTH", "in_order", "memory_order", "pass_over", "put_back", "suit"]
 
 FLOAT32 = np.dtype(np.float32)
 
@@ -20,6 +20,24 @@ def suit(*arrays: Any) -> bool:
     """Are these what kernels take: float32, of one shape, whole in memory in C's order, and writeable?"""
     shape = arrays[0].shape
     return all(one.dtype is FLOAT32 and one.flags.carray and one.shape == shape for one in arrays)
+
+
+def memory_order(x: Any) -> tuple[int, ...] | None:
+    """The axes of x by falling steps in memory (an image may have its channels last); None: as they stand."""
+    if x.flags.c_contiguous:
+        return None
+    return tuple(sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis])))
+
+
+def in_order(x: Any, order: tuple[int, ...] | None) -> Any:
+    """x with its axes in this order, as kernels take it: a view, or a copy where its memory is not whole."""
+    turned = x if order is None else x.transpose(order)
+    return turned if turned.flags.carray else np.array(turned, order="C")
+
+
+def put_back(y: Any, order: tuple[int, ...] | None) -> Any:
+    """y with the axes back where they were before `in_order`."""
+    return y if order is None else y.transpose(tuple(order.index(axis) for axis in range(len(order))))
 
 
 def pass_over(kernel: Any, *arrays: Any) -> None:
