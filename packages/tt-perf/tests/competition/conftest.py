@@ -42,7 +42,7 @@ def folder(prepared, tmp_path) -> Path:
 def edit(folder) -> Callable[..., None]:
     """Change fields of one of the JSON files."""
 
-    def change(name: str, **fields: Any) -> None:
+    def change(name: str, /, **fields: Any) -> None:
         found = json.loads((folder / name).read_text(encoding="utf-8"))
         (folder / name).write_text(json.dumps(found | fields), encoding="utf-8")
 

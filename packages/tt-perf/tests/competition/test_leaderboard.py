@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tt_perf.competition import FiguresError, Leaderboard, LeaderboardError, Verified, submit
+from tt_perf.competition import Entry, FiguresError, Leaderboard, LeaderboardError, Verified, submit
 from tt_perf.competition.submission import Submission
 from tt_tensor.errors import ArgumentError
 
@@ -173,23 +173,17 @@ def test_files_that_are_no_leaderboards(made, tmp_path, change):
 
 
 def test_another_test_set_in_an_entry_that_is_sealed(made, tmp_path):
-    board = Leaderboard(tmp_path / "l.json")
-    board.submit(made("a", test_set_sha256="1" * 64)) if False else None
-    made("b", test_set_sha256="1" * 64)
-    entry = made.known["b"]
-    from tt_perf.competition import Entry
-
-    one = Entry(entry.submission, entry.measured, True).to_dict()
-    (tmp_path / "x.json").write_text(
-        json.dumps({"format": "tt-perf leaderboard 1", "entries": [one]}), encoding="utf-8"
-    )
+    found = made.known[made("a", test_set_sha256="1" * 64)]
+    entry = Entry(found.submission, found.measured, True).to_dict()
+    text = json.dumps({"format": "tt-perf leaderboard 1", "entries": [entry]})
+    (tmp_path / "x.json").write_text(text, encoding="utf-8")
     with pytest.raises(LeaderboardError, match="measured on another test set than tinygpt's"):
         Leaderboard(tmp_path / "x.json")
 
 
 def test_nowhere_to_write(made, tmp_path):
     made("a")
-    with pytest.raises(ArgumentError, match="is no folder to keep l.json in"):
+    with pytest.raises(ArgumentError, match=r"is no folder to keep l\.json in"):
         submit("a", tmp_path / "nowhere" / "l.json")
     with pytest.raises(LeaderboardError, match="there is no leaderboard"):
         Leaderboard(tmp_path / "l.json").merge(tmp_path / "none.json")

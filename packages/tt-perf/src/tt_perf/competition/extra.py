@@ -12,10 +12,12 @@ __all__ = ["needed"]
 
 def needed(module: str) -> Any:
     """The module, imported. Raises MissingWheelError that says what to install."""
+    top = module.partition(".")[0]
     try:
         return importlib.import_module(module)
-    except ImportError as error:
-        wheel = module.partition(".")[0].replace("_", "-")
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != top:
+            raise
         raise MissingWheelError(
-            f"the competition needs {wheel}, which is not installed: pip install 'tt-perf[compete]'"
+            f"the competition needs {top.replace('_', '-')}, which is not installed: pip install 'tt-perf[compete]'"
         ) from error

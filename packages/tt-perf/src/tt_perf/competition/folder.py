@@ -65,10 +65,11 @@ def _read(path: Path, most: int) -> bytes:
         if error.errno == errno.ELOOP:
             raise UnsafeSubmissionError(f"{path} is a link; a submission has files of its own") from error
         raise SubmissionError(f"cannot read {path}: {error.strerror or error}") from error
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(descriptor)
+        raise UnsafeSubmissionError(f"{path} is no plain file")
     with open(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise UnsafeSubmissionError(f"{path} is no plain file")
         contents = file.read(most + 1) if found.st_size <= most else b""
     if found.st_size > most or len(contents) > most:
         raise UnsafeSubmissionError(
