@@ -11,6 +11,8 @@ import pytest
 
 import tt_nn
 import tt_perf
+import tt_tensor
+import tt_tensor.ops.sorting
 from tt_perf import Ceilings
 from tt_tensor import Function, Tensor, observing, recorder
 from tt_tensor.errors import ArgumentError, ShapeError
@@ -211,6 +213,37 @@ def test_the_tape_is_profiled_like_the_way_by_hand():
     saved = 2 * 32 * 64 * 128
     assert row(taped, "Linear").backward_flops == row(hand, "Linear").backward_flops - saved
     assert {found.path: found.backward_flops for found in taped.modules}["Sequential.2"] > 0
+
+
+def test_inputs_of_any_kind():
+    """Lists, numbers, arrays, absent ones: whatever a Function takes."""
+    x = Tensor(np.ones((3, 4), np.float32))
+    with tt_perf.profile(ceilings=ROOF) as p:
+        Add()(Tensor([1.0, 2.0]), [1.0, 2.0])
+        Add()(2.0, np.ones(3, np.float32))
+        tt_tensor.sort([3.0, 1.0, 2.0, 0.0])
+        tt_tensor.sort(x, axis=0)
+        tt_tensor.topk(x, 2)
+        tt_tensor.einsum("ij,kj->ik", x, x)
+        tt_tensor.concatenate([x, x])
+        x[1:, ::2] = 0.0
+    assert row(p, "Add").forward_flops == 2 + 3
+    assert row(p, "Sort").forward_flops == 4 * 2 + 12 * 2
+    assert row(p, "Einsum").forward_flops == 2 * 3 * 3 * 4
+    assert p.other >= 0
+
+
+def test_a_rule_whose_forward_was_before_the_block():
+    function = Add()
+    function(Tensor([1.0, 2.0]), Tensor([[1.0, 2.0]] * 3))
+    sort = tt_tensor.ops.sorting.Sort()
+    sort(Tensor([3.0, 1.0]))
+    with tt_perf.profile(ceilings=ROOF) as p:
+        function.gradients(np.ones((3, 2), np.float32))
+        sort.gradients(np.ones(2, np.float32))
+    found = row(p, "Add")
+    assert (found.calls, found.backward_calls, found.backward_flops) == (0, 1, 6)
+    assert row(p, "Sort").backward_calls == 1
 
 
 # --- memory ---------------------------------------------------------------------------------------------------

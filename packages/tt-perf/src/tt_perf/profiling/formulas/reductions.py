@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from tt_perf.profiling.application import Application
 from tt_perf.profiling.formulas.formula import Formula
+from tt_tensor import Function
 
 __all__ = ["FORMULAS"]
 
@@ -43,8 +46,9 @@ FORMULAS = {
 }
 
 
-def _length(function: object) -> int:
+def _length(function: Function) -> int:
     """How long the axis is along which a Function sorts: all of the input where it has none of its own."""
-    shape = getattr(function, "inputs")[0].shape  # noqa: B009  (any Function has them)
+    x = function.inputs[0]
+    shape = x.output_shape if isinstance(x, Function) else np.shape(getattr(x, "array", x))
     axis = getattr(function, "axis", -1)
     return shape[axis] if shape and isinstance(axis, int) else math.prod(shape)
