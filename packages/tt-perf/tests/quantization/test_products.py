@@ -47,15 +47,6 @@ def stored(kind: str, w: np.ndarray):  # type: ignore[no-untyped-def]
 
 KINDS = ["int8", "int8 affine", "int8 groups", "int8 affine groups", "int16", "int16 affine groups"]
 KINDS += ["float16", "bfloat16"]
-    "int8",
-    "int8 affine",
-    "int8 groups",
-    "int8 affine groups",
-    "int16",
-    "int16 affine groups",
-    "float16",
-    "bfloat16",
-]
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
