@@ -23,6 +23,7 @@ from tt_perf.compression import (
     prune_n_m,
     sparsity_report,
 )
+from tt_perf.kv_cache import CacheFullError, CacheReport, KVCache
 from tt_perf.ladder import matmul_ladder
 from tt_perf.profiling.ceilings import Ceilings, measure_ceilings
 from tt_perf.profiling.fit import Fit
@@ -43,6 +44,8 @@ from tt_perf.quantization import (
 __all__ = [
     "Acceleration",
     "BenchmarkResult",
+    "CacheFullError",
+    "CacheReport",
     "Ceilings",
     "ContenderError",
     "Distillation",
@@ -50,6 +53,7 @@ __all__ = [
     "Fit",
     "Flops",
     "GradualPruning",
+    "KVCache",
     "KeepMasks",
     "LayerReport",
     "Leaderboard",

@@ -12,7 +12,7 @@ from tt_text.cache import Cache
 from tt_text.kernels.attention import AttentionForm
 from tt_text.kernels.decode import decode_attention
 
-__all__ = ["attend_cached", "through_cache"]
+__all__ = ["attend_cached", "of_kept", "through_cache"]
 
 
 def through_cache(cache: Cache, layer: int, k: Tensor, v: Tensor) -> tuple[Any, Any]:
@@ -29,17 +29,23 @@ def through_cache(cache: Cache, layer: int, k: Tensor, v: Tensor) -> tuple[Any, 
     return keys.swapaxes(1, 2), values.swapaxes(1, 2)
 
 
+def of_kept(mask: Any, s: int) -> Any:
+    """The part of a mask (N, S) that is about the last `s` tokens: a cache may have forgotten what no query sees."""
+    return mask if mask is None or mask.shape[1] == s else mask[:, mask.shape[1] - s :]
+
+
 def attend_cached(q: Any, keys: Any, values: Any, mask: Any, scale: float, window: int | None = None) -> Any:
     """softmax(scale · q keysᵀ) values for the last T of S positions, (N, T, H · D).
 
     Args:
         q: (N, H, T, D).
         keys, values: (N, G, S, D), those of the T new tokens last.
-        mask: (N, S), True at real tokens; or None.
+        mask: (N, S), True at real tokens, or longer where a cache keeps a window only; or None.
         window: at most so many keys are seen, the last ones.
     """
     n, h, t, d = q.shape
     s = keys.shape[2]
+    mask = of_kept(mask, s)
     if t == 1:
         if window is not None and s > window:
             keys, values = keys[:, :, s - window :], values[:, :, s - window :]

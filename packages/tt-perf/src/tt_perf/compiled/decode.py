@@ -85,7 +85,7 @@ def norm_rows(gang: Any, x: Any, scale: Any, shift: Any, eps: Any, weight: Any, 
     """y = norm(x) Wᵀ + b."""
     normal = np.empty(x.shape, np.float32)
     normalize(x, scale, shift, eps, normal)
-    share(gang, rows, len(weight), grain(x), (normal, weight, bias, y))
+    share(gang, rows, len(weight), grain(x, len(weight)), (normal, weight, bias, y))
 
 
 @jit("void(int64, int64, float32[:, ::1], float32[:, ::1], float32[::1], float32[:, ::1], int64)")
@@ -203,10 +203,10 @@ def block(
     flat = gathered.reshape((n, gathered.size // max(n, 1)))
     z, normal = np.empty(x.shape, np.float32), np.empty(x.shape, np.float32)
     hidden = np.empty((n, len(up)), np.float32)
-    share(gang, added_rows, len(out), grain(flat), (flat, out, out_bias, x, z))
+    share(gang, added_rows, len(out), grain(flat, len(out)), (flat, out, out_bias, x, z))
     normalize(z, scale, shift, eps, normal)
-    share(gang, active_rows, len(up), grain(normal), (normal, up, up_bias, hidden, activation))
-    share(gang, added_rows, len(down), grain(hidden), (hidden, down, down_bias, z, y))
+    share(gang, active_rows, len(up), grain(normal, len(up)), (normal, up, up_bias, hidden, activation))
+    share(gang, added_rows, len(down), grain(hidden, len(down)), (hidden, down, down_bias, z, y))
 
 
 _ALL = np.empty((0, 0), np.bool_)

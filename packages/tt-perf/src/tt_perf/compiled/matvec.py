@@ -1,3 +1,4 @@
+# mypy: disable-error-code="untyped-decorator"
 """Matrix–vector products: y = W x + b for few rows of x, at the speed at which W comes from memory.
 
 Each number of W is used once for each row of x, so the product is as quick as memory, or a cache, gives W. Four rows
@@ -25,6 +26,9 @@ FEW = 8
 GRAIN = 1 << 14
 """Products of two numbers that are taken at a time: some 2 µs where W is in a cache."""
 
+PIECES = 24
+"""A large weight is taken in so many pieces, of which each core gets about half."""
+
 FLOAT32 = np.dtype(np.float32)
 NOTHING = np.empty(0, np.float32)
 """The bias of a layer that has none."""
@@ -45,9 +49,12 @@ def peek(_: Any, array: Any, index: Any) -> Any:
 
 
 @inline
-def grain(x: Any) -> Any:
-    """How many rows of a weight make a GRAIN for x (N, in): a multiple of four."""
-    return max(GRAIN // max(x.size, 1) // 4 * 4, 4)
+def grain(x: Any, count: Any) -> Any:
+    """How many of `count` rows of a weight are taken at a time for x (N, in): a multiple of four.
+
+    A GRAIN, but of a large weight more: it is read in long runs then.
+    """
+    return max(GRAIN // max(x.size, 1) // 4 * 4, count // PIECES // 4 * 4, 4)
 
 
 @jit("void(int64, int64, float32[:, ::1], float32[:, ::1], float32[::1], float32[:, ::1])")
@@ -80,7 +87,7 @@ def rows(start: Any, stop: Any, x: Any, weight: Any, bias: Any, y: Any) -> None:
 @jit("void(int64[::1], float32[:, ::1], float32[:, ::1], float32[::1], float32[:, ::1])")
 def all_rows(gang: Any, x: Any, weight: Any, bias: Any, y: Any) -> None:
     """The same for all i, on all cores."""
-    share(gang, rows, len(weight), grain(x), (x, weight, bias, y))
+    share(gang, rows, len(weight), grain(x, len(weight)), (x, weight, bias, y))
 
 
 def linear_infer(x: Any, weight: Any, bias: Any) -> Any:

@@ -14,7 +14,7 @@ from tt_tensor import Tensor, kernels, random
 from tt_tensor.tensor import wrap
 from tt_text.attention import AttentionFunction, PackedAttentionFunction
 from tt_text.cache import Cache
-from tt_text.cached_attention import attend_cached, through_cache
+from tt_text.cached_attention import attend_cached, of_kept, through_cache
 from tt_text.embedding import Embedding
 from tt_text.feed_forward import MLP
 from tt_text.kernels.attention import AttentionForm
@@ -65,7 +65,7 @@ class CausalSelfAttention(Module):
         s = k.shape[1]
         drop = draw_mask((n, self.n_head, t, s), p) if p else None
         form = AttentionForm(self.scale, t > 1, s - t, keep=1 / (1 - p))
-        mask = None if mask is None else mask[:, None, None]
+        mask = None if mask is None else of_kept(mask, s)[:, None, None]
         return AttentionFunction(form, heads_last=True)(q, k, v, mask, drop).reshape(n, t, c // 3)
 
     def infer(self, x: Any, *rest: Any) -> Any:
@@ -100,8 +100,8 @@ class Block(Module):
             attn, mlp = self.attn, self.mlp
             q, keys, values = attn.through_cache(normed_linear(self.ln_1, attn.c_attn, x), cache, layer)
             return kernel(
-                x, q[:, :, 0], keys, values, mask, attn.scale, *of_linear(attn.c_proj), *of_norm(self.ln_2),
-                *of_linear(mlp.c_fc), activation_name(mlp.act), *of_linear(mlp.c_proj),
+                x, q[:, :, 0], keys, values, of_kept(mask, keys.shape[2]), attn.scale, *of_linear(attn.c_proj),
+                *of_norm(self.ln_2), *of_linear(mlp.c_fc), activation_name(mlp.act), *of_linear(mlp.c_proj),
             )  # fmt: skip
         x = x + infer(self.attn, infer(self.ln_1, x), *rest)
         x += infer(self.mlp, infer(self.ln_2, x))

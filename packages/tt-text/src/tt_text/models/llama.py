@@ -17,7 +17,7 @@ from tt_tensor import Tensor, random
 from tt_tensor.tensor import wrap
 from tt_text.attention import AttentionFunction
 from tt_text.cache import Cache
-from tt_text.cached_attention import attend_cached, through_cache
+from tt_text.cached_attention import attend_cached, of_kept, through_cache
 from tt_text.embedding import Embedding
 from tt_text.feed_forward import SwiGLU
 from tt_text.kernels.attention import AttentionForm
@@ -62,7 +62,7 @@ class LlamaAttention(Module):
         if mask is None and not p:
             y = function(q, k, v)
         else:
-            mask = None if mask is None else mask[:, None, None]
+            mask = None if mask is None else of_kept(mask, s)[:, None, None]
             y = function(q, k, v, mask, draw_mask((n, h, t, s), p) if p else None)
         return self.o_proj(y.reshape(n, t, h * d))
 
