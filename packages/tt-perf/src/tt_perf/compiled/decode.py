@@ -124,7 +124,7 @@ def heads(start: Any, stop: Any, q: Any, keys: Any, values: Any, mask: Any, scal
         place = head % h
         row = head * d
         at = n * key_n + g * key_g
-        # Four keys at once, as in `rows`.
+        # Four keys at once, for the same reason as the rows of a product.
         for i in range(0, even, 4):
             a = b = c = e = _0
             first, second = at + i * key_s, at + (i + 1) * key_s

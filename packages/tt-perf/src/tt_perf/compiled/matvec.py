@@ -1,7 +1,7 @@
 # mypy: disable-error-code="untyped-decorator"
 """Matrix–vector products: y = W x + b for few rows of x, at the speed at which W comes from memory.
 
-Each number of W is used once for each row of x, so the product is as quick as memory, or a cache, gives W. Four rows
+Each number of W is used once for each row of x, so the product is as quick as memory, or a cache, gives W. Eight rows
 of W go by at once, as one alone does not ask for enough; and all cores take part (`gang`), as one cannot, either.
 """
 
@@ -50,33 +50,40 @@ def peek(_: Any, array: Any, index: Any) -> Any:
 
 @inline
 def grain(x: Any, count: Any) -> Any:
-    """How many of `count` rows of a weight are taken at a time for x (N, in): a multiple of four.
+    """How many of `count` rows of a weight are taken at a time for x (N, in): a multiple of eight.
 
     A GRAIN, but of a large weight more: it is read in long runs then.
     """
-    return max(GRAIN // max(x.size, 1) // 4 * 4, count // PIECES // 4 * 4, 4)
+    return max(GRAIN // max(x.size, 1) // 8 * 8, count // PIECES // 8 * 8, 8)
 
 
 @jit("void(int64, int64, float32[:, ::1], float32[:, ::1], float32[::1], float32[:, ::1])")
 def rows(start: Any, stop: Any, x: Any, weight: Any, bias: Any, y: Any) -> None:
     """y[n, i] = Σⱼ weight[i, j] x[n, j] + bias[i] for start ≤ i < stop; no bias where it is empty."""
-    size, even = weight.shape[1], start + (stop - start) // 4 * 4
+    size, even = weight.shape[1], start + (stop - start) // 8 * 8
     biased = len(bias) > 0
     for n in range(len(x)):
         row = n * size
-        for i in range(start, even, 4):
-            first = i * size
-            second, third, fourth = first + size, first + 2 * size, first + 3 * size
-            a = b = c = d = np.float32(0)
+        for i in range(start, even, 8):
+            one = i * size
+            two, three, four, five = one + size, one + 2 * size, one + 3 * size, one + 4 * size
+            six, seven, eight = one + 5 * size, one + 6 * size, one + 7 * size
+            a = b = c = d = e = f = g = h = np.float32(0)
             for j in range(size):
                 value = peek(x, row + j)
-                a += peek(weight, first + j) * value
-                b += peek(weight, second + j) * value
-                c += peek(weight, third + j) * value
-                d += peek(weight, fourth + j) * value
-            if biased:
-                a, b, c, d = a + bias[i], b + bias[i + 1], c + bias[i + 2], d + bias[i + 3]
+                a += peek(weight, one + j) * value
+                b += peek(weight, two + j) * value
+                c += peek(weight, three + j) * value
+                d += peek(weight, four + j) * value
+                e += peek(weight, five + j) * value
+                f += peek(weight, six + j) * value
+                g += peek(weight, seven + j) * value
+                h += peek(weight, eight + j) * value
             y[n, i], y[n, i + 1], y[n, i + 2], y[n, i + 3] = a, b, c, d
+            y[n, i + 4], y[n, i + 5], y[n, i + 6], y[n, i + 7] = e, f, g, h
+            if biased:
+                for k in range(i, i + 8):
+                    y[n, k] += bias[k]
         for i in range(even, stop):
             a = np.float32(0)
             for j in range(size):
