@@ -72,7 +72,7 @@ def _ask(order: dict[str, Any], seconds: float) -> dict[str, Any]:
         errors="replace",
         cwd=order["folder"],
         env=environment | thread_environment(order["threads"]),
-        start_new_session=True,
+        process_group=None if sys.platform == "win32" else 0,
     )
     try:
         answers, said = process.communicate(json.dumps(order) + "\n", timeout=seconds)
