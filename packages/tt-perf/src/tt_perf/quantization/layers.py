@@ -24,8 +24,8 @@ from tt_tensor.tensor import wrap
 __all__ = ["QuantizedConv2d", "QuantizedEmbedding", "QuantizedLayer", "QuantizedLinear"]
 
 NO_TRAINING = (
-    "this model is quantized: its weights are rounded, and a step of training would be lost in the rounding. Train the "
-    "float model (tt_perf.prepare_qat lets it feel the rounding), then quantize it"
+    "this model is quantized: its weights are integers or rounded, and a step of training would be lost in the "
+    "rounding. Train the float model, then quantize it again"
 )
 
 
