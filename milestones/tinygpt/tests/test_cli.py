@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+import tt_perf
 from milestone_tinygpt import main, story, training
 from milestone_tinygpt.corpus import Corpus
 from milestone_tinygpt.recipes import bits
@@ -79,6 +80,16 @@ def test_a_run_that_is_over_is_gone_on_with_without_a_step(finished, run, tmp_pa
         if not of_time(figure):
             assert figures[figure["name"]] == figure
     assert "learns" not in figures
+
+
+def test_compiled_kernels_learn_the_same(run, tmp_path):
+    code, figures = run("--seed", "3", out=tmp_path / "plain")
+    compiled_code, compiled = run("--seed", "3", "--accelerate", out=tmp_path / "compiled")
+    assert code == compiled_code == 0
+    assert abs(compiled[LOSS]["value"] - figures[LOSS]["value"]) < 0.02
+    assert compiled["operations on compiled kernels"]["value"] > 5
+    assert "operations on compiled kernels" not in figures
+    assert not tt_perf.accelerated()
 
 
 def test_nothing_learned_is_a_missed_bar(run):

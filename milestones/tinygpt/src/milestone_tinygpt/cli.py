@@ -48,6 +48,11 @@ def add_options(parser: Parser) -> None:
         help="the highest learning rate (default the recipe's; with 0 nothing is learned)",
     )
     training.add_argument(
+        "--accelerate",
+        action="store_true",
+        help="train and write on compiled kernels; the first run on a machine compiles them, which takes some seconds",
+    )
+    training.add_argument(
         "--resume",
         action="store_true",
         help="go on, bit for bit, where a run with the same options was interrupted",
@@ -104,7 +109,7 @@ def check(options: Options) -> None:
             raise UsageError("argument --vocab-size: goes with --tokenizer bpe; there are 65 characters")
     else:
         asked = [name for name in TRAINING if getattr(options, name) is not None]
-        asked += [name for name in ("resume", "quick") if getattr(options, name)]
+        asked += [name for name in ("accelerate", "resume", "quick") if getattr(options, name)]
         if asked:
             raise UsageError(
                 f"argument --{asked[0].replace('_', '-')}: says how to train, and --pretrained does not train"
@@ -139,9 +144,14 @@ def run(session: Session) -> None:
 
         pretrained.run(session)
         return
-    from milestone_tinygpt.story import tell
+    from contextlib import nullcontext
 
-    with np.errstate(over="ignore", invalid="ignore"):  # what diverges is a missed bar, not a warning
+    from milestone_tinygpt.story import tell
+    from tt_perf import accelerate
+
+    compiled = accelerate(malloc=False) if session.options.accelerate else nullcontext()
+    # What diverges is a missed bar, not a warning.
+    with compiled, np.errstate(over="ignore", invalid="ignore"):
         tell(session)
 
 
