@@ -10,7 +10,7 @@ pytest.importorskip("numba")
 import tt_perf
 import tt_tensor as tt
 from tt_nn import shards
-from tt_perf.compiled import softmax as compiled
+from tt_perf.compiled import log_softmax, softmax
 from tt_tensor import kernels
 from tt_tensor.kernels import table
 
@@ -29,7 +29,7 @@ def logits(shape, seed=0, scale=3.0):
 
 
 def run(operation, *arguments):
-    return getattr(compiled, operation)(*arguments)
+    return getattr(log_softmax if operation.startswith("log") else softmax, operation)(*arguments)
 
 
 def loops(operation, *arguments):

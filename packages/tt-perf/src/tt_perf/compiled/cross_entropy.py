@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from tt_nn import shards
 from tt_nn.blocks import room
-from tt_perf.compiled.arrays import WORTH, suit
+from tt_perf.compiled.arrays import suit
 from tt_perf.compiled.jit import jit
 from tt_perf.compiled.mathematics import exp32, log32
-from tt_perf.compiled.rows import less32, shift32
+from tt_perf.compiled.rows import less32, over_rows, shift32
 from tt_perf.compiled.table import fallback
 
 __all__ = ["cross_entropy", "cross_entropy_backward"]
@@ -57,7 +56,7 @@ def cross_entropy(x: Any, at: Any) -> Any:
         return fallback("cross_entropy")(x, at)
     n = len(x)
     losses, e, inverse = np.empty(n, np.float32), room(x.shape, np.float32), np.empty(n, np.float32)
-    _by_rows(_forward, n, x, at, losses, e, inverse)
+    over_rows(_forward, x, at, losses, e, inverse)
     return losses, e, inverse
 
 
@@ -71,14 +70,5 @@ def cross_entropy_backward(e: Any, inverse: Any, at: Any, scale: Any) -> Any:
         return fallback("cross_entropy_backward")(e, inverse, at, scale)
     if scale.shape != (n,) or not suit(scale):
         scale = np.array(np.broadcast_to(scale, n))
-    _by_rows(_backward, n, e, inverse, at, scale, dx)
+    over_rows(_backward, e, inverse, at, scale, dx)
     return dx
-
-
-def _by_rows(kernel: Any, n: int, *arrays: Any) -> None:
-    """kernel(*arrays, start, stop) over n rows, by threads where they are many."""
-    least = -(-WORTH // arrays[0].shape[1])
-    if n < 2 * least:
-        kernel(*arrays, 0, n)
-        return
-    shards.run(lambda start, stop, part: kernel(*arrays, start, stop), n, least)

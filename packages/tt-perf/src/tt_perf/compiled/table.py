@@ -17,6 +17,7 @@ __all__ = ["KERNELS", "NAME", "fallback"]
 NAME = "numba"
 
 KERNELS: dict[str, str] = {
+    "add_rows": "tt_perf.compiled.add_rows:add_rows",
     "sum_of_squares": "tt_perf.compiled.clipping:sum_of_squares",
     "dropout": "tt_perf.compiled.dropout:dropout",
     "attention": "tt_perf.compiled.attention:ATTENTION",
@@ -26,8 +27,8 @@ KERNELS: dict[str, str] = {
     "cross_entropy_backward": "tt_perf.compiled.cross_entropy:cross_entropy_backward",
     "softmax": "tt_perf.compiled.softmax:softmax",
     "softmax_backward": "tt_perf.compiled.softmax:softmax_backward",
-    "log_softmax": "tt_perf.compiled.softmax:log_softmax",
-    "log_softmax_backward": "tt_perf.compiled.softmax:log_softmax_backward",
+    "log_softmax": "tt_perf.compiled.log_softmax:log_softmax",
+    "log_softmax_backward": "tt_perf.compiled.log_softmax:log_softmax_backward",
     "adam": "tt_perf.compiled.adam:adam",
     "sgd": "tt_perf.compiled.sgd:sgd",
     "linear_infer": "tt_perf.compiled.matvec:linear_infer",
