@@ -1,7 +1,7 @@
 """Decoding at the size of GPT-2 small: 12 layers, 12 heads, 768 channels, 50257 tokens, 124 M random weights, float32.
 
 8 tokens are given, 64 are written, greedily, with a cache; both must write the same. PyTorch's side is GPT-2 written
-out in eager modules (at this size a tenth quicker than the transformers library's, which does the same work).
+out in eager functions. A token reads half a gigabyte of weights, so that memory's bandwidth bounds both.
 
 `--accelerate`: our process calls tt_perf.accelerate(), without its malloc tuning, which both sides get from the duel.
 Bar: at most 0.45 times PyTorch's time then; else 0.8 times. One step is one generation.
