@@ -9,3 +9,9 @@ def pytest_configure():
 
         if not tt_perf.accelerate().kernels:
             raise RuntimeError("TT_ACCELERATE is set, but numba is not installed: pip install 'tt-perf[numba]'")
+
+        import hypothesis
+
+        # A kernel is compiled, or loaded, in the first example that needs it.
+        hypothesis.settings.register_profile("accelerated", deadline=None)
+        hypothesis.settings.load_profile("accelerated")
