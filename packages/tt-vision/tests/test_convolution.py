@@ -163,8 +163,8 @@ def test_a_whole_network_runs_on_any_kernel(name):
 
 def test_the_table_names_the_kernels():
     for operation in ("conv2d", "conv2d_backward"):
-        assert kernels.names(operation) == ["loops", "im2col", "blocked", "numpy"]
-        assert kernels.kernel(operation) is getattr(convolution, operation)
+        assert {"loops", "im2col", "blocked", "numpy"} <= set(kernels.names(operation))
+        assert kernels.kernel(operation, "numpy") is getattr(convolution, operation)
 
 
 def test_two_threads_at_once():

@@ -8,6 +8,7 @@ pytest.importorskip("numba")
 from tt_perf.compiled.jit import jit
 from tt_perf.compiled.lanes import (
     LANES,
+    ask_for,
     choose,
     greater,
     higher,
@@ -27,6 +28,8 @@ tile = tile_product(2, 1)
 
 @jit("float32(float32[::1], float32[::1], float32[:, ::1], uint8[::1])", cache=False)
 def everything(a, b, out, won):
+    ask_for(a, 0)
+    ask_for(a, 1 << 40)  # fetches nothing, and harms nothing
     x, y = load(a, 3), load(b, 0)
     flat = out.reshape(-1)
     store(flat, 0, 2.0 * x + y * x - y)

@@ -138,6 +138,23 @@ def load_if(typing: Any, there: Any, array: Any, index: Any) -> Any:
 
 
 @_intrinsic
+def ask_for(typing: Any, array: Any, index: Any) -> Any:
+    """Let the processor fetch array[index] and what is beside it into its level-2 cache; beyond the end it may be."""
+
+    def make(context: Any, builder: Any, kinds: Any, values: Any) -> Any:
+        data = context.make_array(kinds.args[0])(context, builder, values[0]).data
+        byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+        place = builder.bitcast(builder.gep(data, [values[1]]), byte)
+        fetch = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(ir.VoidType(), [byte, word, word, word]), "llvm.prefetch.p0i8"
+        )
+        builder.call(fetch, [place, *(ir.Constant(word, flag) for flag in (0, 2, 1))])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), make
+
+
+@_intrinsic
 def store(typing: Any, array: Any, index: Any, values: Any) -> Any:
     """array[index : index + 16] = values."""
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tt_perf.compiled.jit import jit
-from tt_perf.compiled.lanes import LANES, load, load_if, piece, spread, store, total
+from tt_perf.compiled.lanes import LANES, ask_for, load, load_if, piece, spread, store, total
 
 __all__ = [
     "A2",
@@ -107,6 +107,11 @@ def pixels_to_points(x, shape, block, points, plane, rows):
                 start = ((image * height + first) * width + pixel) * c
                 for channel in range(0, c, LANES):
                     at = start + channel
+                    # What the next row of tiles needs besides.
+                    ask_for(x, at + 6 * line)
+                    ask_for(x, at + 7 * line)
+                    ask_for(x, at + 8 * line)
+                    ask_for(x, at + 9 * line)
                     if inside:
                         z0, z1, z2, z3, z4, z5 = to_points(
                             load(x, at),
@@ -224,6 +229,10 @@ def gradients_to_points(g, shape, block, points, plane, some):
                 for channel in range(0, c, LANES):
                     for j in range(4):
                         at, here = start + j * c + channel, j < left
+                        ask_for(g, at + 4 * line)
+                        ask_for(g, at + 5 * line)
+                        ask_for(g, at + 6 * line)
+                        ask_for(g, at + 7 * line)
                         z0, z1, z2, z3, z4, z5 = back_to_points(
                             load_if(here, g, at),
                             load_if(here and i1, g, at + line),
