@@ -14,6 +14,8 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -30,16 +32,29 @@ FAST = {"contract", "reassoc", "nsz", "arcp"}
 """Sums may be taken in another order, products and sums fused. NaN and infinities stay what they are."""
 
 
-def jit(*signatures: Any, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+def jit(*signatures: str, **options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Compile a function for each of `signatures`: nogil, cached, no bounds checks, 1 / 0 as NumPy has it."""
     settings = {
         "nogil": True, "cache": True, "fastmath": FAST, "error_model": "numpy", "pipeline_class": Wide, **options
     }  # fmt: skip
 
     def compiled(function: Callable[..., Any]) -> Any:
-        return numba.njit(list(signatures), **settings)(function)
+        kernel = numba.njit(**settings)(function)
+        # numba looks at the kernel's own file only, but pieces from other files here are compiled into it.
+        kernel._cache._cache_file._source_stamp = _stamp()
+        for signature in signatures:
+            kernel.compile(signature)
+        kernel.disable_compile()
+        return kernel
 
     return compiled
+
+
+@lru_cache
+def _stamp() -> tuple[tuple[str, int, int], ...]:
+    """Name, time and size of every source here: what was compiled from others is out of date."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return tuple((path.name, (found := path.stat()).st_mtime_ns, found.st_size) for path in sources)
 
 
 def inline(function: Callable[..., Any]) -> Any:
