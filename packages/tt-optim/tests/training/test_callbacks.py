@@ -6,7 +6,7 @@ import tt_nn
 import tt_optim
 from tt_optim.training import Callback, Trainer
 from tt_optim.training.callbacks import EVENTS, Callbacks
-from tt_tensor.errors import ArgumentError
+from tt_tensor.errors import ArgumentError, DTypeError
 
 
 class Note(Callback):
@@ -121,3 +121,38 @@ def test_states_belong_to_a_class_and_a_place():
 def test_only_those_who_listen_are_called():
     assert Callbacks([Callback()])._listeners == {event: [] for event in EVENTS}
     assert len(Callbacks([Counter()])._listeners["on_step_end"]) == 1
+
+
+class Stranger:
+    """A callback of a wheel that does not know this one."""
+
+    def __init__(self):
+        self.steps = []
+
+    def on_step_end(self, trainer):
+        self.steps.append(trainer.step)
+
+    def state_dict(self):
+        return {"steps": len(self.steps)}
+
+    def load_state_dict(self, state_dict):
+        pass
+
+
+def test_an_object_with_the_methods_of_an_event_is_a_callback(network, classes, tmp_path):
+    stranger = Stranger()
+    trained(network, classes, tmp_path, [stranger], epochs=1)
+    assert stranger.steps == [1, 2]
+
+
+@pytest.mark.parametrize("other", [Stranger, object(), print], ids=["a class", "no event", "a function"])
+def test_other_objects_are_none(other):
+    with pytest.raises(DTypeError, match="a callback is a Callback"):
+        Callbacks([other])
+
+
+@pytest.mark.parametrize("missing", ["on_step_end", "state_dict", "load_state_dict"])
+def test_a_callback_without_one_of_its_methods_is_none(missing):
+    halved = type("Halved", (), {name: method for name, method in vars(Stranger).items() if name != missing})
+    with pytest.raises(DTypeError, match="a callback is a Callback"):
+        Callbacks([halved()])

@@ -71,11 +71,15 @@ class Callback:
 
 
 class Callbacks:
-    """Several callbacks as one, in their order."""
+    """Several callbacks as one, in their order.
+
+    An object of another class is one, too, if it has a method of some event, and both `state_dict` and
+    `load_state_dict`: so a wheel that does not depend on this one can bring callbacks.
+    """
 
     def __init__(self, callbacks: Sequence[Callback]) -> None:
         for callback in callbacks:
-            if not isinstance(callback, Callback):
+            if not isinstance(callback, Callback) and not _like_one(callback):
                 raise DTypeError(
                     f"Trainer: a callback is a Callback, not {callback!r}; derive from Callback and write "
                     "the methods of the events that you want"
@@ -119,5 +123,16 @@ class Callbacks:
 
 
 def _listens(callback: Callback, event: str) -> bool:
-    method = getattr(callback, event)
-    return getattr(method, "__func__", method) is not getattr(Callback, event)
+    method = getattr(callback, event, None)
+    return method is not None and getattr(method, "__func__", method) is not getattr(Callback, event)
+
+
+def _like_one(found: Any) -> bool:
+    """No class: an object with some event's method, and with what a resume needs."""
+
+    def has(name: str) -> bool:
+        return callable(getattr(found, name, None))
+
+    return (
+        not isinstance(found, type) and has("state_dict") and has("load_state_dict") and any(map(has, EVENTS))
+    )

@@ -1,15 +1,11 @@
 """Listener: a callback for the Trainer of tt-optim, made by a wheel that does not depend on it.
 
-The Trainer takes objects of its class Callback alone. Whoever has a Trainer has imported it, so where that class is
-there when a Listener is made, the Listener is one of it, too; otherwise it is an object with the same methods, for
-loops of one's own.
+The Trainer takes any object with the methods of its events; so do loops of one's own.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,17 +16,9 @@ __all__ = ["KeepMasks", "Listener"]
 
 
 class Listener:
-    """Holds `masks` at zero after each step of the optimizer, and remembers them over a resume.
-
-    Make it after `tt_optim.training` is imported.
-    """
+    """Holds `masks` at zero after each step of the optimizer, and remembers them over a resume."""
 
     masks: Masks
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        base = getattr(sys.modules.get("tt_optim.training"), "Callback", None)
-        # Python calls __init__ on what comes back, which is a `cls` either way.
-        return object.__new__(cls if base is None or issubclass(cls, base) else _joined(cls, base))  # type: ignore[arg-type]
 
     def on_fit_start(self, trainer: Any) -> None:
         """Also after a resume, whose weights may be from elsewhere."""
@@ -57,9 +45,3 @@ class KeepMasks(Listener):
 
     def __init__(self, masks: Masks) -> None:
         self.masks = masks
-
-
-@cache
-def _joined(cls: type, base: type) -> type:
-    """A class of the same name that is both."""
-    return type(cls.__name__, (cls, base), {"__module__": cls.__module__, "__doc__": cls.__doc__})
