@@ -76,11 +76,6 @@ def test_a_resume_goes_on_bit_for_bit(mlp, batches, tmp_path):
     assert all(np.array_equal(first.masks[name], second.masks[name]) for name in first.masks)
 
 
-def test_callbacks_keep_their_name():
-    assert issubclass(type(KeepMasks({})), training.Callback)
-    assert type(KeepMasks({})).__name__ == "KeepMasks" and isinstance(KeepMasks({}), KeepMasks)
-
-
 def test_a_student_comes_near_its_teacher(mlp, batches):
     teacher, student = mlp(1), mlp(2)
     recipe = Distillation(teacher, temperature=2.0, alpha=1.0)
