@@ -42,6 +42,9 @@ def _width() -> int:
 
 WIDTH = _width()
 
+AHEAD = 4096
+"""Bytes ahead of their use that weights are asked for: rows lie one behind the other, so each is, once."""
+
 _llvm: Any = cgutils
 _types: Any = types
 
@@ -63,6 +66,10 @@ def _sums(context: Any, builder: Any, signature: Any, given: Any, rows: int) -> 
     add = _llvm.get_or_insert_function(
         builder.module, ir.FunctionType(_I32, [vector]), f"llvm.vector.reduce.add.v{lanes}i32"
     )
+    byte = ir.IntType(8).as_pointer()
+    fetch = _llvm.get_or_insert_function(
+        builder.module, ir.FunctionType(ir.VoidType(), [byte, _I32, _I32, _I32]), "llvm.prefetch.p0i8"
+    )
     sums = [
         _llvm.alloca_once_value(builder, ir.Constant(vector, [0] * lanes), f"sum{row}") for row in range(rows)
     ]
@@ -79,7 +86,11 @@ def _sums(context: Any, builder: Any, signature: Any, given: Any, rows: int) -> 
         place = builder.mul(loop.index, ir.Constant(_I64, WIDTH))
         x = some(p, place)
         for row, one in enumerate(sums):
-            w = some(q, builder.add(place, builder.mul(stride, ir.Constant(_I64, row))))
+            here = builder.add(place, builder.mul(stride, ir.Constant(_I64, row)))
+            # The rows after the next ones: rows end often, and what the processor foresees by itself ends with them.
+            later = builder.gep(q, [builder.add(here, ir.Constant(_I64, AHEAD))])
+            builder.call(fetch, [later, *(ir.Constant(_I32, hint) for hint in (0, 3, 1))])
+            w = some(q, here)
             builder.store(builder.call(multiply, [builder.load(one), x, w]), one)
     return [builder.call(add, [builder.load(one)]) for one in sums]
 
