@@ -6,7 +6,8 @@
 
 A kernel names the types that it takes, so it is compiled when its module is imported, once a machine: the result is
 kept beside the source, or where NUMBA_CACHE_DIR says. It runs without the interpreter's lock. Where the cache turns out
-to be empty, the other modules that are in use are compiled by another process meanwhile (ahead.py).
+to be empty, the other modules that are in use are compiled by another process meanwhile (ahead.py). Where nothing can
+be kept (no folder that may be written, a full disk), each process compiles for itself, which one line says.
 """
 
 from __future__ import annotations
@@ -39,15 +40,50 @@ def jit(*signatures: str, **options: Any) -> Callable[[Callable[..., Any]], Any]
     }  # fmt: skip
 
     def compiled(function: Callable[..., Any]) -> Any:
-        kernel = numba.njit(**settings)(function)
-        # numba looks at the kernel's own file only, but pieces from other files here are compiled into it.
-        kernel._cache._cache_file._source_stamp = _stamp()
-        for signature in signatures:
-            kernel.compile(signature)
-        kernel.disable_compile()
-        return kernel
+        if settings["cache"] and not _nowhere.noted:
+            try:
+                return _compiled(function, signatures, settings)
+            except (OSError, EOFError, _NoPlaceError) as error:
+                _nowhere.note(error)
+        return _compiled(function, signatures, {**settings, "cache": False})
 
     return compiled
+
+
+def _compiled(function: Callable[..., Any], signatures: tuple[str, ...], settings: dict[str, Any]) -> Any:
+    try:
+        kernel = numba.njit(**settings)(function)
+    except RuntimeError as error:  # numba's "no locator available": no folder that it may write
+        raise _NoPlaceError(error) from error
+    if settings["cache"]:
+        # numba looks at the kernel's own file only, but pieces from other files here are compiled into it.
+        kernel._cache._cache_file._source_stamp = _stamp()
+    for signature in signatures:
+        kernel.compile(signature)
+    kernel.disable_compile()
+    return kernel
+
+
+class _NoPlaceError(Exception):
+    """There is no folder for compiled kernels."""
+
+
+class _Nowhere:
+    """What is compiled cannot be kept: found out once, said once, and from then on not tried."""
+
+    def __init__(self) -> None:
+        self.noted = False
+
+    def note(self, error: Exception) -> None:
+        if not self.noted:
+            self.noted = True
+            sys.stderr.write(
+                "tt_perf: compiled kernels cannot be kept, so every process compiles its own; set NUMBA_CACHE_DIR to a "
+                f"folder with room that may be written ({error})\n"
+            )
+
+
+_nowhere = _Nowhere()
 
 
 @lru_cache
@@ -70,12 +106,15 @@ class _Cold(event.Listener):
         self.lock = threading.Lock()
 
     def on_start(self, event: Any) -> None:
-        if not event.data["dispatcher"].py_func.__module__.startswith(__package__):
+        module = event.data["dispatcher"].py_func.__module__ or ""  # none where code is run from a string
+        if not module.startswith(__package__):
             return  # somebody else's function
         with self.lock:
             noted, self.noted = self.noted, True
         if noted:
             return
+        if _nowhere.noted:
+            return  # nothing to find on disk: another process would work for itself
         sys.stderr.write(
             "tt_perf: compiling kernels for this machine; this is done once and takes some seconds\n"
         )
