@@ -8,7 +8,7 @@ import numpy as np
 
 from tt_nn import shards
 
-__all__ = ["FLOAT32", "WORTH", "in_order", "memory_order", "pass_over", "put_back", "suit"]
+__all__ = ["FLOAT32", "WORTH", "in_order", "memory_order", "pass_over", "put_back", "suit", "whole"]
 
 FLOAT32 = np.dtype(np.float32)
 
@@ -22,6 +22,11 @@ def suit(*arrays: Any) -> bool:
     return all(one.dtype is FLOAT32 and one.flags.carray and one.shape == shape for one in arrays)
 
 
+def whole(x: Any) -> Any:
+    """x as kernels take it: in C's order, aligned and writeable; a copy where it is not, as of frozen weights."""
+    return x if x.flags.carray else np.array(x, order="C")
+
+
 def memory_order(x: Any) -> tuple[int, ...] | None:
     """The axes of x by falling steps in memory (an image may have its channels last); None: as they stand."""
     if x.flags.c_contiguous:
@@ -31,8 +36,7 @@ def memory_order(x: Any) -> tuple[int, ...] | None:
 
 def in_order(x: Any, order: tuple[int, ...] | None) -> Any:
     """x with its axes in this order, as kernels take it: a view, or a copy where its memory is not whole."""
-    turned = x if order is None else x.transpose(order)
-    return turned if turned.flags.carray else np.array(turned, order="C")
+    return whole(x if order is None else x.transpose(order))
 
 
 def put_back(y: Any, order: tuple[int, ...] | None) -> Any:

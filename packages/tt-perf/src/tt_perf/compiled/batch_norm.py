@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from tt_nn import shards
+from tt_perf.compiled.arrays import whole
 from tt_perf.compiled.jit import jit
 from tt_perf.compiled.lanes import LANES, greater, higher, load, pick, piece, spread, store
 from tt_perf.compiled.table import fallback
@@ -300,7 +301,7 @@ def _forward(
     images: Any, weight: Any, bias: Any, eps: float, given: Any, least: float, wide: int
 ) -> tuple[Any, Any, Any] | None:
     """y, mean, variance of (N, …, C), pooled where `wide` is their width; None where the numbers do not suit."""
-    x = np.ascontiguousarray(images)
+    x = whole(images)
     c = x.shape[-1]
     flat, rows = x.reshape(-1), x.size // c
     if given is None:
@@ -355,7 +356,7 @@ def _backward(
     wide: int,
 ) -> tuple[Any, Any, Any] | None:
     """dx, dweight, dbias of gradients (N, …, C); None where the numbers do not suit."""
-    x, g = np.ascontiguousarray(images), np.ascontiguousarray(grad)
+    x, g = whole(images), whole(grad)
     c = x.shape[-1]
     flat, back, rows = x.reshape(-1), g.reshape(-1), x.size // c
     vectors = _vectors(mean, scale, weight, bias)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tt_perf.compiled import direct, winograd
+from tt_perf.compiled.arrays import whole
 from tt_perf.compiled.lanes import LANES
 from tt_perf.compiled.table import fallback
 
@@ -26,7 +27,7 @@ def conv2d(x: Any, weight: Any, bias: Any, window: Any) -> Any:
         places = window.output(image, "conv2d")
         work = weight.size * places[0] * places[1]
         if work * len(x) >= SMALL:
-            row = None if bias is None else np.ascontiguousarray(bias)
+            row = None if bias is None else whole(bias)
             y = None
             if _three_by_three(c, o, window):
                 y = winograd.forward(_images(x), weight, row, window.padding, places, _least(work))
@@ -65,8 +66,8 @@ def _are_float32(*arrays: Any) -> bool:
 
 
 def _images(x: Any) -> Any:
-    """(N, C, H, W) as a C-contiguous (N, H, W, C); no copy where it is stored so."""
-    return np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+    """(N, C, H, W) as a C-contiguous (N, H, W, C); no copy where it is stored so and may be written to."""
+    return whole(x.transpose(0, 2, 3, 1))
 
 
 def _three_by_three(c: int, o: int, window: Any) -> bool:

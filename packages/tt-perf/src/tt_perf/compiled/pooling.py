@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tt_nn import shards
+from tt_perf.compiled.arrays import whole
 from tt_perf.compiled.jit import jit
 from tt_perf.compiled.lanes import LANES, choose, higher, load, pick, spread, store, store_small, where_small
 from tt_perf.compiled.table import fallback
@@ -112,4 +113,4 @@ def _pairs(x: Any, window: Any) -> bool:
 
 def _images(x: Any) -> Any:
     """(N, C, H, W) as a C-contiguous (N, H, W, C); no copy where it is stored so."""
-    return np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+    return whole(x.transpose(0, 2, 3, 1))

@@ -9,7 +9,7 @@ import numpy as np
 
 from tt_nn import shards
 from tt_nn.blocks import in_memory_order
-from tt_perf.compiled.arrays import WORTH
+from tt_perf.compiled.arrays import WORTH, whole
 from tt_perf.compiled.jit import jit
 from tt_perf.compiled.table import fallback
 
@@ -42,6 +42,7 @@ def relu(x: Any) -> Any:
         return fallback("relu")(x)
     y = np.empty_like(x)
     flat, out = in_memory_order(x, y)
+    flat = whole(flat)
     shards.run(lambda start, stop, part: _relu(flat, out, start, stop), x.size, WORTH)
     return y
 
@@ -52,5 +53,6 @@ def relu_backward(y: Any, grad: Any) -> Any:
         return fallback("relu_backward")(y, grad)
     dx = np.empty_like(y)
     signs, values, results = in_memory_order(y, grad, dx)
+    signs, values = whole(signs), whole(values)
     shards.run(lambda start, stop, part: _relu_backward(signs, values, results, start, stop), y.size, WORTH)
     return dx

@@ -16,6 +16,7 @@ from numba.core import types
 
 from tt_nn import shards
 from tt_nn.blocks import room
+from tt_perf.compiled.arrays import whole
 from tt_perf.compiled.jit import inline, jit
 from tt_perf.compiled.table import fallback
 
@@ -178,7 +179,7 @@ class RowNorm:
             return plain.backward(grad, weight, saved, of_weight, of_bias)  # type: ignore[no-any-return]
         _, x, means, scales = saved
         rows, n = x.shape
-        grad = np.ascontiguousarray(grad, np.float32)
+        grad = whole(np.asarray(grad, np.float32))
         weight = self._ones_and_zeros(n)[0] if weight is None else weight
         dx = room(x.shape, x.dtype)
         cut = shards.parts(rows, -(-WORTH // n))
@@ -204,7 +205,8 @@ class RowNorm:
 
 def _suits(*arrays: Any) -> bool:
     x = arrays[0]
-    return 0 < x.shape[1] <= LONGEST and all(
+    # A row of one number has no gradient, to the bit; fused products would leave a rounding error of it, times r.
+    return 1 < x.shape[1] <= LONGEST and all(
         array is None or (array.dtype.char == "f" and array.flags.c_contiguous and array.flags.aligned)
         for array in arrays
     )

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from tt_perf.compiled.arrays import whole
 from tt_perf.compiled.bytes import WIDTH, dot, dot_four
 from tt_perf.compiled.gang import share, state
 from tt_perf.compiled.jit import jit
@@ -200,10 +201,10 @@ def _byte_product(
 def _suits(x: Any, weight: Any, bias: Any) -> bool:
     return (
         x.dtype == np.float32
-        and weight.values.flags.c_contiguous
+        and weight.values.flags.carray
         and x.shape[0] > 0
         and weight.values.size > 0
-        and (bias is None or (bias.dtype == np.float32 and bias.flags.c_contiguous))
+        and (bias is None or (bias.dtype == np.float32 and bias.flags.carray))
     )
 
 
@@ -212,8 +213,7 @@ def quantized_linear(x: Any, weight: Any, bias: Any = None) -> Any:
     values = weight.values
     if not _suits(x, weight, bias):
         return fallback("quantized_linear")(x, weight, bias)
-    if not x.flags.c_contiguous:
-        x = np.ascontiguousarray(x)
+    x = whole(x)
     if isinstance(weight, HalfArray):
         plain = True
     else:
@@ -236,8 +236,7 @@ def quantized_linear_int8(x: Any, weight: Any, bias: Any = None, activation: Any
     """The same with activations in 8 bits."""
     if not (_suits(x, weight, bias) and weight.group_size <= SHORT and _plain(weight)):
         return fallback("quantized_linear_int8")(x, weight, bias, activation)
-    if not x.flags.c_contiguous:
-        x = np.ascontiguousarray(x)
+    x = whole(x)
     scale, zero = activation or (0.0, 0)
     return _by_bytes("quantized_linear_int8", x, weight, bias, 1, scale, zero, activation)
 
@@ -246,9 +245,7 @@ def _plain(weight: Any) -> bool:
     """Are scales and zero points as the kernels want them?"""
     zero = weight.zero_point
     return (
-        weight.scale.dtype == np.float32
-        and weight.scale.flags.c_contiguous
-        and (zero is None or zero.flags.c_contiguous)
+        weight.scale.dtype == np.float32 and weight.scale.flags.carray and (zero is None or zero.flags.carray)
     )
 
 
