@@ -24,7 +24,8 @@ def test_the_loops(count, rows, width, seed):
 def test_a_row_that_is_met_a_million_times_loses_few_digits():
     grad = np.full((1_000_000, 1), 0.1, np.float32)
     found = add_rows(grad, np.zeros(len(grad), np.int64), 1)
-    assert found[0, 0] == pytest.approx(len(grad) * float(np.float32(0.1)), rel=1e-3)  # one by one it would be 1 % off
+    # One by one it would be 1 % off.
+    assert found[0, 0] == pytest.approx(len(grad) * float(np.float32(0.1)), rel=1e-3)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float16])

@@ -1,7 +1,7 @@
 """One step of Adam or AdamW in one pass over values, gradients and both moments.
 
-Within 1e-6 of NumPy's values after 100 steps, relative to the largest on the way: products and sums are fused. With amsgrad,
-NumPy's kernel goes on.
+Within 1e-6 of NumPy's values after 100 steps, relative to the largest on the way: products and sums are fused. With
+amsgrad, NumPy's kernel goes on.
 """
 
 from __future__ import annotations

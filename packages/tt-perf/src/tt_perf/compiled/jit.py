@@ -33,7 +33,7 @@ FAST = {"contract", "reassoc", "nsz", "arcp"}
 """Sums may be taken in another order, products and sums fused. NaN and infinities stay what they are."""
 
 
-def jit(*signatures: str, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+def jit(*signatures: Any, **options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Compile a function for each of `signatures`: nogil, cached, no bounds checks, 1 / 0 as NumPy has it."""
     settings = {
         "nogil": True, "cache": True, "fastmath": FAST, "error_model": "numpy", "pipeline_class": Wide, **options
@@ -50,7 +50,7 @@ def jit(*signatures: str, **options: Any) -> Callable[[Callable[..., Any]], Any]
     return compiled
 
 
-def _compiled(function: Callable[..., Any], signatures: tuple[str, ...], settings: dict[str, Any]) -> Any:
+def _compiled(function: Callable[..., Any], signatures: tuple[Any, ...], settings: dict[str, Any]) -> Any:
     try:
         kernel = numba.njit(**settings)(function)
     except RuntimeError as error:  # numba's "no locator available": no folder that it may write

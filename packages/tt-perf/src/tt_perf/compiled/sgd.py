@@ -1,7 +1,7 @@
 """One step of SGD in one pass over values, gradients and the momentum.
 
-Within 1e-6 of NumPy's values after 100 steps, relative to the largest on the way: products and sums are fused. Without momentum,
-NumPy's kernel goes on, which has two passes.
+Within 1e-6 of NumPy's values after 100 steps, relative to the largest on the way: products and sums are fused. Without
+momentum, NumPy's kernel goes on, which has two passes.
 """
 
 from __future__ import annotations
