@@ -1,12 +1,15 @@
 """The program `tt-perf`: its subcommands, imported late.
 
-Exit codes: 0 all is well; 1 a regression was found, or a submission refused; 2 arguments or files that are none.
+Exit codes: 0 all is well; 1 a regression was found, or a submission refused; 2 arguments or files that are none, or a
+function that fails; 130 interrupted.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from importlib import metadata
 
@@ -14,7 +17,7 @@ from tt_tensor.errors import ArgumentError, MissingWheelError, TTError
 
 __all__ = ["main"]
 
-WELL, BAD_NEWS, WRONG = 0, 1, 2
+WELL, BAD_NEWS, WRONG, INTERRUPTED = 0, 1, 2, 130
 LEADERBOARD = "leaderboard.json"
 
 
@@ -31,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (TTError, OSError) as error:
         sys.stderr.write(f"tt-perf {options.command}: {error}\n")
         return _code(error)
+    except KeyboardInterrupt:
+        sys.stderr.write(f"tt-perf {options.command}: interrupted\n")
+        return INTERRUPTED
 
 
 def _code(error: Exception) -> int:
@@ -45,7 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tt-perf",
         description="Measure functions fairly, find regressions, and compete for small and fast models.",
-        epilog="exit codes: 0 all is well; 1 a regression, or a submission that is refused; 2 wrong arguments or files",
+        epilog="exit codes: 0 all is well; 1 a regression, or a submission that is refused; "
+        "2 wrong arguments or files, or a function that fails; 130 interrupted",
     )
     parser.add_argument("--version", action="version", version=f"tt-perf {metadata.version('tt-perf')}")
     parser.set_defaults(run=None)
@@ -131,7 +138,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from tt_perf.benchmarking import benchmark
+    from tt_perf.benchmarking import ContenderError, benchmark
+    from tt_perf.writing import check_place
 
     contenders: dict[str, str] = {}
     for function in options.functions:
@@ -140,17 +148,26 @@ def _run(options: argparse.Namespace) -> int:
         if name in contenders:
             raise ArgumentError(f"two contenders are called {name!r}; name them as in fast=module:function")
         contenders[name] = place
-    result = benchmark(
-        contenders,
-        rounds=options.rounds,
-        slice_seconds=options.slice,
-        processes=not options.here,
-        restarts=options.restarts,
-        threads=options.threads,
-        level=options.level,
-        seed=options.seed,
-        title=options.title,
-    )
+    if options.out is not None:
+        check_place(options.out)  # before time goes into it
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())  # modules of this folder, as with `python -m`
+    try:
+        result = benchmark(
+            contenders,
+            rounds=options.rounds,
+            slice_seconds=options.slice,
+            processes=not options.here,
+            restarts=options.restarts,
+            threads=options.threads,
+            level=options.level,
+            seed=options.seed,
+            title=options.title,
+        )
+    except TTError:
+        raise
+    except Exception as error:  # of a function, with --here
+        raise ContenderError(f"a function failed: {error}\n{traceback.format_exc()}") from error
     sys.stdout.write(result.table())
     if options.out is not None:
         result.save(options.out)

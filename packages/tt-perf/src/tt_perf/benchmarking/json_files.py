@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tt_perf.benchmarking.errors import ResultFileError
+from tt_perf.writing import write_whole
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -82,21 +81,8 @@ def read_json(path: str | PathLike[str]) -> Any:
 
 
 def write_json(path: str | PathLike[str], value: Any) -> None:
-    """Write `value` aside, flush it to the disk, then give it its name: the old file stays whole until then.
-
-    Raises OSError where the disk refuses, ValueError for NaN; nothing is left behind.
-    """
-    target = Path(path)
-    text = json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-    aside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        with open(aside, "x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, target)
-    finally:
-        aside.unlink(missing_ok=True)
+    """Write `value` whole (`tt_perf.writing`). Raises OSError where that fails, ValueError for NaN."""
+    write_whole(path, json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
 
 
 def canonical(value: Any) -> bytes:

@@ -42,6 +42,8 @@ def serve() -> None:
                 answer(seconds=timed(step, calls))
     except Exception as error:
         answer(error=str(error), kind=type(error).__name__, trace=traceback.format_exc())
+    except KeyboardInterrupt:  # Ctrl-C is for all processes of a terminal; who gave the orders says so
+        sys.exit(130)
 
 
 if __name__ == "__main__":

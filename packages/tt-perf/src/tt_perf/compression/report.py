@@ -26,6 +26,7 @@ from tt_nn import Module, save
 from tt_perf.compression.layers import check_module, whole
 from tt_perf.compression.pareto import pareto_front
 from tt_perf.compression.tables import table
+from tt_perf.writing import write_whole
 from tt_tensor import as_tensor, recorder
 from tt_tensor.errors import ArgumentError, ShapeError
 
@@ -102,14 +103,8 @@ class VariantsReport:
         return json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write `to_json` to a file, aside first, then renamed."""
-        target = Path(path)
-        aside = target.with_name(f".{target.name}.part")
-        try:
-            aside.write_text(self.to_json(), encoding="utf-8")
-            os.replace(aside, target)
-        finally:
-            aside.unlink(missing_ok=True)
+        """Write `to_json` to a file, whole. Raises OSError where that fails."""
+        write_whole(path, self.to_json())
 
     def __str__(self) -> str:
         front = set(self.pareto_front())

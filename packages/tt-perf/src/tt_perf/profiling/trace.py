@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tt_perf.profiling.events import BACKWARD, FORWARD, MODULE, Event
 from tt_perf.profiling.nesting import Node
 from tt_perf.profiling.rows import name_of, walk, work_of
+from tt_perf.writing import write_whole
 
 if TYPE_CHECKING:
     from tt_perf.profiling.profile import Profile
@@ -110,11 +111,5 @@ def speedscope(profile: Profile) -> dict[str, Any]:
 
 
 def write_json(path: str | Path, content: Any) -> None:
-    """Write it aside and rename it: a file is there as a whole, or not at all."""
-    place = Path(path)
-    aside = place.with_name(f".{place.name}.{os.getpid()}.part")
-    try:
-        aside.write_text(json.dumps(content), encoding="utf-8")
-        aside.replace(place)
-    finally:
-        aside.unlink(missing_ok=True)
+    """Write it whole. Raises OSError where that fails."""
+    write_whole(path, json.dumps(content))

@@ -1,0 +1,61 @@
+"""The program tt-perf: what a person mistypes costs no benchmark, and exit codes tell regressions from mistakes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tt_perf.cli import main
+
+QUICK = ["--rounds", "2", "--restarts", "1", "--slice", "0.001"]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """A current folder with a module in it."""
+    (tmp_path / "contenders_here.py").write_text(
+        "import time\n\n\ndef fine():\n    pass\n\n\ndef bad():\n    raise ValueError('mine')\n\n\n"
+        "def slow():\n    open('begun', 'w').close()\n    time.sleep(60)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if place])
+    monkeypatch.delitem(sys.modules, "contenders_here", raising=False)
+    yield tmp_path
+    sys.modules.pop("contenders_here", None)
+
+
+def test_modules_of_the_current_folder_are_found(capsys):
+    assert main(["run", "contenders_here:fine", *QUICK, "--here"]) == 0
+    assert "contenders_here:fine" in capsys.readouterr().out
+
+
+def test_a_place_for_the_result_is_looked_at_first(capsys, monkeypatch):
+    monkeypatch.setattr("tt_perf.benchmarking.benchmark", lambda *_, **__: pytest.fail("it was measured"))
+    assert main(["run", "contenders_here:fine", "-o", "nowhere/r.json"]) == 2
+    assert main(["run", "contenders_here:fine", "-o", "."]) == 2
+    said = capsys.readouterr().err
+    assert "no such folder" in said
+    assert "give the name of a file" in said
+
+
+def test_a_function_that_fails_is_no_regression(capsys):
+    assert main(["run", "contenders_here:bad", *QUICK, "--here"]) == 2
+    assert "ValueError: mine" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+def test_ctrl_c_ends_it_with_one_line(folder):
+    program = [sys.executable, "-m", "tt_perf.cli", "run", "contenders_here:slow"]
+    with subprocess.Popen(
+        program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as run:
+        end = time.monotonic() + 60
+        while not (folder / "begun").exists():
+            assert time.monotonic() < end, "the function was never called"
+            time.sleep(0.05)
+        os.killpg(run.pid, signal.SIGINT)  # as a terminal does
+        out, said = run.communicate(timeout=30)
+    assert (run.returncode, out, said) == (130, "", "tt-perf run: interrupted\n")
