@@ -1,3 +1,4 @@
+# mypy: disable-error-code="untyped-decorator"
 """Products with stored weights that become float32 in a register, as they are read: int16, float16, bfloat16.
 
 int8 weights do so, too, where the processor has no instruction for bytes (bytes.py). All work on all cores (gang.py).
