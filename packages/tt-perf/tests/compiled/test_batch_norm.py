@@ -159,6 +159,24 @@ def test_what_is_not_finite(value, pool):
             np.testing.assert_allclose(one, right, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("needs", [ALL, (True, False, False)])
+def test_what_is_not_finite_with_given_moments(value, needs):
+    shape = (4, 16, 12, 12)
+    x, (weight, bias) = images(*shape), affine(16)
+    x[1, 3, 2, 2] = value
+    given = np.ones(16), np.full(16, 4.0)
+    with np.errstate(invalid="ignore"):
+        found, wanted = (
+            plain(name, x, images(*shape, seed=1), weight, bias, given, False, needs)
+            for name in ("numba", "numpy")
+        )
+    for one, right in zip(found, wanted, strict=True):
+        assert (one is None) == (right is None)
+        if right is not None:
+            np.testing.assert_allclose(one, right, rtol=1e-4, atol=1e-4)
+
+
 def test_a_gradient_that_is_nan_stays_in_its_channel():
     x, grad = images(4, 16, 12, 12), images(4, 16, 12, 12, seed=1)
     grad[2, 5, 3, 3] = np.nan

@@ -378,14 +378,26 @@ def _backward(
 
         shards.run_parts(add, cut)
         total, along = parts.sum(axis=0)
+        if not np.isfinite(along).all():
+            return None  # an infinite x is no gradient's affair, but here it would be
         # The sum was taken with the rounded mean.
         along = (along - (mean - vectors[0]) * total) * scale
         dw = along.astype(np.float32) if needs[1] else None
         db = total.astype(np.float32) if needs[2] else None
-    if needs[0]:
+    if needs[0] and not through:
+        # Not by `backward`, where what is infinite would meet a slope of 0.
+        dx = np.empty(x.shape, np.float32)
+        shards.run(
+            lambda start, stop, part: np.multiply(
+                g.reshape(rows, c)[start:stop], by[1], dx.reshape(rows, c)[start:stop]
+            ),
+            rows,
+            max(1, WORTH // c),
+        )
+    elif needs[0]:
         k = vectors[1]
-        slope = -scale * along / rows * k if through else np.zeros(c)
-        level = -total / rows * k + slope * (vectors[0] - mean) if through else np.zeros(c)
+        slope = -scale * along / rows * k
+        level = -total / rows * k + slope * (vectors[0] - mean)
         by = np.array([*vectors, k, slope, level], np.float32)
         dx = np.empty(x.shape, np.float32)
 
