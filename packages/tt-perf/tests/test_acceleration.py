@@ -73,6 +73,17 @@ def test_blocks_inside_each_other_end_one_by_one():
     assert not tt_perf.accelerated()
 
 
+@needs_numba
+def test_blocks_that_overlap_end_with_the_last():
+    kernels.prefer(None)
+    first = tt_perf.accelerate(malloc=False)
+    second = tt_perf.accelerate(malloc=False)
+    first.undo()
+    assert tt_perf.accelerated()
+    second.undo()
+    assert not tt_perf.accelerated()
+
+
 def test_not_compiled_leaves_numpy():
     kernels.prefer(None)
     assert not tt_perf.accelerate(compiled=False, malloc=False).kernels

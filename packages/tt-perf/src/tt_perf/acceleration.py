@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import threading
+import weakref
 from types import TracebackType
 
 from tt_nn import shards
@@ -23,6 +25,11 @@ __all__ = ["Acceleration", "accelerate", "accelerated"]
 MISSING = "tt_perf.accelerate: numba is not installed, so NumPy's kernels go on; pip install 'tt-perf[numba]' brings it"
 
 
+_lock = threading.RLock()
+_going: list[weakref.ref[Acceleration]] = []
+"""Those that somebody may still undo, in their order."""
+
+
 class Acceleration:
     """What `accelerate` switched on: a context manager that switches it off at its end, or `undo()` does.
 
@@ -34,15 +41,27 @@ class Acceleration:
     def __init__(self, kernels_on: bool, malloc: bool, before: tuple[str | None, int]) -> None:
         self.kernels, self.malloc, self._before = kernels_on, malloc, before
         self._undone = False
+        _going[:] = [ref for ref in _going if ref() is not None] + [weakref.ref(self)]
 
     def undo(self) -> None:
-        """Back to the kernels and the number of threads from before. A second call does nothing."""
-        if self._undone:
-            return
-        self._undone = True
-        name, threads = self._before
-        kernels.prefer(name)
-        shards.set_num_threads(threads)
+        """Back to the kernels and the number of threads from before. A second call does nothing.
+
+        Where a later one is still on (blocks in two threads that overlap), all stays until that one is undone.
+        """
+        with _lock:
+            if self._undone:
+                return
+            self._undone = True
+            going = [one for one in (ref() for ref in _going) if one is not None]
+            place = going.index(self)
+            later = going[place + 1 :]
+            _going[:] = [weakref.ref(one) for one in going if one is not self]
+            if later:
+                later[0]._before = self._before
+                return
+            name, threads = self._before
+            kernels.prefer(name)
+            shards.set_num_threads(threads)
 
     def __enter__(self) -> Acceleration:
         return self
@@ -70,17 +89,18 @@ def accelerate(*, compiled: bool = True, malloc: bool = True, threads: int | Non
 
     Raises ArgumentError for a number of threads below 1.
     """
-    before = (kernels.preferred(), shards.get_num_threads())
-    if threads is not None:
-        shards.set_num_threads(threads)
-    on = compiled and _have_numba()
-    if on:
-        for operation, place in KERNELS.items():
-            if operation not in kernels.operations() or NAME not in kernels.names(operation):
-                kernels.register(operation, NAME, Late(place))
-        kernels.prefer(NAME)
-        shards.prefer()
-    return Acceleration(on, malloc and keep_freed_memory(), before)
+    with _lock:
+        before = (kernels.preferred(), shards.get_num_threads())
+        if threads is not None:
+            shards.set_num_threads(threads)
+        on = compiled and _have_numba()
+        if on:
+            for operation, place in KERNELS.items():
+                if operation not in kernels.operations() or NAME not in kernels.names(operation):
+                    kernels.register(operation, NAME, Late(place))
+            kernels.prefer(NAME)
+            shards.prefer()
+        return Acceleration(on, malloc and keep_freed_memory(), before)
 
 
 def accelerated() -> bool:
