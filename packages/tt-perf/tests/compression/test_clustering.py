@@ -119,3 +119,10 @@ def test_bad_arguments(mlp):
         cluster(mlp(), 4, layers=["x"])
     with pytest.raises(DTypeError, match="a Module"):
         cluster(None, 4)
+
+
+def test_hooks_go_on_with_the_clustered_layer(rng):
+    model = tt_nn.Sequential(tt_nn.Linear(4, 4), tt_nn.ReLU())
+    model[0].register_forward_hook(lambda module, args, output: output * 2)
+    x = rng.normal(size=(5, 4)).astype(np.float32)
+    np.testing.assert_allclose(cluster(model, 16)(x).array, model(x).array, rtol=1e-6)

@@ -102,3 +102,27 @@ def test_bad_arguments(mlp, vision):
         singular_values(tt_nn.ReLU())
     with pytest.raises(DTypeError, match="a Module"):
         low_rank(3, rank=1)
+
+
+class Doubled(tt_nn.Linear):
+    """A layer that computes something else than its wheel's."""
+
+    def forward(self, x):
+        return super().forward(x) * 2
+
+
+def test_a_layer_with_a_forward_of_its_own_stays(rng):
+    model = tt_nn.Sequential(Doubled(8, 8), tt_nn.ReLU(), tt_nn.Linear(8, 8))
+    factored, rows = low_rank(model, rank=1)
+    assert [row.layer for row in rows] == ["2"]
+    assert type(factored[0]) is Doubled
+    with pytest.raises(ArgumentError, match="'0' cannot be factored: Doubled has a forward of its own"):
+        low_rank(model, rank={"0": 1})
+
+
+def test_hooks_go_on_with_the_two_layers(rng):
+    model = tt_nn.Sequential(tt_nn.Linear(4, 4), tt_nn.ReLU())
+    model[0].register_forward_hook(lambda module, args, output: output * 2)
+    factored, _ = low_rank(model, rank={"0": 4})
+    x = rng.normal(size=(5, 4)).astype(np.float32)
+    np.testing.assert_allclose(factored(x).array, model(x).array, rtol=1e-4, atol=1e-5)

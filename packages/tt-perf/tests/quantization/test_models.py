@@ -388,3 +388,26 @@ def test_a_convolution_along_one_axis() -> None:
     small = quantize(layer)
     np.testing.assert_allclose(small(x).array, layer(x).array, atol=5e-2)
     assert small(x[0]).shape == (6, 9)
+
+
+def test_hooks_go_on_with_the_quantized_layer() -> None:
+    model, x = mlp(), data()
+    model[0].register_forward_hook(lambda module, args, output: output * 2)
+    small = quantize(model, "int16")
+    assert np.abs(small(Tensor(x)).array - model(Tensor(x)).array).max() < 1e-3
+    np.testing.assert_allclose(nn.infer(small, x), small(Tensor(x)).array, rtol=1e-6)
+
+
+def test_what_is_no_model_is_named(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    small = quantize(mlp())
+    save_quantized(small, tmp_path / "small.safetensors")
+    for call in (
+        lambda: load_quantized(tmp_path / "small.safetensors", None),  # type: ignore[type-var]
+        lambda: save_quantized(3, tmp_path / "none"),  # type: ignore[arg-type]
+        lambda: compare_quantized(3, small),  # type: ignore[arg-type]
+        lambda: compare_quantized(mlp(), "small"),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(DTypeError, match="a Module, not"):
+            call()
+    with pytest.raises(ArgumentError, match="skip is a row of names of layers, not 3"):
+        quantize(mlp(), skip=3)  # type: ignore[arg-type]

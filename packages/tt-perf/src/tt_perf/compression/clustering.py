@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from tt_nn import Module, Parameter
 from tt_perf.compression.layers import (
+    hand_on_hooks,
     is_convolution,
     is_linear,
     replace_module,
@@ -165,6 +166,7 @@ class Clustered(Module):
         shell = copy.copy(given)
         shell.__dict__["weight"] = None
         shell._forward_hooks = None
+        hand_on_hooks(given, self)
         self._shell = (shell,)
         self._looked_up: tuple[Any, Any, Any] | None = None
 

@@ -17,6 +17,8 @@ from tt_tensor.errors import ArgumentError, DTypeError
 
 __all__ = [
     "check_module",
+    "hand_on_hooks",
+    "has_own_forward",
     "is_channel_norm",
     "is_convolution",
     "is_linear",
@@ -49,6 +51,21 @@ def is_convolution(module: Module) -> bool:
         and all(hasattr(module, name) for name in ("in_channels", "out_channels", "groups", "kernel_size"))
         and not hasattr(module, "output_padding")
     )
+
+
+def has_own_forward(module: Module) -> bool:
+    """Does it compute what its wheel's layer does not: a subclass from elsewhere with another forward?"""
+    forward = "forward"
+    for kind in type(module).__mro__:
+        if forward in vars(kind):
+            return kind.__module__.partition(".")[0] not in ("tt_nn", "tt_vision", "tt_text")
+    return False
+
+
+def hand_on_hooks(old: Module, new: Module) -> None:
+    """What was hooked to a layer goes on with the one that takes its place; later changes of either stay its own."""
+    if old._forward_hooks:
+        object.__setattr__(new, "_forward_hooks", list(old._forward_hooks))
 
 
 def is_row(module: Module) -> bool:

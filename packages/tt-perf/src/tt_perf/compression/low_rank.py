@@ -22,6 +22,8 @@ import numpy as np
 from tt_nn import Linear, Module, Sequential
 from tt_perf.compression.layers import (
     check_module,
+    hand_on_hooks,
+    has_own_forward,
     is_convolution,
     is_linear,
     names,
@@ -69,7 +71,7 @@ def low_rank(
     The two layers are numbers 0 and 1 of a Sequential in the place of the old one. Fine-tune the result.
 
     Raises ArgumentError unless one of energy and rank is given, for ones out of range, and for a layer that is no
-    linear one and no convolution, that has groups, or whose weight is tied.
+    linear one and no convolution, that has groups or a forward of its own, or whose weight is tied.
     """
     what = "low_rank"
     check_module(what, model)
@@ -105,6 +107,7 @@ def low_rank(
         root = np.sqrt(s[:r])
         first, second = root[:, None] * v[:r], u[:, :r] * root
         new = _factored(layer, first, second)
+        hand_on_hooks(layer, new)
         if layer is factored:
             factored = new
         else:
@@ -157,14 +160,15 @@ def _layers(model: Module, asked: list[str] | None) -> dict[str, Any]:
         layer: Any = modules.get(name)
         good = layer is not None and (is_linear(layer) or (is_convolution(layer) and layer.groups == 1))
         tied = good and counts[id(layer.weight)] > 1
-        if good and not tied:
+        other = good and has_own_forward(layer)
+        if good and not tied and not other:
             found[name] = layer
         elif asked is not None:
-            why = (
-                "its weight is tied to another"
-                if tied
-                else "no linear layer, nor a convolution with groups=1"
-            )
+            why = "no linear layer, nor a convolution with groups=1"
+            if tied:
+                why = "its weight is tied to another"
+            elif other:
+                why = f"{type(layer).__name__} has a forward of its own, which two plain layers would lose"
             raise ArgumentError(f"low_rank: {name!r} cannot be factored: {why}")
     return found
 

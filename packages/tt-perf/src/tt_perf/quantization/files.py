@@ -12,6 +12,7 @@ from os import PathLike
 from typing import Any, TypeVar
 
 from tt_nn import Module, StateDictError, WeightsError, load, load_metadata, save
+from tt_perf.compression.layers import check_module
 from tt_perf.quantization.layers import QuantizedLayer
 from tt_perf.quantization.replacing import quantizable, replaced
 from tt_perf.quantization.schemes import Scheme
@@ -29,8 +30,10 @@ def save_quantized(
 ) -> None:
     """Write a quantized model's state as `tt_nn.save` does, with the scheme of each layer in the header.
 
-    Raises ArgumentError for a model that is not quantized, and what `tt_nn.save` raises.
+    Raises ArgumentError for a model that is not quantized, DTypeError for what is no Module, and what `tt_nn.save`
+    raises.
     """
+    check_module("save_quantized", model)
     schemes: dict[str, list[str]] = {}
     for name, module in model.named_modules():
         if isinstance(module, QuantizedLayer):
@@ -54,6 +57,7 @@ def load_quantized(path: str | PathLike[str], model: M) -> M:
     Raises WeightsError where the file is missing, damaged, or says nothing of schemes, StateDictError where it is of
     another architecture.
     """
+    check_module("load_quantized", model)
     state = load(path)
     schemes = _schemes(path, load_metadata(path))
     modules = dict(model.named_modules())

@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
 from tt_nn import Linear, Module
+from tt_perf.compression.layers import hand_on_hooks
 from tt_perf.quantization.calibration import calibrate
 from tt_perf.quantization.layers import (
     QuantizedConv2d,
@@ -80,6 +81,8 @@ def quantize(
 
 def picked(model: Module, skip: Sequence[str] = ()) -> dict[str, Module]:
     """The layers to quantize, by name. Raises ArgumentError where there are none, or a name in `skip` is no layer's."""
+    if not isinstance(skip, str | Iterable):
+        raise ArgumentError(f"quantize: skip is a row of names of layers, not {skip!r}")
     skip = [skip] if isinstance(skip, str) else list(skip)
     if any(isinstance(module, QuantizedLayer) for module in model.modules()):
         raise ArgumentError("quantize: this model is quantized already; start from the float model")
@@ -124,6 +127,7 @@ def replaced(
             scale, zero = scales[name]
             quantized.input_scale.write(scale)
             quantized.input_zero_point.write(zero)
+        hand_on_hooks(layer, quantized)
         # What is replaced is not copied, so nothing of it is held.
         memo[id(layer)] = quantized
     copied = deepcopy(model, memo)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tt_nn import Module
+from tt_perf.compression.layers import check_module
 from tt_perf.quantization.layers import QuantizedLayer
 from tt_tensor.errors import ArgumentError
 
@@ -99,9 +100,9 @@ def compare_quantized(
 
     Raises ArgumentError where `quantized` was not made of a model like `model`.
     """
-    before = dict(model.named_modules())
+    before = dict(check_module("compare_quantized", model).named_modules())
     rows: list[LayerReport] = []
-    for name, layer in quantized.named_modules():
+    for name, layer in check_module("compare_quantized", quantized).named_modules():
         if not isinstance(layer, QuantizedLayer):
             continue
         weight = getattr(before.get(name), "weight", None)
