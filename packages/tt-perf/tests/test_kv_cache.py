@@ -64,6 +64,16 @@ def test_select_keeps_texts_in_their_new_order():
         cache.select([0] * 5)
 
 
+@pytest.mark.parametrize("rows", [[2], [-1], [0.5], [True], [[0]], 0, ["a"]], ids=str)
+def test_a_text_that_there_is_not_cannot_be_selected(rows):
+    cache = KVCache(1, 4, 2, 8, 3)
+    cache.update(0, drawn(0, 2, 2, 5, 3), drawn(0, 2, 2, 5, 3))
+    cache.advance(5)
+    with pytest.raises(ArgumentError, match="rows are numbers of texts, from 0 to 1 here"):
+        cache.select(rows)
+    assert cache.length == 5
+
+
 def test_reset_forgets_and_keeps_the_memory():
     cache = KVCache(1, 2, 2, 4, 3)
     keys = drawn(0, 2, 2, 4, 3)

@@ -207,9 +207,16 @@ class KVCache:
     def select(self, rows: Any) -> None:
         """Keep these texts, in this order; an index may come twice (beam search).
 
-        Raises CacheFullError for more of them than the batch.
+        Raises CacheFullError for more of them than the batch, ArgumentError for an index that there is not.
         """
-        rows = np.asarray(rows)
+        rows, texts = np.asarray(rows), self._texts or 0
+        if rows.ndim != 1 or (
+            rows.size and (rows.dtype.kind not in "iu" or rows.min() < 0 or rows.max() >= texts)
+        ):
+            raise ArgumentError(
+                f"KVCache.select: rows are numbers of texts, from 0 to {texts - 1} here, not {rows.tolist()!r}"
+            )
+        rows = rows.astype(np.intp)
         if len(rows) > self.batch:
             raise CacheFullError(
                 f"KVCache: {len(rows)} texts, but it was made for {self.batch}; pass batch={len(rows)}"
