@@ -20,7 +20,7 @@ from tt_perf.benchmarking.machine import hardware, machine_differences
 from tt_perf.benchmarking.result import BenchmarkResult
 from tt_perf.benchmarking.statistics import ratio_of_medians
 from tt_perf.benchmarking.words import in_seconds, rendered
-from tt_tensor.errors import ArgumentError
+from tt_tensor.errors import ArgumentError, DTypeError
 
 __all__ = ["Change", "Comparison", "compare"]
 
@@ -109,10 +109,17 @@ def compare(
         relative: compare each contender's ratio to its reference, which stood in the same run, so that a machine
             that was slower that day drops out.
 
-    Raises ArgumentError for a threshold below 1, ResultFileError where there is nothing in common to compare.
+    Raises ArgumentError for a threshold below 1, DTypeError for what is no result, ResultFileError where there is
+    nothing in common to compare.
     """
     if not isinstance(threshold, int | float) or not 1 <= threshold < math.inf:
         raise ArgumentError(f"compare: threshold is a ratio from 1 up, as 1.05 is, not {threshold!r}")
+    for result in (old, new):
+        if not isinstance(result, BenchmarkResult):
+            raise DTypeError(
+                f"compare: two BenchmarkResults are compared, not {type(result).__name__}; BenchmarkResult.load(path) "
+                "reads a file"
+            )
     common = [name for name in old.measured if name in new.measured]
     if relative:
         if old.reference != new.reference:

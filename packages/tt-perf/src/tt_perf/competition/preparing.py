@@ -20,7 +20,7 @@ from tt_perf.competition.loading import scheme_named
 from tt_perf.competition.submission import Submission
 from tt_perf.competition.tasks import task_named
 from tt_perf.competition.verification import measured, submission_in
-from tt_tensor.errors import ArgumentError
+from tt_tensor.errors import ArgumentError, DTypeError
 
 __all__ = ["prepare_submission"]
 
@@ -61,6 +61,10 @@ def prepare_submission(
     Returns the figures. Raises ArgumentError where the folder is there already, and what `verify_submission` raises;
     then nothing is left behind.
     """
+    if not isinstance(model, Module):
+        raise DTypeError(
+            f"prepare_submission: a trained model is needed, a Module, not {type(model).__name__}"
+        )
     target = Path(folder)
     if target.exists() or target.is_symlink():
         raise ArgumentError(f"prepare_submission: {target} is there already; give a folder that is not")

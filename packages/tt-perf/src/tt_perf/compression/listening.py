@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tt_perf.compression.masks import Masks
+from tt_tensor.errors import DTypeError
 
 __all__ = ["KeepMasks", "Listener"]
 
@@ -44,4 +45,8 @@ class KeepMasks(Listener):
     """
 
     def __init__(self, masks: Masks) -> None:
+        if not isinstance(masks, Masks):
+            raise DTypeError(
+                f"KeepMasks: takes Masks, which prune_magnitude and prune_n_m return, not {type(masks).__name__}"
+            )
         self.masks = masks

@@ -172,7 +172,7 @@ def compare_variants(
     match.
     """
     what = "compare_variants"
-    if not variants:
+    if not isinstance(variants, Mapping) or not variants:
         raise ArgumentError(f"{what}: give one variant at least, as {{name: model}}")
     for model in variants.values():
         check_module(what, model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from numbers import Real
 from time import perf_counter
 from typing import Any
 
@@ -31,7 +32,7 @@ class Ceilings:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if not value > 0:
+            if not isinstance(value, Real) or not value > 0:
                 raise ArgumentError(f"Ceilings: {name} must be a number above 0, not {value!r}")
 
     @property
