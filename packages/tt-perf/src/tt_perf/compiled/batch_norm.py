@@ -387,13 +387,12 @@ def _backward(
     if needs[0] and not through:
         # Not by `backward`, where what is infinite would meet a slope of 0.
         dx = np.empty(x.shape, np.float32)
-        shards.run(
-            lambda start, stop, part: np.multiply(
-                g.reshape(rows, c)[start:stop], by[1], dx.reshape(rows, c)[start:stop]
-            ),
-            rows,
-            max(1, WORTH // c),
-        )
+        sent, pixels = g.reshape(rows, c), dx.reshape(rows, c)
+
+        def scaled(start: int, stop: int, part: int) -> None:
+            np.multiply(sent[start:stop], by[1], pixels[start:stop])
+
+        shards.run(scaled, rows, max(1, WORTH // c))
     elif needs[0]:
         k = vectors[1]
         slope = -scale * along / rows * k
