@@ -32,7 +32,7 @@ class Ceilings:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if not isinstance(value, Real) or not value > 0:
+            if not isinstance(value, Real) or not float(value) > 0:
                 raise ArgumentError(f"Ceilings: {name} must be a number above 0, not {value!r}")
 
     @property
