@@ -17,6 +17,7 @@ from matplotlib.image import imread
 from milestone_mnist import images, main, story
 from milestone_mnist.networks import Network
 from tt_nn import Flatten, Linear, Sequential
+from tt_tensor import kernels
 
 RIGHT = {kind: f"{kind}: test images right" for kind in ("MLP", "CNN")}
 PICTURES = {"curves.png", "moved.png"} | {
@@ -199,6 +200,7 @@ def start(*arguments):
 
 
 @posix_signals
+@pytest.mark.skipif(kernels.preferred() is not None, reason="a process of its own runs on other kernels")
 def test_ctrl_c_exits_130_and_the_run_goes_on_to_the_same_end(run, tmp_path):
     arguments = ["--epochs", "3", "--out", str(tmp_path / "parts")]
     child = start(*arguments)
