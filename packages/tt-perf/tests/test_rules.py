@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip(
+    "numba", reason="Functions are looked for in all modules, those with compiled kernels too"
+)
+
 import tt_perf
 from tt_tensor.testing import check_dtypes, check_on_tensors, check_rule, functions_of
 
