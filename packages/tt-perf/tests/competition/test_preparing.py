@@ -98,6 +98,7 @@ def test_without_the_extra_it_is_named(monkeypatch):
     from tt_perf.competition.extra import needed
 
     monkeypatch.setitem(sys.modules, "tt_vision", None)
+    monkeypatch.delitem(sys.modules, "tt_vision.models", raising=False)  # another test may have imported it
     with pytest.raises(MissingWheelError, match=r"needs tt-vision.*pip install 'tt-perf\[compete\]'"):
         needed("tt_vision.models")
 
