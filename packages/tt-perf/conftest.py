@@ -1,4 +1,4 @@
-"""Without the extra `numba`, the compiled kernels cannot be imported, and so neither can their tests and examples be."""
+"""Without the extra `numba` no compiled kernel can be imported, and so neither can their tests and examples be."""
 
 import importlib.util
 
