@@ -47,6 +47,7 @@ def test_a_function_that_fails_is_no_regression(capsys):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+@pytest.mark.skipif(signal.getsignal(signal.SIGINT) is signal.SIG_IGN, reason="children ignore Ctrl-C, too")
 def test_ctrl_c_ends_it_with_one_line(folder):
     program = [sys.executable, "-m", "tt_perf.cli", "run", "contenders_here:slow"]
     with subprocess.Popen(
