@@ -210,7 +210,8 @@ def test_what_is_kept_is_not_what_is_handed_out():
         x += 1
         try:
             after = layer.backward(Tensor(np.eye(2, 4, dtype=np.float32))).numpy()
-        except InPlaceError:  # a kernel may keep x itself; then it has to say so
+        except InPlaceError:  # a compiled kernel may keep x itself; then it has to say so
+            assert kernels.preferred() is not None
             continue
         np.testing.assert_array_equal(after, before)
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -22,7 +22,6 @@ def normal_cdf(v):
     return 0.5 * math.erfc(-v / math.sqrt(2))
 
 
-@settings(deadline=None)  # a compiled kernel is loaded when it is first called
 @given(numbers)
 def test_definitions(x):
     flat = x.ravel().tolist()

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import tt_nn as nn
@@ -97,7 +97,6 @@ def problems(draw):
     return x, target, weight, ignored, smoothing, draw(st.sampled_from(REDUCTIONS)), soft
 
 
-@settings(deadline=None)  # a compiled kernel is loaded when it is first called
 @given(problems())
 def test_cross_entropy_is_its_definition(problem):
     x, target, weight, ignored, smoothing, reduction, soft = problem
@@ -110,7 +109,6 @@ def test_cross_entropy_is_its_definition(problem):
     np.testing.assert_allclose(loss_fn.backward(grad), slopes, rtol=1e-9, atol=1e-12)
 
 
-@settings(deadline=None)  # a compiled kernel is loaded when it is first called
 @given(problems().filter(lambda problem: not problem[-1]))
 def test_nll_of_log_softmax_is_cross_entropy(problem):
     x, target, weight, ignored, _, reduction, _ = problem
@@ -133,7 +131,6 @@ def test_nll_of_log_softmax_is_cross_entropy(problem):
     assert np.count_nonzero(dx) <= counts.size
 
 
-@settings(deadline=None)  # a compiled kernel is loaded when it is first called
 @given(problems().filter(lambda problem: np.isfinite(problem[0]).all()))
 def test_a_shift_of_the_logits_changes_nothing_and_gradients_of_a_row_add_up_to_0(problem):
     x, target, weight, ignored, smoothing, reduction, soft = problem
@@ -147,7 +144,6 @@ def test_a_shift_of_the_logits_changes_nothing_and_gradients_of_a_row_add_up_to_
     np.testing.assert_allclose(loss_fn.backward(grad), dx, rtol=1e-8, atol=1e-10)
 
 
-@settings(deadline=None)  # a compiled kernel is loaded when it is first called
 @given(problems().filter(lambda problem: not problem[-1]))
 def test_indices_are_probabilities_of_one(problem):
     x, target, weight, ignored, smoothing, _, _ = problem
