@@ -9,7 +9,6 @@ Then the bar is 0.65 times PyTorch's time, and with `--against-channels-last` 0.
 
 from __future__ import annotations
 
-import os
 import sys
 from types import SimpleNamespace
 from typing import Any
@@ -19,17 +18,7 @@ import duel
 import peak
 from resident import Factory, Step
 
-
-def taken(flag: str) -> bool:
-    """Was `flag` given? The processes of the duel find it in the environment."""
-    name = "CNN_STEP" + flag.replace("-", "_").upper()
-    if flag in sys.argv:
-        sys.argv.remove(flag)
-        os.environ[name] = "1"
-    return name in os.environ
-
-
-ACCELERATE, CHANNELS_LAST = taken("--accelerate"), taken("--against-channels-last")
+ACCELERATE, CHANNELS_LAST = duel.taken("--accelerate"), duel.taken("--against-channels-last")
 
 
 def tt() -> Step:

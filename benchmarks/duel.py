@@ -78,6 +78,15 @@ class Score:
         return [turns[: max(3, len(turns) // 3)] for turns in every], False
 
 
+def taken(flag: str) -> bool:
+    """Was `flag` given? It is taken off the command line; the processes of the duel find it in the environment."""
+    name = "DUEL" + flag.replace("-", "_").upper()
+    if flag in sys.argv:
+        sys.argv.remove(flag)
+        os.environ[name] = "1"
+    return name in os.environ
+
+
 def difference(ours: Any, theirs: Any, rtol: float, atol: float, where: str = "result") -> str | None:
     """The first place where two pieces of evidence differ, in words; None when they agree."""
     if isinstance(ours, dict) and isinstance(theirs, dict):

@@ -4,13 +4,12 @@
 out in eager functions. A token reads half a gigabyte of weights, so that memory's bandwidth bounds both.
 
 `--accelerate`: our process calls tt_perf.accelerate(), without its malloc tuning, which both sides get from the duel.
-Bar: at most 0.45 times PyTorch's time then; else 0.8 times. One step is one generation.
+Bar: at most 0.45 times PyTorch's time. One step is one generation.
 """
 
 from __future__ import annotations
 
 import math
-import os
 import sys
 from typing import Any
 
@@ -21,11 +20,7 @@ from resident import Evidence, Step
 VOCAB, BLOCK, LAYERS, HEADS, WIDTH = 50257, 1024, 12, 12, 768
 PROMPT, TOKENS = list(range(100, 900, 100)), 64
 
-# The processes of the duel find it in the environment.
-if "--accelerate" in sys.argv:
-    sys.argv.remove("--accelerate")
-    os.environ["GPT2_DECODE_ACCELERATE"] = "1"
-ACCELERATE = "GPT2_DECODE_ACCELERATE" in os.environ
+ACCELERATE = duel.taken("--accelerate")
 
 
 def weights(seed: int = 0) -> dict[str, Any]:
@@ -138,7 +133,7 @@ DUEL = duel.Duel(
     contenders={"tt": duel.Contender(tt), "torch": duel.Contender(torch, peer=True)},
     ours="tt",
     reference="torch",
-    bar=0.45 if ACCELERATE else 0.8,
+    bar=0.45,
     check_steps=1,
 )
 

@@ -8,7 +8,6 @@ Bar: at most 0.35 times PyTorch's time then, which is 2.9 times its tokens a sec
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any
 
@@ -18,11 +17,7 @@ from resident import Evidence, Step
 
 TOKENS = gpt_problem.BLOCK - 1
 
-# The processes of the duel find it in the environment.
-if "--accelerate" in sys.argv:
-    sys.argv.remove("--accelerate")
-    os.environ["GPT_DECODE_ACCELERATE"] = "1"
-ACCELERATE = "GPT_DECODE_ACCELERATE" in os.environ
+ACCELERATE = duel.taken("--accelerate")
 
 
 def sharp() -> dict[str, Any]:

@@ -12,7 +12,6 @@ plain loss.backward().
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any
 
@@ -21,11 +20,7 @@ import gpt_problem
 import peak
 from resident import Factory, Step
 
-# The processes of the duel find it in the environment.
-if "--accelerate" in sys.argv:
-    sys.argv.remove("--accelerate")
-    os.environ["GPT_STEP_ACCELERATE"] = "1"
-ACCELERATE = "GPT_STEP_ACCELERATE" in os.environ
+ACCELERATE = duel.taken("--accelerate")
 
 
 def tt(parts: int) -> Factory:
