@@ -188,3 +188,15 @@ def test_a_late_kernel_is_imported_when_it_is_called():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.split("]]")[0] == "[[1.0, 0.0], [0.0, 1.0"
+
+
+@needs_numba
+def test_what_runs_compiled_is_of_wheels_that_are_here():
+    kernels.prefer(None)
+    assert tt_perf.compiled_operations() == []
+    with tt_perf.accelerate(malloc=False):
+        found = tt_perf.compiled_operations()
+        assert "layer_norm" in found
+        assert all(len(kernels.names(operation)) > 1 for operation in found)
+        assert set(found) <= set(KERNELS)
+    assert tt_perf.compiled_operations() == []

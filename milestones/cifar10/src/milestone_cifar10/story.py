@@ -13,8 +13,7 @@ from milestone_cifar10.training import MLP_LR, Result, convolutional, forget, pe
 from milestone_cifar10.watching import MARKS
 from milestone_kit import Session
 from tt_optim.training import draw_curves
-from tt_perf import accelerated
-from tt_tensor import kernels
+from tt_perf import accelerated, compiled_operations
 from tt_vision.pictures import confusion_counts, confusion_matrix, feature_maps, worst_mistakes
 
 __all__ = ["QUICK_STEPS", "tell"]
@@ -53,8 +52,7 @@ def tell(session: Session, images: Images, recipe: Recipe, resume: bool) -> None
             session.figure(f"training time to {mark:.0f} %", deep.reached[mark], "s")
     session.figure("training time", deep.seconds, "s")
     if accelerated():
-        compiled = [operation for operation in kernels.operations() if "numba" in kernels.names(operation)]
-        session.figure("operations on compiled kernels", len(compiled))
+        session.figure("operations on compiled kernels", len(compiled_operations()))
     _draw(session, images, deep)
     if options.export is not None:
         export(session, deep, recipe, images)

@@ -18,8 +18,7 @@ from milestone_tinygpt.networks import network, parameters
 from milestone_tinygpt.recipes import RECIPES, Recipe, bits
 from milestone_tinygpt.training import Result, train
 from milestone_tinygpt.writing import Sampling, above, speed_of
-from tt_perf import accelerated
-from tt_tensor import kernels
+from tt_perf import accelerated, compiled_operations
 from tt_text.errors import TokenizerError
 
 __all__ = ["MOST_PARAMETERS", "PUBLISHED", "planned", "tell"]
@@ -161,5 +160,4 @@ def _note(session: Session, corpus: Corpus, result: Result) -> None:
         session.figure(name, result.reached_seconds, "s")
     session.figure("writes, one by one", speed_of(result.model), "tokens/s")
     if accelerated():
-        compiled = [operation for operation in kernels.operations() if "numba" in kernels.names(operation)]
-        session.figure("operations on compiled kernels", len(compiled))
+        session.figure("operations on compiled kernels", len(compiled_operations()))

@@ -1,6 +1,6 @@
 """tt_perf: measure it, then make it fast: profiler, benchmarks, compiled kernels, KV cache, compression."""
 
-from tt_perf.acceleration import Acceleration, accelerate, accelerated
+from tt_perf.acceleration import Acceleration, accelerate, accelerated, compiled_operations
 from tt_perf.benchmarking import BenchmarkResult, ContenderError, ResultFileError, benchmark, compare
 from tt_perf.competition import Leaderboard, SubmissionError, prepare_submission, submit, verify_submission
 from tt_perf.compression import (
@@ -72,6 +72,7 @@ __all__ = [
     "compare",
     "compare_quantized",
     "compare_variants",
+    "compiled_operations",
     "cubic_sparsity",
     "distillation_loss",
     "flops",

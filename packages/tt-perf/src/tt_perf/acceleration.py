@@ -15,12 +15,12 @@ import weakref
 from types import TracebackType
 
 from tt_nn import shards
-from tt_perf.compiled.table import KERNELS, NAME
+from tt_perf.compiled.table import KERNELS, NAME, operations
 from tt_perf.late import Late
 from tt_tensor import kernels
 from tt_tensor.allocation import keep_freed_memory
 
-__all__ = ["Acceleration", "accelerate", "accelerated"]
+__all__ = ["Acceleration", "accelerate", "accelerated", "compiled_operations"]
 
 MISSING = "tt_perf.accelerate: numba is not installed, so NumPy's kernels go on; pip install 'tt-perf[numba]' brings it"
 
@@ -106,6 +106,11 @@ def accelerate(*, compiled: bool = True, malloc: bool = True, threads: int | Non
 def accelerated() -> bool:
     """Do compiled kernels run where nothing else is chosen?"""
     return kernels.preferred() == NAME
+
+
+def compiled_operations() -> list[str]:
+    """The operations that run on compiled kernels now: none unless accelerated, and of imported wheels only."""
+    return operations() if accelerated() else []
 
 
 _said = False

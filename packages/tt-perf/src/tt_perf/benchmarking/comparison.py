@@ -19,7 +19,7 @@ from tt_perf.benchmarking.errors import ResultFileError
 from tt_perf.benchmarking.machine import hardware, machine_differences
 from tt_perf.benchmarking.result import BenchmarkResult
 from tt_perf.benchmarking.statistics import ratio_of_medians
-from tt_perf.benchmarking.words import in_seconds, rendered
+from tt_perf.words import in_seconds, rendered
 from tt_tensor.errors import ArgumentError, DTypeError
 
 __all__ = ["Change", "Comparison", "compare"]
@@ -82,7 +82,7 @@ class Comparison:
         ]
         ratio = "new ÷ old" + (", relative" if self.relative else "")
         text = rendered(
-            f"threshold {self.threshold:g}", ("", "old", "new", ratio, "interval", "verdict"), rows
+            ("", "old", "new", ratio, "interval", "verdict"), rows, title=f"threshold {self.threshold:g}"
         )
         for name in self.gone:
             text += f"{name}: only in the old result\n"

@@ -15,7 +15,7 @@ import numpy as np
 from tt_perf.benchmarking.errors import ResultFileError
 from tt_perf.benchmarking.json_files import read_json, write_json
 from tt_perf.benchmarking.statistics import Estimate, median_of, paired_ratio
-from tt_perf.benchmarking.words import in_seconds, rendered
+from tt_perf.words import in_seconds, rendered
 from tt_tensor.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class BenchmarkResult:
         title = self.title or "benchmark"
         if (threads := self.settings.get("threads")) is not None:
             title += f" ({threads} thread{'s' * (threads != 1)})"
-        return rendered(title, heads, rows)
+        return rendered(heads, rows, title=title)
 
     __str__ = table
 

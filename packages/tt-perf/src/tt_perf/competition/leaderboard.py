@@ -23,7 +23,6 @@ from typing import Any
 
 from tt_perf.benchmarking.json_files import read_json, write_json
 from tt_perf.benchmarking.machine import describe_machine, hardware
-from tt_perf.benchmarking.words import in_bytes, in_seconds, rendered
 from tt_perf.competition.errors import LeaderboardError, SubmissionError
 from tt_perf.competition.extra import needed
 from tt_perf.competition.figures import Figures
@@ -32,6 +31,7 @@ from tt_perf.competition.scoring import front, score
 from tt_perf.competition.submission import Submission
 from tt_perf.competition.tasks import TASKS, task_named
 from tt_perf.competition.verification import Verified, verify_submission
+from tt_perf.words import in_bytes, in_seconds, rendered
 from tt_tensor.errors import ArgumentError
 
 __all__ = ["Entry", "Leaderboard", "submit"]
@@ -225,7 +225,7 @@ class Leaderboard:
             rows = [_row(rank, entry, ahead) for rank, (entry, ahead) in enumerate(self.ranked(name), 1)]
             if rows:
                 heads = ("", "name", "score", "front", "quality", "one", "batch", "memory", "size", "kernels")
-                text += rendered(name, heads, rows)
+                text += rendered(heads, rows, title=name)
         return text or "no entries yet\n"
 
     __str__ = table

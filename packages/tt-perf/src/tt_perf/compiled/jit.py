@@ -23,9 +23,8 @@ import numba
 from numba.core import event
 
 from tt_perf.compiled import ahead
-from tt_perf.compiled.table import KERNELS
+from tt_perf.compiled.table import KERNELS, operations
 from tt_perf.compiled.vectors import Wide
-from tt_tensor import kernels
 
 __all__ = ["FAST", "inline", "jit", "likely"]
 
@@ -126,8 +125,7 @@ class _Cold(event.Listener):
 
 def likely() -> list[str]:
     """Modules of kernels whose operations are in use, and that nobody has imported yet."""
-    used = [name for name in kernels.operations() if name in KERNELS and len(kernels.names(name)) > 1]
-    modules = dict.fromkeys(KERNELS[operation].partition(":")[0] for operation in used)
+    modules = dict.fromkeys(KERNELS[operation].partition(":")[0] for operation in operations())
     return [module for module in modules if module not in sys.modules]
 
 

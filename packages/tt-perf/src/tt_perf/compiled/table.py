@@ -12,7 +12,7 @@ from typing import Any
 
 from tt_tensor import kernels
 
-__all__ = ["KERNELS", "NAME", "fallback"]
+__all__ = ["KERNELS", "NAME", "fallback", "operations"]
 
 NAME = "numba"
 
@@ -59,3 +59,8 @@ KERNELS: dict[str, str] = {
 def fallback(operation: str) -> Callable[..., Any]:
     """The kernel "numpy" of an operation."""
     return kernels.kernel(operation, "numpy")
+
+
+def operations() -> list[str]:
+    """The operations in KERNELS of wheels that are imported."""
+    return [name for name in kernels.operations() if name in KERNELS and kernels.names(name) != [NAME]]

@@ -131,7 +131,7 @@ class SparsityReport:
         return {"rows": rows, "size": self.size, "zeros": self.zeros, "sparsity": self.sparsity}
 
     def __str__(self) -> str:
-        from tt_perf.compression.tables import table
+        from tt_perf.words import rendered
 
         rows = [
             [
@@ -144,7 +144,8 @@ class SparsityReport:
             for row in self.rows
         ]
         rows.append(["all", "", f"{self.size:,}", f"{self.zeros:,}", f"{self.sparsity:.1%}"])
-        return table(["parameter", "shape", "size", "zeros", "sparsity"], rows, left=2)
+        heads = ["parameter", "shape", "size", "zeros", "sparsity"]
+        return rendered(heads, rows, left=2).rstrip()
 
 
 def sparsity_report(model: Module) -> SparsityReport:

@@ -25,7 +25,7 @@ import numpy as np
 from tt_nn import Module, save
 from tt_perf.compression.layers import check_module, whole
 from tt_perf.compression.pareto import pareto_front
-from tt_perf.compression.tables import table
+from tt_perf.words import rendered
 from tt_perf.writing import write_whole
 from tt_tensor import as_tensor, recorder
 from tt_tensor.errors import ArgumentError, ShapeError
@@ -133,7 +133,7 @@ class VariantsReport:
             "faster",
             "memory",
         ]
-        shown = table([*head, self.score_name], rows)
+        shown = rendered([*head, self.score_name], rows).rstrip()
         return f"{shown}\n* on the Pareto front of file, latency and {self.score_name}"
 
     def draw(self, path: str | os.PathLike[str], title: str = "") -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tt_nn import Module
-from tt_perf.profiling import units
+from tt_perf import words
 from tt_perf.profiling.events import FORWARD, MODULE, Event
 from tt_perf.profiling.flops import counted
 from tt_perf.profiling.nesting import Node, nested
@@ -108,18 +108,18 @@ class ModelReport:
                 "  " * depth + (f"{name}: {row.kind}" if name else row.kind),
                 "" if row.output_shape is None else " × ".join(map(str, row.output_shape)),
                 f"{row.parameters:,}" if row.parameters else "",
-                units.size(row.activation_bytes) if row.activation_bytes else "",
-                units.amount(row.forward_flops) if row.forward_flops else "",
-                units.amount(row.backward_flops) if row.backward_flops else "",
+                words.in_bytes(row.activation_bytes) if row.activation_bytes else "",
+                words.amount(row.forward_flops) if row.forward_flops else "",
+                words.amount(row.backward_flops) if row.backward_flops else "",
             )
         table.add_section()
         table.add_row(
             "all",
             "",
             f"{self.parameters:,}",
-            units.size(self.activation_bytes),
-            units.amount(self.forward_flops),
-            units.amount(self.backward_flops),
+            words.in_bytes(self.activation_bytes),
+            words.amount(self.forward_flops),
+            words.amount(self.backward_flops),
         )
         return table
 
@@ -133,10 +133,10 @@ class ModelReport:
             (f"optimizer ({self.optimizer})", self.optimizer_bytes),
             ("activations", self.activation_bytes),
         ]
-        shown = ", ".join(f"{name} {units.size(size)}" for name, size in parts if size)
+        shown = ", ".join(f"{name} {words.in_bytes(size)}" for name, size in parts if size)
         lines = [
             rendered(self.table()),
-            f"memory of a training step: {units.size(self.training_bytes)}: {shown}",
+            f"memory of a training step: {words.in_bytes(self.training_bytes)}: {shown}",
         ]
         if not self.counted:
             lines.append("some Functions have no formula: one operation an element")

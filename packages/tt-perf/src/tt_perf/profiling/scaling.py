@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from tt_perf.profiling import units
+from tt_perf import words
 from tt_perf.profiling.fit import Fit, power_law
 from tt_tensor.errors import ArgumentError, DTypeError
 
@@ -61,8 +61,8 @@ class Scaling:
         for name in ("N", "time", "memory"):
             table.add_column(name, justify="right")
         for i, size in enumerate(self.sizes):
-            memory = "" if self.bytes is None else units.size(self.bytes[i])
-            table.add_row(f"{size:,}", units.seconds(self.seconds[i]), memory)
+            memory = "" if self.bytes is None else words.in_bytes(self.bytes[i])
+            table.add_row(f"{size:,}", words.in_seconds(self.seconds[i]), memory)
         table.add_section()
         table.add_row("", _said(self.time), _said(self.memory))
         return table

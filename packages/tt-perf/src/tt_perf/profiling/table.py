@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tt_perf.profiling.units import amount, seconds, size
+from tt_perf.words import amount, in_bytes, in_seconds
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -37,8 +37,8 @@ def op_table(profile: Profile) -> Table:
         table.add_row(
             row.op if row.counted else f"{row.op} *",
             str(row.calls or row.backward_calls),
-            seconds(row.forward_seconds) if row.calls else "",
-            seconds(row.backward_seconds) if row.backward_calls else "",
+            in_seconds(row.forward_seconds) if row.calls else "",
+            in_seconds(row.backward_seconds) if row.backward_calls else "",
             _share(row.seconds, wall),
             amount(row.flops) if row.flops else "",
             f"{row.flops_per_second / 1e9:.2f}" if row.flops else "",
@@ -47,18 +47,20 @@ def op_table(profile: Profile) -> Table:
         )
     table.add_section()
     for span in profile.spans:
-        table.add_row(span.name, str(span.calls), seconds(span.seconds), "", _share(span.seconds, wall))
+        table.add_row(span.name, str(span.calls), in_seconds(span.seconds), "", _share(span.seconds, wall))
     inside = profile.to_dict()["module_seconds"]
     if inside:
-        table.add_row("Python in modules", "", seconds(inside), "", _share(inside, wall))
-    table.add_row("other: Python, data, waits", "", seconds(profile.other), "", _share(profile.other, wall))
+        table.add_row("Python in modules", "", in_seconds(inside), "", _share(inside, wall))
+    table.add_row(
+        "other: Python, data, waits", "", in_seconds(profile.other), "", _share(profile.other, wall)
+    )
     for name, busy in profile.threads.items():
         if name != "main":
             table.add_row(
-                f"less: at the same time, in {name}", "", f"-{seconds(busy)}", "", _share(-busy, wall)
+                f"less: at the same time, in {name}", "", f"-{in_seconds(busy)}", "", _share(-busy, wall)
             )
     table.add_section()
-    table.add_row("wall clock", "", seconds(wall), "", "100.0", amount(profile.flops))
+    table.add_row("wall clock", "", in_seconds(wall), "", "100.0", amount(profile.flops))
     return table
 
 
@@ -85,9 +87,9 @@ def module_table(profile: Profile) -> Table:
         table.add_row(
             "  " * depth + (name if name == row.kind else f"{name}: {row.kind}"),
             str(row.calls),
-            seconds(row.forward_seconds),
-            seconds(row.op_seconds),
-            seconds(row.backward_seconds),
+            in_seconds(row.forward_seconds),
+            in_seconds(row.op_seconds),
+            in_seconds(row.backward_seconds),
             amount(row.forward_flops + row.backward_flops),
         )
     return table
@@ -98,10 +100,10 @@ def as_text(profile: Profile) -> str:
     lines = [rendered(op_table(profile))]
     peak = profile.memory
     if peak.op is not None:
-        held = ", ".join(f"{op} {size(held)}" for op, held in list(peak.by_op.items())[:3])
-        lines.append(f"peak memory of the arrays of ops: {size(peak.bytes)}, held by {held}")
+        held = ", ".join(f"{op} {in_bytes(held)}" for op, held in list(peak.by_op.items())[:3])
+        lines.append(f"peak memory of the arrays of ops: {in_bytes(peak.bytes)}, held by {held}")
     if peak.traced is not None:
-        lines.append(f"peak memory of all that was allocated: {size(peak.traced)}")
+        lines.append(f"peak memory of all that was allocated: {in_bytes(peak.traced)}")
     roof = profile.ceilings
     lines.append(
         f"this machine: {roof.flops / 1e9:.0f} GFLOP/s, {roof.bandwidth / 1e9:.1f} GB/s; "

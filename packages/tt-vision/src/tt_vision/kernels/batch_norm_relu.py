@@ -13,8 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from tt_nn.activations import relu_backward_loops, relu_loops
 from tt_nn.blocks import kept_where_positive, positive_part
 from tt_vision.kernels.batch_norm import (
     Needs,
@@ -39,12 +38,10 @@ PAIRS = Window((2, 2), (2, 2))
 """The window of the pooling."""
 
 
-def batch_norm_relu_loops(
-    x: Any, weight: Any, bias: Any, eps: float, pool: bool
-) -> tuple[Any, Any, Any, Any]:
+def batch_norm_relu_loops(x: Any, weight: Any, bias: Any, eps: float, pool: bool) -> tuple[Any, Any, Any, Any]:
     """y = max over the window of max(0, batch_norm(x))."""
     y, mean, variance = batch_norm_loops(_planes(x), weight, bias, eps)
-    images = _relu_loops(y.reshape(x.shape))
+    images = relu_loops(y.reshape(x.shape))
     won = None
     pooled = images
     if pool:
@@ -66,22 +63,12 @@ def batch_norm_relu_backward_loops(
     """To the pixel that won, if it is positive, then back through batch norm."""
     if kept is None:
         y = batch_norm_loops(_planes(x), weight, bias, 0.0, (mean, 1 / (scale * scale)))[0]
-        images = _relu_loops(y.reshape(x.shape))
+        images = relu_loops(y.reshape(x.shape))
         kept = images, max_pool2d_loops(images, PAIRS)[1] if pool else None
     images, won = kept
-    g = max_pool2d_backward_loops(grad, won, PAIRS, x.shape[2:]) if pool else grad.copy()
-    for place in np.ndindex(g.shape):
-        if images[place] <= 0:
-            g[place] = 0
+    g = max_pool2d_backward_loops(grad, won, PAIRS, x.shape[2:]) if pool else grad
+    g = relu_backward_loops(images, g)
     return _like(x, batch_norm_backward_loops(_planes(g), _planes(x), weight, mean, scale, True, needs))
-
-
-def _relu_loops(x: Any) -> Any:
-    y = x.copy()
-    for place in np.ndindex(x.shape):
-        if x[place] <= 0:
-            y[place] = 0
-    return y
 
 
 def batch_norm_relu(x: Any, weight: Any, bias: Any, eps: float, pool: bool) -> tuple[Any, Any, Any, Any]:
