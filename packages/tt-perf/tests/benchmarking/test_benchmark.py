@@ -216,7 +216,11 @@ def test_arguments_that_make_no_benchmark(options, message):
         benchmark({"fast": fast}, **options)
 
 
-@pytest.mark.parametrize("contenders", [{}, {"a": 1}, {1: fast}, {"": fast}, 5, None], ids=repr)
+@pytest.mark.parametrize(
+    "contenders",
+    [{}, {"a": 1}, {1: fast}, {"": fast}, 5, None],
+    ids=["none", "no function", "a number as name", "an empty name", "a number", "None"],
+)
 def test_contenders_that_are_none(contenders):
     with pytest.raises(ArgumentError, match="benchmark: "):
         benchmark(contenders)
