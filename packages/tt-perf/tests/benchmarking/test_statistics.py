@@ -5,7 +5,7 @@ from statistics import median
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tt_perf.benchmarking.statistics import median_of, paired_ratio, ratio_of_medians
@@ -22,6 +22,9 @@ def test_the_median_is_the_median(turns, seed):
 
 
 @given(st.lists(st.tuples(seconds, seconds), min_size=1, max_size=9), st.integers(0, 5))
+@example(
+    [(1.0, 1.0), (1.0, 2.0), (1.0, 1.0), (1.0, 1.0), (1.0, 1.0), (1.0, 1.0)], 5
+)  # an end between two draws
 def test_a_pair_and_its_inverse_have_one_interval(pairs, seed):
     a, b = ([pair[side] for pair in pairs] for side in (0, 1))
     one, other = paired_ratio([a], [b], 0.99, seed), paired_ratio([b], [a], 0.99, seed)

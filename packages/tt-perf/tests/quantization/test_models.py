@@ -132,14 +132,6 @@ def test_training_is_refused(scheme: str) -> None:
     assert not any(parameter.requires_grad for parameter in small.parameters())
 
 
-def test_with_a_tape_training_is_refused_too() -> None:
-    pytest.importorskip("tt_autograd")
-    small = quantize(mlp())
-    x = Tensor(data(), requires_grad=True)
-    with pytest.raises(GradientError, match="is quantized"):
-        small(x).sum().backward()
-
-
 def test_bad_weights_are_named() -> None:
     model = mlp()
     model[2].weight.array[1, 3] = np.nan

@@ -47,8 +47,10 @@ def paired_ratio(ours: Any, theirs: Any, level: float, seed: int) -> Estimate:
     if a.shape != b.shape:
         raise ArgumentError(f"paired_ratio: rounds of shapes {a.shape} and {b.shape} are no pairs")
     logs = np.log(a / b)
-    drawn = np.exp(_medians(logs, np.random.default_rng(seed)))
-    return _estimate(float(np.exp(np.median(logs))), drawn, level)
+    drawn = _medians(logs, np.random.default_rng(seed))
+    # Back to ratios last: between two draws an interval's end is interpolated, and only there are both ways up alike.
+    value, low, high = np.exp(_estimate(float(np.median(logs)), drawn, level)).tolist()
+    return Estimate(value, low, high)
 
 
 def ratio_of_medians(ours: Any, theirs: Any, level: float, seed: int) -> Estimate:

@@ -38,7 +38,9 @@ PAIRS = Window((2, 2), (2, 2))
 """The window of the pooling."""
 
 
-def batch_norm_relu_loops(x: Any, weight: Any, bias: Any, eps: float, pool: bool) -> tuple[Any, Any, Any, Any]:
+def batch_norm_relu_loops(
+    x: Any, weight: Any, bias: Any, eps: float, pool: bool
+) -> tuple[Any, Any, Any, Any]:
     """y = max over the window of max(0, batch_norm(x))."""
     y, mean, variance = batch_norm_loops(_planes(x), weight, bias, eps)
     images = relu_loops(y.reshape(x.shape))

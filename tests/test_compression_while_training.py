@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("tt_autograd", reason="tt-autograd is not installed")
-training = pytest.importorskip("tt_optim.training", reason="tt-optim[training] is not installed")
-
-import tt_nn  # noqa: E402
-import tt_optim  # noqa: E402
-from tt_perf.compression import (  # noqa: E402
+import tt_nn
+import tt_optim
+import tt_tensor
+from tt_optim import training
+from tt_perf.compression import (
     Distillation,
     DistillationLoss,
     GradualPruning,
@@ -17,7 +16,25 @@ from tt_perf.compression import (  # noqa: E402
     distillation_loss,
     prune_magnitude,
 )
-from tt_tensor import Tensor  # noqa: E402
+from tt_tensor import Tensor
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(5)
+
+
+@pytest.fixture
+def mlp():
+    """4-10-6-3, with its own seed."""
+
+    def make(seed=0):
+        with tt_tensor.drawing_from(tt_tensor.Generator(seed)):
+            return tt_nn.Sequential(
+                tt_nn.Linear(4, 10), tt_nn.Tanh(), tt_nn.Linear(10, 6), tt_nn.ReLU(), tt_nn.Linear(6, 3)
+            )
+
+    return make
 
 
 @pytest.fixture

@@ -5,13 +5,11 @@ import math
 import numpy as np
 import pytest
 
-pytest.importorskip("numba")
-tt_optim = pytest.importorskip("tt_optim")
-
-import tt_perf  # noqa: E402
-import tt_tensor as tt  # noqa: E402
-from tt_perf.compiled.clipping import sum_of_squares  # noqa: E402
-from tt_tensor import kernels  # noqa: E402
+import tt_optim
+import tt_perf
+import tt_tensor as tt
+from tt_perf.compiled.clipping import sum_of_squares
+from tt_tensor import kernels
 
 
 @pytest.mark.parametrize("n", [0, 1, 7, 1000, 65537])

@@ -5,14 +5,12 @@ import math
 import numpy as np
 import pytest
 
-pytest.importorskip("numba")
-tt_optim = pytest.importorskip("tt_optim")
-
-import tt_perf  # noqa: E402
-import tt_tensor as tt  # noqa: E402
-from tt_perf.compiled.adam import adam  # noqa: E402
-from tt_perf.compiled.sgd import sgd  # noqa: E402
-from tt_tensor import kernels  # noqa: E402
+import tt_optim
+import tt_perf
+import tt_tensor as tt
+from tt_perf.compiled.adam import adam
+from tt_perf.compiled.sgd import sgd
+from tt_tensor import kernels
 
 SIZES = [0, 1, 15, 1000]
 ADAM = [  # sign, decay, shrink, beta1, beta2, pace, floor
