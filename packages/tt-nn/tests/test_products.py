@@ -34,6 +34,24 @@ def test_it_is_the_product(m, k, n, turned):
             np.testing.assert_allclose(matrix_product(x, y), x @ y, rtol=1e-12, atol=1e-12)
 
 
+def test_leading_axes_are_rows(in_shards):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(3, 4, 5)), rng.normal(size=(5, 6))
+    for some in (x, x.transpose(1, 0, 2), x[:, :0], x[0, 0]):
+        np.testing.assert_allclose(matrix_product(some, y), some @ y, rtol=1e-12)
+
+
+def test_the_kernel_in_use_multiplies(in_shards, monkeypatch):
+    seen = []
+    kernels.register("matrix_product", "watched", lambda x, y: seen.append((x.shape, y.shape)) or x.dot(y))
+    try:
+        with kernels.use("watched"):
+            Linear(3, 2)(Tensor(np.ones((4, 5, 3), np.float32)))
+    finally:
+        kernels.table._table["matrix_product"].pop("watched")
+    assert seen == [((20, 3), (3, 2))]
+
+
 def test_dtypes_are_those_of_the_product(in_shards):
     for left in (np.float32, np.float64):
         for right in (np.float32, np.float64):

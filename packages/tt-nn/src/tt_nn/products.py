@@ -7,13 +7,15 @@ in shards, too, or on one thread if they are small. Which way depends on shapes 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from tt_nn import shards
+from tt_tensor import kernels
 from tt_tensor.kernels import table
-from tt_tensor.kernels.matmul import product
+from tt_tensor.kernels.matmul import loops, product
 
 __all__ = ["matrix_product"]
 
@@ -26,11 +28,23 @@ WORTH = 1 << 22
 
 def matrix_product(x: Any, y: Any) -> Any:
     """x @ y, for x (…, k) and y (k, n); on the kernel in use."""
-    if not shards.preferred or x.ndim != 2 or not table.plain:
+    if not shards.preferred:
         return product(x, y)
+    if x.ndim != 2 or y.ndim != 2:
+        if x.ndim < 2 or y.ndim != 2 or x.shape[-1] != len(y) or not x.flags.c_contiguous:
+            return product(x, y)
+        return matrix_product(x.reshape(math.prod(x.shape[:-1]), len(y)), y).reshape(
+            *x.shape[:-1], y.shape[1]
+        )
+    if x.shape[1] != len(y) or (table.plain and x.size * y.shape[1] <= BLAS_ALONE):
+        return product(x, y)
+    return kernels.kernel("matrix_product")(x, y)
+
+
+def matrix_product_numpy(x: Any, y: Any) -> Any:
+    """By BLAS, the rows of x in shards, which have one thread of it each."""
     rows, n = x.shape[0], y.shape[1]
-    work = rows * x.shape[1] * n
-    if work <= BLAS_ALONE or x.shape[1] != y.shape[0] or shards.inside():
+    if x.size * n <= BLAS_ALONE or shards.inside():
         return x.dot(y)
     out = np.empty((rows, n), np.result_type(x, y))
 
@@ -40,3 +54,7 @@ def matrix_product(x: Any, y: Any) -> Any:
     with shards.one_blas_thread():
         shards.run(body, rows, -(-WORTH // (x.shape[1] * n)))
     return out
+
+
+kernels.register("matrix_product", "loops", loops)
+kernels.register("matrix_product", "numpy", matrix_product_numpy, default=True)

@@ -31,6 +31,7 @@ KERNELS: dict[str, str] = {
     "log_softmax_backward": "tt_perf.compiled.log_softmax:log_softmax_backward",
     "adam": "tt_perf.compiled.adam:adam",
     "sgd": "tt_perf.compiled.sgd:sgd",
+    "matrix_product": "tt_perf.compiled.products:matrix_product",
     "linear_infer": "tt_perf.compiled.matvec:linear_infer",
     "norm_linear": "tt_perf.compiled.decode:norm_linear",
     "decode_attention": "tt_perf.compiled.decode:decode_attention",
