@@ -1,7 +1,8 @@
 """One training step of an MNIST-sized network, 784-256-128-10, ReLU, cross entropy, batch 64, Adam, through the tape.
 
 zero_grad, forward, loss, backward, step, loss.item(). The losses of the first 20 steps must agree.
-Bar: at most 0.6 times PyTorch's time. --inference: the forward alone under no_grad, at most 0.7 times.
+Bar: at most 0.6 times PyTorch's time. --inference: the forward alone under no_grad, at most 0.7 times. With
+`--accelerate`, our process calls tt_perf.accelerate(), without its malloc tuning, which both sides get from the duel.
 """
 
 from __future__ import annotations
@@ -14,12 +15,18 @@ import duel
 import mlp_problem
 from resident import Factory, Step
 
+ACCELERATE = duel.taken("--accelerate")
+
 
 def tt_model() -> tuple[Any, Any, Any]:
     import tt_autograd  # noqa: F401  (installs the tape)
     import tt_nn
     import tt_tensor
 
+    if ACCELERATE:
+        import tt_perf
+
+        tt_perf.accelerate(malloc=False)
     layers: list[Any] = []
     for fan_in, fan_out in itertools.pairwise(mlp_problem.SIZES):
         layers += [tt_nn.Linear(fan_in, fan_out), tt_nn.ReLU()]
@@ -106,7 +113,8 @@ def torch_inference() -> Step:
 
 
 TRAINING = duel.Duel(
-    title="MLP training step: 784-256-128-10, batch 64, Adam, float32",
+    title="MLP training step: 784-256-128-10, batch 64, Adam, float32"
+    + (", accelerated" if ACCELERATE else ""),
     contenders={
         "tt": duel.Contender(tt),
         "torch": duel.Contender(torch_with(), peer=True),
@@ -119,7 +127,8 @@ TRAINING = duel.Duel(
     rtol=1e-3,
 )
 INFERENCE = duel.Duel(
-    title="MLP inference under no_grad: 784-256-128-10, batch 64, float32",
+    title="MLP inference under no_grad: 784-256-128-10, batch 64, float32"
+    + (", accelerated" if ACCELERATE else ""),
     contenders={"tt": duel.Contender(tt_inference), "torch": duel.Contender(torch_inference, peer=True)},
     ours="tt",
     reference="torch",

@@ -7,7 +7,7 @@ from tt_data.combining import ChainDataset, ConcatDataset, Subset, random_split
 from tt_data.dataset import Dataset, IterableDataset, TensorDataset
 from tt_data.download import RemoteFile, fetch
 from tt_data.download_errors import ArchiveError, DownloadError, MissingFileError
-from tt_data.errors import LoaderStateError, WorkerError
+from tt_data.errors import DatasetError, LoaderStateError, WorkerError
 from tt_data.grid import show_batch
 from tt_data.loader import DataLoader
 from tt_data.sampler import (
@@ -33,6 +33,7 @@ __all__ = [
     "ConcatDataset",
     "DataLoader",
     "Dataset",
+    "DatasetError",
     "DownloadError",
     "IterableDataset",
     "Lambda",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tt_tensor.errors import TTError
 
-__all__ = ["LoaderStateError", "WorkerError"]
+__all__ = ["DatasetError", "LoaderStateError", "WorkerError"]
 
 
 class WorkerError(TTError, RuntimeError):
@@ -17,3 +17,7 @@ class WorkerError(TTError, RuntimeError):
 
 class LoaderStateError(TTError, ValueError):
     """A state does not fit this loader: it is of another dataset, another batch size, or no state of a loader."""
+
+
+class DatasetError(TTError, RuntimeError, ValueError):
+    """A dataset is not here and cannot be had, or its files are damaged or not what they say they are."""

@@ -6,8 +6,6 @@ imported when a picture is drawn.
 
 from __future__ import annotations
 
-import io
-import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,15 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tt_data.arguments import count
+from tt_data.pictures import finished, house_style, new_picture, png
 from tt_tensor import Tensor
-from tt_tensor.errors import ArgumentError, DTypeError, MissingWheelError, ShapeError
+from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["draw_batch", "show_batch"]
-
-INK = "#22262e"
 
 
 def show_batch(
@@ -52,18 +49,10 @@ def show_batch(
     Raises ShapeError, DTypeError or ArgumentError for what is no batch of images, MissingWheelError without matplotlib.
     """
     figure = draw_batch(batch, classes=classes, columns=columns, mean=mean, std=std, limit=limit)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
     if path is None:
-        return buffer.getvalue()
-    target = Path(path)
-    aside = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        aside.write_bytes(buffer.getvalue())
-        aside.replace(target)
-    finally:
-        aside.unlink(missing_ok=True)
-    return target
+        return png(figure)
+    finished(figure, path)
+    return Path(path)
 
 
 def draw_batch(
@@ -81,16 +70,9 @@ def draw_batch(
     names = _names(labels, classes, len(images))[: len(pixels)]
     columns = min(count("show_batch", "columns", columns, least=1), len(pixels))
     rows = -(-len(pixels) // columns)
-    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise MissingWheelError("show_batch: needs matplotlib; pip install 'tt-data[pictures]'") from error
-    with mpl.rc_context({"font.family": "DejaVu Sans", "text.color": INK}):
-        size = (1.05 * columns, (1.3 if any(names) else 1.05) * rows)
-        figure = Figure(figsize=size, facecolor="white", layout="constrained")
-        axes = list(figure.subplots(rows, columns, squeeze=False).ravel())
+    with house_style("show_batch"):
+        width, height = 1.05 * columns, (1.3 if any(names) else 1.05) * rows
+        figure, axes = new_picture(rows, columns, width, height)
         for axis in axes:
             axis.set_axis_off()
         for axis, image, name in zip(axes, pixels, names, strict=False):

@@ -149,7 +149,7 @@ def test_mnist_from_a_model_to_the_leaderboard(tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TT_DATA_HOME", str(tmp_path / "data"))
         patch.setenv("TT_CACHE_HOME", str(tmp_path / "cache"))
-        from tt_vision.datasets.errors import DatasetError
+        from tt_data.errors import DatasetError
 
         with pytest.raises(DatasetError, match="sha256"):
             verify_submission(tmp_path / "lenet", download=False)

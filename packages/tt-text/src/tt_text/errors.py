@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tt_tensor.errors import TTError
 
-__all__ = ["ConfigError", "DatasetError", "PretrainedError", "TokenizerError"]
+__all__ = ["ConfigError", "PretrainedError", "TokenizerError"]
 
 
 class TokenizerError(TTError, ValueError):
@@ -17,7 +17,3 @@ class ConfigError(TTError, ValueError):
 
 class PretrainedError(TTError, ValueError):
     """A pretrained model's files are missing, damaged, or hold other tensors than its configuration needs."""
-
-
-class DatasetError(TTError, RuntimeError, ValueError):
-    """A dataset is not here and cannot be had, or its files are damaged or not what they say they are."""

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from tt_data import DatasetError
 from tt_tensor.errors import ArgumentError
 from tt_vision import datasets
-from tt_vision.datasets.errors import DatasetError
 from tt_vision.models import BUILDERS, lenet5, list_cards, mlp, weights
 
 CARDS = list_cards()

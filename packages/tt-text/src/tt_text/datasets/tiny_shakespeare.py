@@ -7,8 +7,8 @@ import lzma
 from importlib import resources
 from typing import Any
 
+from tt_data.errors import DatasetError
 from tt_tensor.errors import ArgumentError
-from tt_text.errors import DatasetError
 
 __all__ = ["TinyShakespeare"]
 

@@ -18,10 +18,10 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from tt_data.cache_aside import sync_folder
+from tt_data.errors import DatasetError
 from tt_tensor import Tensor
 from tt_tensor.errors import ArgumentError, DTypeError
 from tt_tensor.tensor import as_array
-from tt_text.errors import DatasetError
 
 __all__ = ["TokenFile", "write_tokens"]
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tt_data.pictures import finished, new_picture
 from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 from tt_tensor.tensor import as_array
-from tt_text.pictures.style import finished, house_style, legible, new_picture
+from tt_text.pictures.style import legible, style
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -65,7 +66,7 @@ def attention_maps(
     columns = min(heads, ABREAST)
     rows = math.ceil(heads / columns)
     side = min(max(0.16 * s + 0.6, 2.4), 8.0)
-    with house_style("attention_maps"):
+    with style("attention_maps"):
         heading = f"{heads} head{'s' * (heads != 1)}" if title is None else title
         height = side * min(max(t / s, 0.4), 1.5) + 0.5
         figure, axes = new_picture(rows, columns, columns * side, rows * height, heading)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tt_data.pictures import INK, QUIET, finished, new_picture
 from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 from tt_tensor.tensor import as_array
-from tt_text.pictures.style import INK, QUIET, finished, house_style, legible, new_picture
+from tt_text.pictures.style import legible, style
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -88,7 +89,7 @@ def embedding_projection(
     for name in names or ():
         if not isinstance(name, str):
             raise DTypeError(f"embedding_projection: labels are text, not {name!r}; decode the ids first")
-    with house_style("embedding_projection"):
+    with style("embedding_projection"):
         size = as_array(vectors, "embedding_projection").shape
         heading = f"{size[0]:,} embeddings of {size[1]:,} numbers" if title is None else title
         figure, (axis,) = new_picture(1, 1, 7.0, 6.5, heading)

@@ -12,9 +12,9 @@ All take `root, train, transform, target_transform, download` as torchvision doe
 and in the platform's cache folder and, if they are not there, downloaded.
 """
 
+from tt_data.errors import DatasetError
 from tt_vision.datasets.cifar import CIFAR10, CIFAR100
 from tt_vision.datasets.digits import Digits
-from tt_vision.datasets.errors import DatasetError
 from tt_vision.datasets.idx import read_idx
 from tt_vision.datasets.images import ImageDataset
 from tt_vision.datasets.mnist import MNIST, FashionMNIST

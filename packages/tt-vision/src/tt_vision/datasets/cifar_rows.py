@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tt_data.archive import MemberStream
-from tt_vision.datasets.errors import DatasetError
+from tt_data.errors import DatasetError
 from tt_vision.datasets.images import Images
 
 __all__ = ["BLOCK", "SIDE", "read_rows"]

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from tt_vision.datasets.errors import DatasetError
+from tt_data.errors import DatasetError
 from tt_vision.datasets.images import ImageDataset, Images, Labels, Transform
 
 __all__ = ["Digits"]

@@ -20,7 +20,7 @@ from tt_data.cache_lock import exclusive
 from tt_data.download import RemoteFile, fetch
 from tt_data.download_errors import ArchiveError, DownloadError
 from tt_data.download_progress import Progress, Show
-from tt_vision.datasets.errors import DatasetError
+from tt_data.errors import DatasetError
 
 __all__ = ["Published", "read_members"]
 

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from tt_data.archive import open_bounded
-from tt_vision.datasets.errors import DatasetError
+from tt_data.errors import DatasetError
 
 __all__ = ["parse_idx", "read_idx"]
 

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tt_data.dataset import Dataset
+from tt_data.errors import DatasetError
 from tt_tensor import Tensor, as_tensor
 from tt_tensor.errors import IndexingError
-from tt_vision.datasets.errors import DatasetError
 
 __all__ = ["ImageDataset", "Images", "Labels", "Transform"]
 

@@ -11,7 +11,7 @@ from tt_data.archive import Member, MemberStream
 from tt_data.cache import Root
 from tt_data.download import RemoteFile
 from tt_data.download_progress import Progress
-from tt_vision.datasets.errors import DatasetError
+from tt_data.errors import DatasetError
 from tt_vision.datasets.files import Published, read_members
 from tt_vision.datasets.idx import parse_idx
 from tt_vision.datasets.images import ImageDataset, Transform

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tt_data.pictures import INK, finished, new_picture
 from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 from tt_tensor.tensor import as_array
-from tt_vision.pictures.style import INK, finished, house_style, new_picture
+from tt_vision.pictures.style import style
 from tt_vision.pictures.tiles import named
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def confusion_matrix(
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     right = np.trace(table) / max(total, 1)
     side = min(max(0.55 * k, 4.0), 10.0)
-    with house_style("confusion_matrix"):
+    with style("confusion_matrix"):
         heading = f"{right:.1%} of {total:,} right" if title is None else title
         figure, (axis,) = new_picture(1, 1, side + 1.4, side + 1.1, heading)
         axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tt_data.pictures import finished, new_picture
 from tt_tensor.errors import ArgumentError, ShapeError
 from tt_vision.pictures.looking import looked_at, submodule
-from tt_vision.pictures.style import bare, finished, house_style, new_picture
+from tt_vision.pictures.style import bare, style
 from tt_vision.pictures.tiles import mosaic, one_image, spread, visible
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def feature_maps(
         raise ShapeError(f"feature_maps: the layer gives {found.shape}, not maps (1, C, H, W)")
     maps = found[0].astype(np.float64)
     name = layer if isinstance(layer, str) else type(layer).__name__
-    with house_style("feature_maps"):
+    with style("feature_maps"):
         heading = f"{name}: {len(maps)} maps of {maps.shape[1]} × {maps.shape[2]}" if title is None else title
         figure, (left, right) = new_picture(1, 2, 9.0, 4.8, heading)
         left.imshow(visible(pixels[0], "feature_maps"), cmap="gray", vmin=0, vmax=1)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tt_data.pictures import finished, new_picture
 from tt_nn import Module
 from tt_tensor.errors import ArgumentError, ShapeError
 from tt_tensor.tensor import as_array
-from tt_vision.pictures.style import bare, finished, house_style, new_picture
+from tt_vision.pictures.style import bare, style
 from tt_vision.pictures.tiles import mosaic
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def first_layer_filters(
     shown = 0.5 + 0.5 * filters / np.where(extent > 0, extent, 1)
     tiles = shown[:, 0] if shown.shape[1] == 1 else shown.transpose(0, 2, 3, 1)
     image = mosaic(tiles)
-    with house_style("first_layer_filters"):
+    with style("first_layer_filters"):
         height = 5.0 * image.shape[0] / image.shape[1]
         figure, (axis,) = new_picture(1, 1, 5.0, height + 0.5 * bool(title), title)
         axis.imshow(image, cmap="gray", vmin=0, vmax=1)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tt_data.pictures import finished, new_picture
 from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 from tt_tensor.tensor import as_array
-from tt_vision.pictures.style import WRONG, bare, finished, house_style, new_picture
+from tt_vision.pictures.style import WRONG, bare, style
 from tt_vision.pictures.tiles import named, visible
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def worst_mistakes(
     columns = min(max(len(worst), 1), max(4, math.ceil(math.sqrt(count))))
     rows = max(1, -(-len(worst) // columns))
     heading = f"{len(wrong):,} mistakes among {len(true):,} images" if title is None else title
-    with house_style("worst_mistakes"):
+    with style("worst_mistakes"):
         figure, axes = new_picture(rows, columns, max(1.35 * columns, 4), 1.75 * rows + 0.5, heading)
         for axis in axes:
             bare(axis)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tt_data.pictures import finished, new_picture
 from tt_tensor.errors import ArgumentError, ShapeError
-from tt_vision.pictures.style import bare, finished, house_style, new_picture
+from tt_vision.pictures.style import bare, style
 from tt_vision.pictures.tiles import visible
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def overlay(
     if heat.shape != seen.shape[:2]:
         raise ShapeError(f"{where}: a map of {heat.shape} over an image of {seen.shape[:2]}")
     extent = float(np.abs(heat).max()) or 1.0
-    with house_style(where):
+    with style(where):
         figure, (left, right) = new_picture(1, 2, 6.4, 3.4)
         left.imshow(seen, cmap="gray", vmin=0, vmax=1)
         right.imshow(seen if seen.ndim == 2 else seen.mean(axis=2), cmap="gray", vmin=0, vmax=1)

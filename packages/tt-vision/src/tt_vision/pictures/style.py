@@ -1,78 +1,23 @@
-"""How the pictures look, and how they are made: of matplotlib's Figure alone, the same bytes every time.
-
-pyplot is never used: there is no window, no global figure, nothing to close. matplotlib is imported when a picture is
-drawn.
-"""
+"""What pictures of images have beside the house style: axes that show nothing but an image."""
 
 from __future__ import annotations
 
-import io
-import logging
-import os
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
-from tt_tensor.errors import MissingWheelError
+from tt_data.pictures import INK, house_style
 
 if TYPE_CHECKING:
-    from os import PathLike
-
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-__all__ = ["INK", "QUIET", "WRONG", "bare", "finished", "house_style", "new_picture"]
+__all__ = ["WRONG", "bare", "style"]
 
-DOTS_PER_INCH = 150
-INK, QUIET, WRONG = "#22262e", "#8a93a3", "#d1495b"
-STYLE: Any = {
-    "axes.edgecolor": QUIET,
-    "axes.labelcolor": INK,
-    "axes.titlesize": 10,
-    "figure.facecolor": "white",
-    "font.family": "DejaVu Sans",  # the font that comes with matplotlib
-    "font.size": 10,
-    "image.interpolation": "nearest",
-    "text.color": INK,
-    "xtick.color": QUIET,
-    "xtick.labelcolor": INK,
-    "ytick.color": QUIET,
-    "ytick.labelcolor": INK,
-}
+WRONG = "#d1495b"
 
 
-@contextmanager
-def house_style(where: str) -> Iterator[None]:
-    """matplotlib's own defaults with STYLE over them, whatever the user's matplotlibrc says.
-
-    Raises MissingWheelError without matplotlib.
-    """
-    # matplotlib announces on stderr that it builds its font cache; a program's user need not know.
-    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
-    try:
-        import matplotlib as mpl
-        import matplotlib.figure
-    except ModuleNotFoundError as error:
-        raise MissingWheelError(f"{where}: needs matplotlib; pip install 'tt-vision[pictures]'") from error
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(STYLE)
-        yield
-
-
-def new_picture(
-    rows: int, columns: int, width: float, height: float, title: str = ""
-) -> tuple[Figure, list[Axes]]:
-    """A figure of `width` by `height` inches and its rows · columns axes, in reading order."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False)
-    if title:
-        figure.suptitle(title, fontsize=12, fontweight="bold")
-    return figure, list(axes.ravel())
+def style(where: str) -> AbstractContextManager[None]:
+    """The house style; raises MissingWheelError without matplotlib, which names this wheel's extra."""
+    return house_style(where, "tt-vision[pictures]")
 
 
 def bare(axis: Axes, title: str = "", colour: str = INK) -> None:
@@ -80,23 +25,3 @@ def bare(axis: Axes, title: str = "", colour: str = INK) -> None:
     axis.set_axis_off()
     if title:
         axis.set_title(title, color=colour, pad=3)
-
-
-def finished(figure: Figure, path: str | PathLike[str] | None) -> Figure:
-    """The figure, which is also written to `path` as PNG, at 150 dots an inch, if there is one.
-
-    The file is written aside and renamed, and has no word about software or time in it. Raises OSError.
-    """
-    if path is None:
-        return figure
-    buffer = io.BytesIO()
-    with house_style("pictures"):
-        figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
-    target = Path(path)
-    aside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        aside.write_bytes(buffer.getvalue())
-        os.replace(aside, target)
-    finally:
-        aside.unlink(missing_ok=True)
-    return figure
