@@ -4,8 +4,8 @@
 
 For a layer of that type at place `at`, fused(layers, at) says how many layers could run as one, itself included, and
 how: (count, forward), where forward(x) gives the result and how many layers it ran. None: it runs alone. Sequential
-asks only where nobody could tell: a tape records, so that nobody sends a gradient back by hand through one of them,
-and none has a hook.
+asks only where nobody could tell: a tape records, or rules gradients out (`inference_mode`), so that nobody sends one
+back by hand through one of them, and none has a hook.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ fusions: dict[type, Callable[[list[Any], int], Fused | None]] = {}
 
 def run_of(layers: list[Any], at: int) -> Callable[[Any], tuple[Any, int]] | None:
     """How the layers from `at` on run together; None where they do not, or where somebody looks at each."""
-    found = fusions[type(layers[at])](layers, at) if recorder.recording() else None
+    if not recorder.recording() and recorder.by_hand():
+        return None
+    found = fusions[type(layers[at])](layers, at)
     if found is None:
         return None
     count, forward = found

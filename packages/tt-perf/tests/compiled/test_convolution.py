@@ -77,6 +77,8 @@ def winograds(monkeypatch):
         ((2, 32, 2, 1), 16, ((1, 1), (1, 1))),
         ((1, 16, 4, 5), 16, ((2, 2), (0, 2))),
         ((1, 16, 1, 1), 16, ((2, 2), (2, 2))),
+        ((2, 24, 5, 4), 12, ((1, 1), (1, 1))),
+        ((1, 11, 4, 4), 24, ((1, 1), (1, 1))),
     ],
 )
 def test_like_the_loops(winograds, shape, o, padding):
@@ -94,7 +96,9 @@ def test_like_the_loops(winograds, shape, o, padding):
 @settings(max_examples=40, deadline=None)
 @given(
     st.integers(1, 5),
-    st.sampled_from([(16, 32), (32, 16), (48, 48), (80, 16), (64, 96)]),
+    st.sampled_from(
+        [(16, 32), (32, 16), (48, 48), (80, 16), (64, 96), (24, 24), (24, 48), (14, 20), (45, 31)]
+    ),
     st.tuples(st.integers(1, 19), st.integers(1, 19)),
     st.tuples(*[st.integers(0, 2)] * 4),
     st.integers(1, 3),
@@ -190,7 +194,7 @@ def test_the_rest_goes_another_way(winograds, case):
     elif case == "size":
         window, weight = Window((5, 5), padding=((2, 2), (2, 2))), filters(16, 16, size=5)
     elif case == "few channels":
-        x, weight = images(2, 15, 12, 12), filters(16, 15)
+        x, weight = images(2, 7, 12, 12), filters(16, 7)
     else:
         window = window_of(((3, 3), (1, 1)))
     grad = images(2, 16, *window.output((12, 12), "test"), seed=2).astype(x.dtype)
@@ -225,3 +229,113 @@ def test_the_same_bits_each_time(winograds):
     first = all_three(x, weight, grad, window_of(), "numba")
     for one, again in zip(first, all_three(x, weight, grad, window_of(), "numba"), strict=True):
         np.testing.assert_array_equal(one, again)
+
+
+# --- what follows a convolution -------------------------------------------------------------------------------------
+
+
+def then(kernel, x, weight, bias, scale, window, pool, relu):
+    """y, which won, and dx and dweight of what is pooled, by one kernel."""
+    if kernel == "numba":
+        forward, backward = by.conv2d_then, by.conv2d_pooled_backward
+    else:
+        forward, backward = (
+            kernels.kernel(name, kernel) for name in ("conv2d_then", "conv2d_pooled_backward")
+        )
+    y, won = forward(x, weight, bias, scale, window, pool, relu, True)
+    if not pool:
+        assert won is None
+        return y, won
+    grad = images(len(x), y.shape[1], *y.shape[2:], seed=2)
+    return y, won, *backward(x, weight, grad, won, window, x.shape[2:], BOTH)
+
+
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("pool", [False, True])
+@pytest.mark.parametrize(
+    ("shape", "o", "padding"),
+    [
+        ((2, 16, 4, 4), 16, ((1, 1), (1, 1))),
+        ((2, 24, 6, 2), 12, ((1, 1), (1, 1))),
+        ((1, 16, 12, 10), 32, ((0, 0), (0, 0))),
+        ((3, 16, 8, 6), 24, ((2, 2), (1, 1))),
+    ],
+)
+def test_what_follows_like_the_loops(winograds, shape, o, padding, pool, relu):
+    x, weight, window = images(*shape), filters(o, shape[1]), window_of(padding)
+    bias, scale = np.random.default_rng(3).normal(size=(2, o)).astype(np.float32)
+    for given_bias, given_scale in ((None, None), (bias, None), (bias, scale), (None, scale)):
+        found = then("numba", x, weight, given_bias, given_scale, window, pool, relu)
+        wanted = then("loops", x, weight, given_bias, given_scale, window, pool, relu)
+        if pool:
+            np.testing.assert_array_equal(found[1], wanted[1])
+        for one, right in zip(found[:1] + found[2:], wanted[:1] + wanted[2:], strict=True):
+            assert one.shape == right.shape
+            assert one.dtype == np.float32
+            np.testing.assert_allclose(one, right, rtol=1e-4, atol=1e-4)
+    assert winograds == [True, True] * 4 if pool else [True] * 4
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.integers(1, 5),
+    st.sampled_from([(16, 32), (24, 24), (14, 20), (48, 16)]),
+    st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    st.integers(1, 3),
+)
+def test_pooled_on_its_way_is_pooled_afterwards(n, channels, halves, threads):
+    c, o = channels
+    image, window = (2 * halves[0], 2 * halves[1]), window_of()
+    x, weight = images(n, c, *image), filters(o, c)
+    last = x.transpose(0, 2, 3, 1).copy()
+    with shards.threads(threads):
+        whole = winograd.forward(last, weight, None, window.padding, image, 1)
+        y, won = winograd.forward(last, weight, None, window.padding, image, 1, None, -np.inf, True, True)
+    pairs = Window((2, 2), (2, 2))
+    pooled, first = kernels.kernel("max_pool2d", "numpy")(whole.transpose(0, 3, 1, 2), pairs)
+    np.testing.assert_array_equal(y.transpose(0, 3, 1, 2), pooled)
+    np.testing.assert_array_equal(won.transpose(0, 3, 1, 2), first)
+    grad = images(n, o, *halves, seed=2)
+    sent = kernels.kernel("max_pool2d_backward", "numpy")(grad, first, pairs, image)
+    with shards.threads(threads):
+        usual = winograd.backward(
+            last, weight, sent.transpose(0, 2, 3, 1).copy(), window.padding, image, BOTH, 1
+        )
+        found = winograd.backward(
+            last, weight, grad.transpose(0, 2, 3, 1).copy(), window.padding, image, BOTH, 1, won
+        )
+    for one, wanted in zip(found, usual, strict=True):
+        np.testing.assert_array_equal(one, wanted)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_finite_is_pooled_where_it_belongs(winograds, value):
+    x, weight = images(2, 16, 8, 8), filters(16, 16)
+    x[1, 3, 4, 4] = value
+    with np.errstate(invalid="ignore"):
+        found = then("numba", x, weight, None, None, window_of(), True, True)
+        wanted = then("numpy", x, weight, None, None, window_of(), True, True)
+    assert winograds[0] is False
+    np.testing.assert_array_equal(found[1], wanted[1])
+    for one, right in zip(found[:1] + found[2:], wanted[:1] + wanted[2:], strict=True):
+        np.testing.assert_allclose(one, right, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("case", ["float64", "5 x 5", "odd", "stride"])
+def test_what_follows_another_convolution(winograds, case):
+    x, weight, window = images(2, 16, 12, 12), filters(24, 16), window_of()
+    if case == "float64":
+        x, weight = x.astype(np.float64), weight.astype(np.float64)
+    elif case == "5 x 5":
+        window, weight = Window((5, 5), padding=((2, 2), (2, 2))), filters(24, 16, size=5)
+    elif case == "odd":
+        window = window_of(((1, 0), (0, 0)))
+    else:
+        window = window_of(((1, 0), (1, 0)), stride=(1, 2))
+    bias, scale = np.random.default_rng(3).normal(size=(2, 24)).astype(x.dtype)
+    places = window.output((12, 12), "test")
+    for pool in (False, True)[: 1 if places[0] % 2 or places[1] % 2 else 2]:
+        y, _ = by.conv2d_then(x, weight, bias, scale, window, pool, True, False)
+        right, _ = kernels.kernel("conv2d_then", "loops")(x, weight, bias, scale, window, pool, True, False)
+        assert y.dtype == x.dtype
+        np.testing.assert_allclose(y, right, rtol=1e-4, atol=1e-4)

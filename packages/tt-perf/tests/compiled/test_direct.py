@@ -23,7 +23,7 @@ def normal(shape, seed):
 @given(
     st.integers(1, 4),
     st.integers(1, 7),
-    st.sampled_from([16, 32, 48, 80]),
+    st.sampled_from([16, 32, 48, 80, 1, 24]),
     st.tuples(st.integers(1, 5), st.integers(1, 5)),
     st.tuples(st.integers(1, 3), st.integers(1, 3)),
     st.tuples(*[st.integers(0, 2)] * 4),
@@ -46,13 +46,18 @@ def test_like_numpys_kernel(n, c, o, size, stride, pads, places, threads):
     grad = normal((n, *places, o), 3)
     with shards.threads(threads):
         y = direct.forward(x, weight, bias, window, places, 1)
-        dw = direct.weights(x, grad, window, 1)
+        positive = direct.forward(x, weight, bias, window, places, 1, -bias, 0.0)
+        dw = direct.weights(x, grad, window, 1) if o % 16 == 0 else None
     first = x.transpose(0, 3, 1, 2)
     wanted = kernels.kernel("conv2d", "numpy")(first, weight, bias, window)
     back = kernels.kernel("conv2d_backward", "numpy")
     right_dw = back(first, weight, grad.transpose(0, 3, 1, 2), window, image, (False, True))[1]
     np.testing.assert_allclose(y.transpose(0, 3, 1, 2), wanted, rtol=1e-4, atol=1e-5 * np.abs(wanted).max())
-    np.testing.assert_allclose(dw, right_dw, rtol=1e-4, atol=1e-5 * np.abs(right_dw).max())
+    if dw is not None:
+        np.testing.assert_allclose(dw, right_dw, rtol=1e-4, atol=1e-5 * np.abs(right_dw).max())
+    raw = kernels.kernel("conv2d", "numpy")(first, weight, None, window).transpose(0, 2, 3, 1)
+    after = np.maximum(raw * -bias + bias, 0)
+    np.testing.assert_allclose(positive, after, rtol=1e-4, atol=1e-5 * max(1, np.abs(raw * bias).max()))
 
 
 @pytest.mark.parametrize(
@@ -112,7 +117,7 @@ def test_others_are_not_taken():
     pads = ((1, 1), (1, 1))
     usual = Window((3, 3), (1, 1), pads)
     assert direct.suits(3, 16, usual, (32, 32), (32, 32))
-    assert not direct.suits(3, 15, usual, (32, 32), (32, 32))
+    assert not direct.suits(3, 0, usual, (32, 32), (32, 32))
     assert not direct.suits(3, 16, Window((3, 3), (1, 1), pads, (2, 2)), (32, 32), (30, 30))
     assert not direct.suits(4, 16, Window((3, 3), (1, 1), pads, groups=2), (32, 32), (32, 32))
     assert not direct.suits(3, 16, Window((1, 1)), (32, 32), (32, 32))

@@ -121,6 +121,14 @@ class ConvFunction(_Trilinear):
             y = again(x, weight) if bias is None else again(x, weight, bias)
             self.image = again.image
             return y
+        images, w, b, dtype = self.checked(x, weight, bias)
+        return self.like(x, correlate(images, w, b, self.window)).astype(dtype, copy=False)
+
+    def checked(self, x: Any, weight: Any, bias: Any) -> tuple[Any, Any, Any, Any]:
+        """Images, filters and bias in one dtype, wide enough to add up, and the dtype of the result.
+
+        Raises ShapeError where shapes do not fit, DTypeError for integers.
+        """
         images, w = self.images(x, "input"), self.filters(weight)
         if images.shape[1] != w.shape[1] * self.window.groups:
             raise ShapeError(
@@ -132,7 +140,7 @@ class ConvFunction(_Trilinear):
         self.window.output(self.image, self.what)
         dtype = np.result_type(*(part for part in (x, weight, bias) if part is not None))
         images, w, b = _wide(dtype, images, w, bias)
-        return self.like(x, correlate(images, w, b, self.window)).astype(dtype, copy=False)
+        return images, w, b, dtype
 
     def backward(self, grad: Any) -> Any:
         x, weight, window = self.x, self.weight, self.window

@@ -12,13 +12,15 @@ Sums are in float32, those of the weights over one image, and over the images in
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from tt_nn import shards
 from tt_perf.compiled.jit import jit
-from tt_perf.compiled.lanes import LANES, tile_product
+from tt_perf.compiled.lanes import LANES, front, load, spread, store_some, tile_product
+from tt_perf.compiled.points import at_least, lined_up
 
 __all__ = ["forward", "suits", "weights"]
 
@@ -28,7 +30,7 @@ ROWS = 12
 MOST = 1 << 22
 """Numbers of an image with its padding, up to which a copy of one is quick."""
 
-_eight_by_two, _eight_by_one = tile_product(8, 2), tile_product(8, 1)
+_eight_by_three, _eight_by_two, _eight_by_one = tile_product(8, 3), tile_product(8, 2), tile_product(8, 1)
 _twelve_by_two, _twelve_by_one = tile_product(ROWS, 2), tile_product(ROWS, 1)
 
 
@@ -43,15 +45,21 @@ def surround(x, image, shape, padded):
 
 
 @jit(
-    "void(float32[::1], int64[::1], float32[::1], int64[::1], float32[::1], boolean, float32[::1], float32[::1], "
-    "int64, int64)"
+    "void(float32[::1], int64[::1], float32[::1], int64[::1], float32[::1], float32, float32[::1], float32[::1], "
+    "float32[::1], int64, int64)"
 )
-def convolve(x, shape, w, filters, bias, biased, y, padded, start, stop):
-    """y (N, H', W', O) of the images from start to stop; `filters` is kh, kw, H', W', O and the strides."""
+def convolve(x, shape, w, filters, by, least, y, padded, sums, start, stop):
+    """max(z · scale + offset, least) to y (N, H', W', O), z the convolution of the images from start to stop.
+
+    `filters` is kh, kw, H', W', O and the strides; w is (kh, kw C, O'), `by` scale and offset, (2, O'), where O' is O
+    filled up with zeros to a multiple of 16; `sums` is scratch (W', O').
+    """
     c, wide = shape[2], shape[5]
     kh, kw, high, across, o = filters[0], filters[1], filters[2], filters[3], filters[4]
     down, right = filters[5], filters[6]
     depth = kw * c
+    many = (o + LANES - 1) // LANES * LANES
+    floor = spread(least)
     for image in range(start, stop):
         surround(x, image, shape, padded)
         for row in range(high):
@@ -61,22 +69,64 @@ def convolve(x, shape, w, filters, bias, biased, y, padded, start, stop):
                 place = min(column, across - 8)
                 for i in range(kh):
                     at = ((row * down + i) * wide + place * right) * c
-                    b = i * depth * o
-                    out = (line + place) * o
+                    b = i * depth * many
+                    out = place * many
                     channel = 0
-                    while channel + 2 * LANES <= o:
-                        _eight_by_two(
-                            padded, at, right * c, 1, w, b + channel, o, depth, y, out + channel, o, i > 0
-                        )
-                        channel += 2 * LANES
-                    if channel < o:
-                        _eight_by_one(
-                            padded, at, right * c, 1, w, b + channel, o, depth, y, out + channel, o, i > 0
-                        )
-            if biased:
+                    while channel < many:
+                        if channel + 3 * LANES <= many and (many - channel) % (2 * LANES) != 0:
+                            _eight_by_three(
+                                padded,
+                                at,
+                                right * c,
+                                1,
+                                w,
+                                b + channel,
+                                many,
+                                depth,
+                                sums,
+                                out + channel,
+                                many,
+                                i > 0,
+                            )
+                            channel += 3 * LANES
+                        elif channel + 2 * LANES <= many:
+                            _eight_by_two(
+                                padded,
+                                at,
+                                right * c,
+                                1,
+                                w,
+                                b + channel,
+                                many,
+                                depth,
+                                sums,
+                                out + channel,
+                                many,
+                                i > 0,
+                            )
+                            channel += 2 * LANES
+                        else:
+                            _eight_by_one(
+                                padded,
+                                at,
+                                right * c,
+                                1,
+                                w,
+                                b + channel,
+                                many,
+                                depth,
+                                sums,
+                                out + channel,
+                                many,
+                                i > 0,
+                            )
+                            channel += LANES
+            for channel in range(0, o, LANES):
+                there = front(o - channel)
+                scale, offset = load(by, channel), load(by, many + channel)
                 for column in range(across):
-                    for channel in range(o):
-                        y[(line + column) * o + channel] += bias[channel]
+                    z = load(sums, column * many + channel) * scale + offset
+                    store_some(there, y, (line + column) * o + channel, at_least(z, floor))
 
 
 @jit(
@@ -133,7 +183,7 @@ def collect(x, shape, g, filters, one, padded, sums, start, stop):
 
 
 def suits(c: int, o: int, window: Any, image: tuple[int, int], places: tuple[int, int]) -> bool:
-    """Is it one of those: more than a pixel, no holes, no groups, and enough places and filters to fill registers?"""
+    """Is it one of those: more than a pixel, no holes, no groups, and enough places to fill registers?"""
     (kh, kw), ((top, bottom), (left, right)) = window.size, window.padding
     return (
         kh * kw > 1
@@ -141,7 +191,6 @@ def suits(c: int, o: int, window: Any, image: tuple[int, int], places: tuple[int
         and window.groups == 1
         and c > 0
         and o > 0
-        and o % LANES == 0
         and places[1] >= 8
         and (image[0] + top + bottom) * (image[1] + left + right) * c <= MOST
     )
@@ -164,29 +213,46 @@ class _Geometry:
         return np.zeros(self.size, np.float32)
 
 
-def forward(images: Any, weight: Any, bias: Any, window: Any, places: tuple[int, int], least: int) -> Any:
-    """y (N, H', W', O) of images (N, H, W, C), C-contiguous; `least` images are worth a thread."""
+def forward(
+    images: Any,
+    weight: Any,
+    bias: Any,
+    window: Any,
+    places: tuple[int, int],
+    worth: int,
+    scale: Any = None,
+    least: float = -math.inf,
+) -> Any:
+    """max(z · scale + bias, least), z the convolution (N, H', W', O) of images (N, H, W, C), C-contiguous.
+
+    `worth` images are worth a thread.
+    """
     n, o = len(images), len(weight)
+    many = lined_up(o)
     geometry = _Geometry(images, window, places, o)
     y = np.empty((n, *places, o), np.float32)
-    w = np.ascontiguousarray(weight.transpose(2, 3, 1, 0)).reshape(-1)
-    add = np.zeros(1, np.float32) if bias is None else bias
+    w = np.zeros((*window.size, images.shape[3], many), np.float32)
+    w[..., :o] = weight.transpose(2, 3, 1, 0)
+    by = np.zeros((2, many), np.float32)
+    by[0, :o] = 1 if scale is None else scale
+    by[1, :o] = 0 if bias is None else bias
 
     def body(start: int, stop: int, part: int) -> None:
         convolve(
             images.reshape(-1),
             geometry.shape,
-            w,
+            w.reshape(-1),
             geometry.filters,
-            add,
-            bias is not None,
+            by.reshape(-1),
+            least,
             y.reshape(-1),
             geometry.padded(),
+            np.empty(places[1] * many, np.float32),
             start,
             stop,
         )
 
-    shards.run(body, n, least)
+    shards.run(body, n, worth)
     return y
 
 

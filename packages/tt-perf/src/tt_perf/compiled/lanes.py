@@ -26,16 +26,20 @@ from tt_perf.compiled.jit import FAST
 
 __all__ = [
     "LANES",
+    "front",
     "greater",
     "higher",
     "load",
     "load_if",
+    "load_some",
     "pick",
     "piece",
     "spread",
     "store",
+    "store_some",
     "tile_product",
     "total",
+    "where",
 ]
 
 LANES = 16
@@ -135,6 +139,63 @@ def load_if(typing: Any, there: Any, array: Any, index: Any) -> Any:
         return builder.select(there, found, ir.Constant(_VECTOR, [0.0] * LANES))
 
     return lanes(types.boolean, array, types.intp), make
+
+
+@_intrinsic
+def front(typing: Any, count: Any) -> Any:
+    """The first `count` lanes, all of them where that is 16 or more: a mask."""
+
+    def make(context: Any, builder: Any, kinds: Any, values: Any) -> Any:
+        size = kinds.args[0]
+        word = ir.VectorType(ir.IntType(32), LANES)
+        numbers = ir.Constant(word, list(range(LANES)))
+        count = builder.trunc(context.cast(builder, values[0], size, types.int64), ir.IntType(32))
+        some = builder.insert_element(ir.Constant(word, ir.Undefined), count, ir.Constant(ir.IntType(32), 0))
+        order = ir.Constant(word, [0] * LANES)
+        return builder.icmp_signed("<", numbers, builder.shuffle_vector(some, some, order))
+
+    return mask(count), make
+
+
+@_intrinsic
+def where(typing: Any, there: Any, some: Any) -> Any:
+    """`some`, a mask, where `there`, else none."""
+
+    def make(context: Any, builder: Any, kinds: Any, values: Any) -> Any:
+        return builder.select(*values, ir.Constant(_MASK, [0] * LANES))
+
+    return mask(types.boolean, mask), make
+
+
+@_intrinsic
+def load_some(typing: Any, some: Any, array: Any, index: Any) -> Any:
+    """The lanes of array[index : index + 16] in the mask, else zeros; the others are not read."""
+
+    def make(context: Any, builder: Any, kinds: Any, values: Any) -> Any:
+        some, array, index = values
+        place = _place(context, builder, kinds.args[1], array, index)
+        kind = ir.FunctionType(_VECTOR, [place.type, ir.IntType(32), _MASK, _VECTOR])
+        read = cgutils.get_or_insert_function(builder.module, kind, "llvm.masked.load.v16f32.p0v16f32")
+        return builder.call(
+            read, [place, ir.Constant(ir.IntType(32), 4), some, ir.Constant(_VECTOR, [0.0] * LANES)]
+        )
+
+    return lanes(mask, array, types.intp), make
+
+
+@_intrinsic
+def store_some(typing: Any, some: Any, array: Any, index: Any, values: Any) -> Any:
+    """The lanes in the mask to array[index : index + 16]; the others are not touched."""
+
+    def make(context: Any, builder: Any, kinds: Any, given: Any) -> Any:
+        some, array, index, value = given
+        place = _place(context, builder, kinds.args[1], array, index)
+        kind = ir.FunctionType(ir.VoidType(), [_VECTOR, place.type, ir.IntType(32), _MASK])
+        write = cgutils.get_or_insert_function(builder.module, kind, "llvm.masked.store.v16f32.p0v16f32")
+        builder.call(write, [value, place, ir.Constant(ir.IntType(32), 4), some])
+        return context.get_dummy_value()
+
+    return types.void(mask, array, types.intp, lanes), make
 
 
 @_intrinsic

@@ -24,12 +24,14 @@ _eight_by_two, _eight_by_one = _multiply[8, 2], _multiply[8, 1]
 def multiply(a, a_plane, rows, down, along, b, b_plane, depth, c, c_plane, wide, onto):
     """c = a b, or c += a b with `onto`, for each of the 36 planes. b is (depth, wide), c (rows, wide).
 
-    Element (r, d) of a is at r · down + d · along of its plane. `rows` is a multiple of 24, or of 8; `wide` of 16.
+    Element (r, d) of a is at r · down + d · along of its plane. `rows` is a multiple of 8, `wide` of 16: strips of 48
+    columns where that leaves no single 16, as these fill the registers worst.
     """
     for p in range(36):
         start = 0
-        if wide % 48 == 0:
-            while start < wide:
+        while start < wide:
+            left = wide - start
+            if wide % 48 == 0 or (left >= 48 and left % 32 != 0):
                 for r in range(0, rows, 8):
                     _eight_by_three(
                         a,
@@ -46,8 +48,7 @@ def multiply(a, a_plane, rows, down, along, b, b_plane, depth, c, c_plane, wide,
                         onto,
                     )
                 start += 3 * LANES
-        while start + 2 * LANES <= wide:
-            if rows % 12 == 0:
+            elif left >= 32 and rows % 12 == 0:
                 for r in range(0, rows, 12):
                     _twelve_by_two(
                         a,
@@ -63,7 +64,8 @@ def multiply(a, a_plane, rows, down, along, b, b_plane, depth, c, c_plane, wide,
                         wide,
                         onto,
                     )
-            else:
+                start += 2 * LANES
+            elif left >= 32:
                 for r in range(0, rows, 8):
                     _eight_by_two(
                         a,
@@ -79,20 +81,21 @@ def multiply(a, a_plane, rows, down, along, b, b_plane, depth, c, c_plane, wide,
                         wide,
                         onto,
                     )
-            start += 2 * LANES
-        if start < wide:
-            for r in range(0, rows, 8):
-                _eight_by_one(
-                    a,
-                    p * a_plane + r * down,
-                    down,
-                    along,
-                    b,
-                    p * b_plane + start,
-                    wide,
-                    depth,
-                    c,
-                    p * c_plane + r * wide + start,
-                    wide,
-                    onto,
-                )
+                start += 2 * LANES
+            else:
+                for r in range(0, rows, 8):
+                    _eight_by_one(
+                        a,
+                        p * a_plane + r * down,
+                        down,
+                        along,
+                        b,
+                        p * b_plane + start,
+                        wide,
+                        depth,
+                        c,
+                        p * c_plane + r * wide + start,
+                        wide,
+                        onto,
+                    )
+                start += LANES

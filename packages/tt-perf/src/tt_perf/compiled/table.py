@@ -54,6 +54,8 @@ KERNELS: dict[str, str] = {
     "quantized_linear_int8": "tt_perf.compiled.stored_products:quantized_linear_int8",
     "conv2d": "tt_perf.compiled.convolution:conv2d",
     "conv2d_backward": "tt_perf.compiled.convolution:conv2d_backward",
+    "conv2d_then": "tt_perf.compiled.convolution:conv2d_then",
+    "conv2d_pooled_backward": "tt_perf.compiled.convolution:conv2d_pooled_backward",
 }
 
 

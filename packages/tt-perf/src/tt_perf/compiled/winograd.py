@@ -13,6 +13,9 @@ the gradient is evaluated at the points once, for both.
 Tiles are taken in blocks that stay in a level-2 cache, from images to points (points.py), through the products
 (point_products.py), and back, in one compiled call for a part of the batch.
 
+Channels are filled up to multiples of 16 at the points only. What follows the convolution (a scale and an offset for
+each channel, pooling by two by two, a ReLU) is done on the way from the points to memory.
+
 Errors: float32 against float64, in norm, 1e-6 for y and dx, 2e-6 for the filters, which is two to five times those of
 im2col, as each number is made of larger ones that cancel. NaN, infinity or an overflow would fill a whole tile: then
 None comes back, and the caller takes another kernel.
@@ -22,24 +25,24 @@ Source: Lavin & Gray, "Fast Algorithms for Convolutional Neural Networks", 2015,
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from tt_nn import shards
+from tt_perf.compiled.filter_points import points_to_taps, taps_to_points
 from tt_perf.compiled.jit import jit
 from tt_perf.compiled.lanes import LANES, piece
 from tt_perf.compiled.point_products import multiply
 from tt_perf.compiled.points import (
-    A2,
-    AB,
-    B2,
     POINTS,
     TILE,
-    A,
-    B,
     gradients_to_points,
+    greatest_to_points,
+    lined_up,
     pixels_to_points,
+    points_to_greatest,
     points_to_pixels,
     points_to_results,
 )
@@ -52,26 +55,18 @@ BLOCK = 3 << 18
 RUN = 256
 """Tiles whose gradients at the filters are added up one by one; such sums are added up then."""
 
+ROWS = 8
+"""Tiles that `multiply` takes at once."""
+
 GAP = 16
 """Numbers between two planes of points: planes that are apart by a power of 2 would throw each other out of the
 cache."""
 
-# A filter evaluated at the points: gᵢ at p is Σ gᵢ pⁱ / Π (p - other points).
-_G = np.array(
-    [
-        [1 / AB, 0, 0],
-        *([1 / (2 * A2 * (A2 - B2)) * p**i for i in range(3)] for p in (A, -A)),
-        *([1 / (2 * B2 * (B2 - A2)) * p**i for i in range(3)] for p in (B, -B)),
-        [0, 0, 1],
-    ]
-)
-_GG = np.kron(_G, _G)
-
 
 @piece
 def no_more(points: Any, plane: Any, c: Any, tiles: Any) -> Any:
-    """Zeros where `tiles` are filled up to a multiple of 24, which is returned: `multiply` takes so many at once."""
-    many = (tiles + 23) // 24 * 24
+    """Zeros where `tiles` are filled up to a multiple of 8, which is returned: `multiply` takes so many at once."""
+    many = (tiles + ROWS - 1) // ROWS * ROWS
     for p in range(36):
         for i in range(tiles * c, many * c):
             points[p * plane + i] = 0
@@ -79,63 +74,75 @@ def no_more(points: Any, plane: Any, c: Any, tiles: Any) -> Any:
 
 
 @jit(
-    "boolean(float32[::1], int64[::1], float32[::1], float32[::1], boolean, float32[::1], int64[::1], int64[::1], "
-    "float32[::1], float32[::1], int64[::1])"
+    "boolean(float32[::1], int64[::1], float32[::1], float32[::1], float32, float32[::1], int64[::1], uint8[::1], "
+    "boolean, boolean, int64[::1], float32[::1], float32[::1], int64[::1])"
 )
-def forward_images(x, of_x, filters, bias, biased, y, of_y, cut, points, results, block):
+def forward_images(x, of_x, filters, by, least, y, of_y, won, pooled, winners, cut, points, results, block):
     """The images cut[0] … cut[1] - 1, by blocks of cut[2] images or cut[3] rows of tiles; is all of y finite?"""
-    c, o, across, down = of_x[2], of_y[2], of_x[5], of_x[6]
+    across, down = of_x[5], of_x[6]
+    depth, c, o = of_x[2], lined_up(of_x[2]), lined_up(of_y[2])
     rows = np.empty(6 * (4 * across + 2) * c, np.float32)
     some = np.empty(24 * LANES, np.float32)
-    most = cut[4]
+    from_x, to_y = cut[4] * c + GAP, cut[4] * o + GAP
     for first in range(cut[0], cut[1], cut[2]):
         block[0], block[1] = first, min(first + cut[2], cut[1])
         for row in range(0, down, cut[3]):
             block[2], block[3] = row, min(row + cut[3], down)
             tiles = (block[1] - block[0]) * (block[3] - block[2]) * across
-            many = no_more(points, most * c + GAP, c, tiles)
-            pixels_to_points(x, of_x, block, points, most * c + GAP, rows)
-            multiply(points, most * c + GAP, many, c, 1, filters, c * o, c, results, most * o + GAP, o, False)
-            if not points_to_results(results, most * o + GAP, bias, biased, y, of_y, block, some):
+            many = no_more(points, from_x, c, tiles)
+            pixels_to_points(x, of_x, block, points, from_x, rows)
+            multiply(points, from_x, many, c, 1, filters, depth * o + GAP, depth, results, to_y, o, False)
+            if pooled:
+                finite = points_to_greatest(results, to_y, by, least, y, won, winners, of_y, block, some)
+            else:
+                finite = points_to_results(results, to_y, by, least, y, of_y, block, some)
+            if not finite:
                 return False
     return True
 
 
 @jit(
-    "boolean(float32[::1], int64[::1], float32[::1], float32[::1], int64[::1], float32[::1], float32[::1], "
-    "int64[::1], float32[::1], float32[::1], int64[::1], boolean, boolean)"
+    "boolean(float32[::1], int64[::1], float32[::1], float32[::1], int64[::1], uint8[::1], boolean, float32[::1], "
+    "float32[::1], int64[::1], float32[::1], float32[::1], int64[::1], boolean, boolean)"
 )
-def backward_images(x, of_x, filters, g, of_g, dx, sums, cut, points, sent, block, of_images, of_filters):
-    """The same on the way back: to dx, and with `of_filters` on top of the sums (36, C, O)."""
-    c, o, across, down = of_x[2], of_g[2], of_x[5], of_x[6]
+def backward_images(
+    x, of_x, filters, g, of_g, won, pooled, dx, sums, cut, points, sent, block, of_images, of_filters
+):
+    """The same on the way back: to dx, and with `of_filters` on top of the sums (36, C'', O').
+
+    C'' is C filled up to a multiple of 8.
+    """
+    across, down = of_x[5], of_x[6]
+    c, depth, o = lined_up(of_x[2]), of_g[2], lined_up(of_g[2])
+    channels = (of_x[2] + 7) // 8 * 8
     rows = np.empty(6 * (4 * across + 2) * c, np.float32)
     carried = np.empty(2 * (4 * across + 2) * c, np.float32)
     run = np.empty(sums.size, np.float32)
     summed = 0
     some = np.empty(24 * LANES, np.float32)
-    most = cut[4]
+    from_x, to_y = cut[4] * c + GAP, cut[4] * o + GAP
     for first in range(cut[0], cut[1], cut[2]):
         block[0], block[1] = first, min(first + cut[2], cut[1])
         for row in range(0, down, cut[3]):
             block[2], block[3] = row, min(row + cut[3], down)
             tiles = (block[1] - block[0]) * (block[3] - block[2]) * across
-            many = no_more(sent, most * o + GAP, o, tiles)
-            gradients_to_points(g, of_g, block, sent, most * o + GAP, some)
+            many = no_more(sent, to_y, o, tiles)
+            if pooled:
+                greatest_to_points(g, won, of_g, block, sent, to_y, some)
+            else:
+                gradients_to_points(g, of_g, block, sent, to_y, some)
             if of_filters:
-                pixels_to_points(x, of_x, block, points, most * c + GAP, rows)
-                multiply(
-                    points, most * c + GAP, c, 1, c, sent, most * o + GAP, tiles, run, c * o, o, summed > 0
-                )
+                pixels_to_points(x, of_x, block, points, from_x, rows)
+                plane = channels * o
+                multiply(points, from_x, channels, 1, c, sent, to_y, tiles, run, plane, o, summed > 0)
                 summed += tiles
                 if summed >= RUN:
                     for i in range(run.size):
                         sums[i] += run[i]
                     summed = 0
             if of_images:
-                multiply(
-                    sent, most * o + GAP, many, o, 1, filters, o * c, o, points, most * c + GAP, c, False
-                )
-                if not points_to_pixels(points, most * c + GAP, dx, of_x, block, rows, carried):
+                multiply(sent, to_y, many, o, 1, filters, depth * c + GAP, depth, points, from_x, c, False)
+                if not points_to_pixels(points, from_x, dx, of_x, block, rows, carried):
                     return False
     if summed > 0:
         for i in range(run.size):
@@ -151,45 +158,81 @@ class _Tiles:
         self.down, self.across = -(-places[0] // TILE), -(-places[1] // TILE)
         # Tiles of a block, for `channels` numbers at each point of all that is held meanwhile.
         most = max(1, BLOCK // (4 * POINTS * channels))
-        self.images = max(1, most // (self.down * self.across))
+        tiles = self.down * self.across
+        # So many images whose tiles are a multiple of what `multiply` takes.
+        self.even = ROWS // math.gcd(ROWS, tiles)
+        self.images = max(1, most // tiles)
+        if self.images > self.even:
+            self.images -= self.images % self.even
         self.rows = self.down if self.images > 1 else min(self.down, max(1, most // self.across))
-        self.most = -(-self.images * self.rows * self.across // 24) * 24
+        self.most = -(-self.images * self.rows * self.across // ROWS) * ROWS
 
     def of(self, size: tuple[int, int], channels: int) -> Any:
         """What the kernels want to know, for images of a size and so many channels."""
         return np.array([*size, channels, self.top, self.left, self.across, self.down])
 
     def cut(self, start: int, stop: int) -> Any:
-        """What the kernels want to know about the blocks of the images from start to stop."""
-        return np.array([start, stop, self.images, self.rows, self.most])
+        """What the kernels want to know about the blocks of the images from start to stop, which are about as large."""
+        blocks = max(1, -(-(stop - start) // self.images))
+        images = -(-(stop - start) // blocks)
+        images = min(self.images, -(-images // self.even) * self.even)
+        return np.array([start, stop, max(1, images), self.rows, self.most])
 
     def points(self, name: str, channels: int) -> Any:
         """Scratch memory for planes of `channels` numbers for each tile."""
-        return shards.scratch(f"winograd {name}", (POINTS * (self.most * channels + GAP),), np.float32)
+        size = POINTS * (self.most * lined_up(channels) + GAP)
+        return shards.scratch(f"winograd {name}", (size,), np.float32)
 
 
 def filters_at_points(weight: Any) -> Any:
-    """(O, C, 3, 3) as (36, C, O)."""
+    """Filters (O, C, 3, 3) at the points: 36 planes (C, O'), flat, `GAP` numbers apart."""
     o, c = weight.shape[:2]
-    by_tap = weight.transpose(2, 3, 1, 0).reshape(9, c * o).astype(np.float64)
-    return (_GG @ by_tap).astype(np.float32).reshape(POINTS, c, o)
+    wide = lined_up(o)
+    taps = np.zeros((3, 3, c, wide), np.float32) if wide > o else np.empty((3, 3, c, o), np.float32)
+    taps[..., :o] = weight.transpose(2, 3, 1, 0)
+    plane = c * wide + GAP
+    points = np.empty(POINTS * plane, np.float32)
+    taps_to_points(taps.reshape(-1), c * wide, points, plane)
+    return points
 
 
-def filters_from_points(points: Any) -> Any:
-    """(36, C, O), the gradient at the points, as (O, C, 3, 3)."""
-    _, c, o = points.shape
-    by_tap = _GG.T @ points.reshape(POINTS, c * o)
-    return np.ascontiguousarray(by_tap.astype(np.float32).reshape(3, 3, c, o).transpose(3, 2, 0, 1))
+def filters_from_points(sums: Any, c: int, o: int) -> Any:
+    """Parts of the gradient at the points, (parts, 36 · C'' · O'), as (O, C, 3, 3)."""
+    wide = lined_up(o)
+    rows = sums.shape[1] // (POINTS * wide)
+    taps = np.empty((3, 3, rows, wide), np.float32)
+    points_to_taps(sums.reshape(-1), len(sums), rows * wide, rows * wide, taps.reshape(-1))
+    return np.ascontiguousarray(taps[:, :, :c, :o].transpose(3, 2, 0, 1))
 
 
-def forward(x: Any, weight: Any, bias: Any, padding: Any, places: tuple[int, int], least: int) -> Any:
-    """y (N, H', W', O) of x (N, H, W, C); None where something is not finite. `least` images are worth a thread."""
+def forward(
+    x: Any,
+    weight: Any,
+    bias: Any,
+    padding: Any,
+    places: tuple[int, int],
+    worth: int,
+    scale: Any = None,
+    least: float = -math.inf,
+    pool: bool = False,
+    winners: bool = False,
+) -> Any:
+    """max(z · scale + bias, least) of x (N, H, W, C), z (N, H', W', O) its convolution, pooled by two by two or not.
+
+    With `winners`, y and which of four won (N, H' / 2, W' / 2, O), else y. None where something is not finite.
+    `worth` images are worth a thread. H' and W' are even where it is pooled.
+    """
     n, height, width, c = x.shape
     o = len(weight)
-    tiles = _Tiles((height, width), places, padding, c + o)
-    filters = filters_at_points(weight).reshape(-1)
-    y = np.empty((n, *places, o), np.float32)
-    add = np.zeros(1, np.float32) if bias is None else bias
+    wide = lined_up(o)
+    tiles = _Tiles((height, width), places, padding, lined_up(c) + wide)
+    filters = filters_at_points(weight)
+    size = (n, places[0] // 2, places[1] // 2) if pool else (n, *places)
+    y = np.empty((*size, o), np.float32)
+    won = np.empty((*size, wide) if winners else (1,), np.uint8)
+    by = np.zeros((2, wide), np.float32)
+    by[0, :o] = 1 if scale is None else scale
+    by[1, :o] = 0 if bias is None else bias
     of_x, of_y = tiles.of((height, width), c), tiles.of(places, o)
     finite = [True]
 
@@ -198,10 +241,13 @@ def forward(x: Any, weight: Any, bias: Any, padding: Any, places: tuple[int, int
             x.reshape(-1),
             of_x,
             filters,
-            add,
-            bias is not None,
+            by.reshape(-1),
+            least,
             y.reshape(-1),
             of_y,
+            won.reshape(-1),
+            pool,
+            winners,
             tiles.cut(start, stop),
             tiles.points("pixels", c),
             tiles.points("results", o),
@@ -209,32 +255,50 @@ def forward(x: Any, weight: Any, bias: Any, padding: Any, places: tuple[int, int
         ):
             finite[0] = False
 
-    shards.run(body, n, least)
-    return y if finite[0] else None
+    shards.run(body, n, worth)
+    if not finite[0]:
+        return None
+    return (y, won[..., :o]) if winners else y
 
 
 def backward(
-    x: Any, weight: Any, grad: Any, padding: Any, image: tuple[int, int], needs: tuple[bool, bool], least: int
+    x: Any,
+    weight: Any,
+    grad: Any,
+    padding: Any,
+    image: tuple[int, int],
+    needs: tuple[bool, bool],
+    worth: int,
+    won: Any = None,
 ) -> Any:
-    """dx (N, H, W, C) and dweight, of grad (N, H', W', O); None where something is not finite."""
+    """dx (N, H, W, C) and dweight, of grad (N, H', W', O); None where something is not finite.
+
+    With `won`, which of four won, grad and won are (N, H' / 2, W' / 2, O).
+    """
     n, high, wide, o = grad.shape
+    if won is not None:
+        high, wide = 2 * high, 2 * wide
+        won = _filled(won)
     c = x.shape[3] if needs[1] else weight.shape[1]
-    tiles = _Tiles(image, (high, wide), padding, o + c)
+    tiles = _Tiles(image, (high, wide), padding, lined_up(o) + lined_up(c))
     of_x, of_g = tiles.of(image, c), tiles.of((high, wide), o)
-    cut = shards.parts(n, least)
+    cut = shards.parts(n, worth)
     nothing = np.zeros(1, np.float32)
     dx = np.empty((n, *image, c) if needs[0] else (1,), np.float32)
-    sums = np.zeros((len(cut), POINTS * c * o if needs[1] else 1), np.float32)
-    filters = np.ascontiguousarray(filters_at_points(weight).transpose(0, 2, 1)) if needs[0] else nothing
+    size = POINTS * (-(-c // 8) * 8) * lined_up(o)
+    sums = np.zeros((len(cut), size if needs[1] else 1), np.float32)
+    filters = filters_at_points(weight.swapaxes(0, 1)) if needs[0] else nothing
     finite = [True]
 
     def body(start: int, stop: int, part: int) -> None:
         if not backward_images(
             x.reshape(-1) if needs[1] else nothing,
             of_x,
-            filters.reshape(-1),
+            filters,
             grad.reshape(-1),
             of_g,
+            np.zeros(1, np.uint8) if won is None else won.reshape(-1),
+            won is not None,
             dx.reshape(-1),
             sums[part],
             tiles.cut(start, stop),
@@ -250,5 +314,15 @@ def backward(
         return None
     if not needs[1]:
         return dx, None
-    dw = filters_from_points(sums.sum(axis=0, dtype=np.float64).reshape(POINTS, c, o))
+    dw = filters_from_points(sums, c, o)
     return (dx if needs[0] else None, dw) if np.isfinite(dw).all() else None
+
+
+def _filled(won: Any) -> Any:
+    """(N, …, O) of bytes as a C-contiguous (N, …, O')."""
+    o = won.shape[-1]
+    if o % LANES == 0:
+        return np.ascontiguousarray(won)
+    filled = np.zeros((*won.shape[:-1], lined_up(o)), np.uint8)
+    filled[..., :o] = won
+    return filled
