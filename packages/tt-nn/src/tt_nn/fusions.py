@@ -3,9 +3,9 @@
     fusions[BatchNorm2d] = fused
 
 For a layer of that type at place `at`, fused(layers, at) says how many layers could run as one, itself included, and
-how: (count, forward), where forward(x) gives the result and how many layers it ran. None: it runs alone. Sequential
-asks only where nobody could tell: a tape records, or rules gradients out (`inference_mode`), so that nobody sends one
-back by hand through one of them, and none has a hook.
+how: (count, forward), where forward(x) gives the result and how many layers it ran, or x and 0 where it ran none. None:
+the layer runs alone. Sequential asks only where nobody could tell: a tape records, or rules gradients out
+(`inference_mode`), so that nobody sends one back by hand through one of them, and none has a hook.
 """
 
 from __future__ import annotations
@@ -46,6 +46,10 @@ def forward(layers: list[Any], x: Any) -> Any:
             at += 1
             continue
         x, count = together(x)
+        if not count:
+            x = layer.__call__(x)
+            at += 1
+            continue
         for layer in layers[at : at + count]:
             layer.__dict__.pop("_applied", None)  # as a layer does whose Function a tape recorded
         at += count

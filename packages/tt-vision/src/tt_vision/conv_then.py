@@ -155,7 +155,7 @@ class _Chain:
         if places[0] % 2 or places[1] % 2 or (self.pool and 0 in places):
             return self.unpooled().run(x)
         if len(self.layers) == 1:
-            return conv(x), 1
+            return x, 0
         weight, bias, scale = conv.weight, conv.bias, None
         if self.norm:
             scale, bias = _as_scale(self.layers[self.norm], bias)
@@ -207,7 +207,7 @@ def _fused(layers: list[Any], at: int) -> Fused | None:
     def forward(x: Any) -> tuple[Tensor, int]:
         x = as_tensor(x)
         if x.ndim not in (3, 4) or not (infers or _recorded(layers, at, x)):
-            return conv(x), 1
+            return x, 0
         return chain.run(x)
 
     return len(chain.layers), forward

@@ -26,6 +26,24 @@ def _conv_back(a: Application) -> int:
     return 2 * a.n * _taps(a) * (a.wants(0) + a.wants(1)) + (a.n if a.wants(2) else 0)
 
 
+def _then(a: Application) -> int:
+    """A convolution, then what follows it: k - 1 comparisons a place, a product, a sum, a comparison."""
+    pool, scaled, relu = a.facts
+    places = 4 * a.n if pool else a.n
+    after = 3 * a.n * pool + a.n * (scaled + a.has(2) + relu)
+    return 2 * places * _taps(a) + after
+
+
+def _then_back(a: Application) -> int:
+    pool, scaled, relu = a.facts
+    places = 4 * a.n if pool else a.n
+    return 2 * places * _taps(a) * (a.wants(0) + a.wants(1)) + a.n * (relu + scaled + a.wants(2))
+
+
+def _following(function: Any) -> tuple[bool, bool, bool]:
+    return function.pool, function.scale is not None, function.relu
+
+
 def _transposed(a: Application) -> int:
     """Each number that goes in is added to so many places, weighted."""
     return 2 * a.size() * _taps(a) + (a.n if a.has(2) else 0)
@@ -133,6 +151,7 @@ _RESAMPLE = Formula(_resample, _resample_back, facts=_maps)
 
 FORMULAS = {
     "ConvFunction": Formula(_conv, _conv_back),
+    "ConvThenFunction": Formula(_then, _then_back, facts=_following),
     "ConvTransposeFunction": Formula(_transposed, _transposed_back),
     "ConvWeightFunction": Formula(_of_weight, _of_weight_back),
     "MaxPoolFunction": Formula(_max_pool, lambda a: a.n if a.wants(0) else 0, facts=_window),
