@@ -131,3 +131,61 @@ def test_what_grad_gives_shares_memory_with_nothing(create):
     (g,) = ta.grad(x.sum(), x, create_graph=create)
     g.add_(1.0)
     same(g, [2.0, 2.0])
+
+
+# --- leaf_grads -------------------------------------------------------------------------------------------
+
+
+def test_leaf_grads_are_those_of_grad_and_leave_grad_alone():
+    x, w, unused = leaf(1.0, 2.0), leaf(3.0, 4.0), leaf(5.0)
+    y = (x * w + x).exp()
+    v = tt.tensor([0.5, -1.0], dtype="float64")
+    wanted = ta.grad(y, (x, w), v, retain_graph=True)
+    a, none, b, again = ta.leaf_grads(y, (x, unused, w, x), v)
+    assert none is None and x.grad is None and w.grad is None
+    for found, right in ((a, wanted[0]), (b, wanted[1]), (again, wanted[0])):
+        assert np.array_equal(found.numpy(), right.numpy())
+    a.add_(1.0)
+    assert np.array_equal(again.numpy(), wanted[0].numpy())
+    with pytest.raises(ta.ReleasedGraphError):
+        ta.leaf_grads(y, (x,), v)
+
+
+def test_leaf_grads_share_memory_with_nothing():
+    x, w, v = leaf(1.0, 2.0), leaf(3.0, 4.0), tt.tensor([5.0, 6.0], dtype="float64")
+    for output in (x + w, (x + w).reshape(2, 1).reshape(2)):
+        found = ta.leaf_grads(output, (x, w, x), v)
+        everything = [*found, v, x, w]
+        for k, one in enumerate(everything):
+            assert not any(one.shares_memory(other) for other in everything[k + 1 :] if other is not one)
+
+
+def test_a_hook_of_a_leaf_sees_what_leaf_grads_gives_once():
+    x, seen = leaf(1.0, 2.0), []
+    x.register_hook(lambda g: seen.append(g.numpy().copy()) or g * 10)
+    a, b = ta.leaf_grads((x * x).sum(), (x, x))
+    same(a, [20.0, 40.0])
+    same(b, [20.0, 40.0])
+    assert len(seen) == 1 and seen[0].tolist() == [2.0, 4.0]
+
+
+def test_leaf_grads_are_for_leaves():
+    x, c = leaf(1.0), tt.ones(1)
+    y = x * 2
+    with pytest.raises(GradientError, match=r"tensor 1 of shape \(1,\) was computed"):
+        ta.leaf_grads(y * 3, (x, y))
+    with pytest.raises(GradientError, match=r"tensor 0 .* does not require a gradient"):
+        ta.leaf_grads(x * c, (c,))
+    with pytest.raises(GradientError, match="not a single number"):
+        ta.leaf_grads(leaf(1.0, 2.0) * 2, ())
+
+
+def test_memory_that_was_made_for_a_gradient_alone_is_not_copied():
+    from tt_autograd.engine import owned
+
+    wide = [None, np.empty(40)[3:39].reshape(6, 6)]
+    assert owned(wide) is wide[1]
+    part, base = [None, np.empty(400)[:36]], np.empty(40)
+    held = [None, base[:36]]
+    for entry in (part, held):
+        assert not np.shares_memory(owned(entry), entry[1])

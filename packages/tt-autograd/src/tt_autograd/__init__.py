@@ -9,7 +9,7 @@ rules that the tape calls are those that stand under each formula.
 """
 
 from tt_autograd.anomaly import detect_anomaly
-from tt_autograd.backward import backward, grad
+from tt_autograd.backward import backward, grad, leaf_grads
 from tt_autograd.checkpointing import checkpoint, checkpoint_sequential
 from tt_autograd.errors import AnomalyError, GradcheckError, ReleasedGraphError
 from tt_autograd.functional import hessian, hvp, jacobian, jvp, vhp, vjp
@@ -53,6 +53,7 @@ __all__ = [
     "is_inference_mode_enabled",
     "jacobian",
     "jvp",
+    "leaf_grads",
     "no_grad",
     "saved_memory",
     "set_grad_enabled",

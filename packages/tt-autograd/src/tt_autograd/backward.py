@@ -1,7 +1,8 @@
-"""`backward` and `grad`: the two ways to ask for gradients.
+"""`backward`, `grad` and `leaf_grads`: the ways to ask for gradients.
 
 backward(loss)                    adds to `.grad` of every leaf that made the loss
 (dx,) = grad(loss, (x,))          returns the gradients of these, and leaves every `.grad` alone
+(dw,) = leaf_grads(loss, (w,))    the same for leaves, where they are all there are: as quick as backward
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from tt_tensor import Function, Tensor, memory
 from tt_tensor.errors import ArgumentError, DTypeError, GradientError
 from tt_tensor.tensor import wrap
 
-__all__ = ["backward", "grad"]
+__all__ = ["backward", "grad", "leaf_grads"]
 
 
 def backward(
@@ -105,19 +106,55 @@ def grad(
         flow(_on_arrays(starts), retain=retain, targets=targets)
     found: list[Any] = []
     taken = [_memory(g) for _, g in starts]
+    last = {key: index for index, key in enumerate(keys)}
     for index, (x, key) in enumerate(zip(inputs, keys, strict=True)):
-        g = targets.found.get(key)
-        if g is None and not (allow_unused or materialize_grads):
+        # An entry holds it alone, so that what nobody else holds need not be copied.
+        entry = [x, targets.found.pop(key, None) if last[key] == index else targets.found.get(key)]
+        if entry[1] is None and not (allow_unused or materialize_grads):
             raise GradientError(
                 f"grad: no output depends on input {index} of shape {x.shape}; "
                 "pass allow_unused=True to get None for it"
             )
-        if g is None:
+        if entry[1] is None:
             found.append(wrap(np.zeros(x.shape, x.dtype)) if materialize_grads else None)
-        elif isinstance(g, Tensor):
-            found.append(_apart(g, taken))
+        elif isinstance(entry[1], Tensor):
+            found.append(_apart(entry[1], taken))
         else:
-            found.append(wrap(owned([None, g])))
+            found.append(wrap(owned(entry)))
+    return tuple(found)
+
+
+def leaf_grads(output: Tensor, leaves: Sequence[Tensor], gradient: Any = None) -> tuple[Tensor | None, ...]:
+    """The gradient of `output` at each of `leaves`, None where it does not depend on one; every `.grad` stays as it is.
+
+    It goes through the whole graph, as `backward` does, and lets go of it. So it is quicker than `grad` where the
+    leaves are all there are, as the parameters of a model, and slower where most of the graph leads elsewhere.
+
+    Args:
+        output: where to begin.
+        leaves: Tensors that require a gradient and were not computed.
+        gradient: that at the output, of its shape; None stands for 1 where it is a single element.
+
+    Raises GradientError for what is no such leaf; otherwise as `backward`.
+    """
+    starts = _starts(_several(output, "leaf_grads"), gradient, "leaf_grads")
+    for index, x in enumerate(leaves):
+        if x._view is not None:
+            views.refreshed(x)
+        if not x._requires_grad or x._node is not None:
+            why = "was computed" if x._requires_grad else "does not require a gradient"
+            raise GradientError(
+                f"leaf_grads: tensor {index} of shape {x.shape} {why}, so no gradient ends there; use grad()"
+            )
+    reached = flow(_on_arrays(starts))
+    found: list[Tensor | None] = []
+    hooked: set[int] = set()
+    for x in leaves:
+        entry = reached.get(id(x))
+        if entry is not None and x._hooks is not None and id(x) not in hooked:
+            hooked.add(id(x))
+            entry[1] = x._hooks.run(entry[1])
+        found.append(None if entry is None else wrap(owned(entry)))
     return tuple(found)
 
 

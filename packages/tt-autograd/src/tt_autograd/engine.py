@@ -281,8 +281,14 @@ def accumulate(leaves: Mapping[int, list[Any]]) -> None:
 def owned(entry: list[Any]) -> np.ndarray[Any, Any]:
     """The gradient entry[1], in memory that nobody else holds: writing into one `.grad` changes no other."""
     g = entry[1]
-    if g.__class__ is np.ndarray and references(g) == _ALONE and g.base is None and g.flags.writeable:
-        return g
+    if g.__class__ is np.ndarray and references(g) == _ALONE and g.flags.writeable:
+        base = g.base
+        if base is None:
+            return g
+        # A cut of memory that was made for it alone, to begin with a cache line.
+        whole = base.__class__ is np.ndarray and references(base) == _ALONE and base.flags.owndata
+        if whole and base.nbytes - g.nbytes <= _LINE:
+            return g
     return np.array(g)
 
 
@@ -295,3 +301,4 @@ def _alone() -> int:
 
 
 _ALONE = _alone()
+_LINE = 64

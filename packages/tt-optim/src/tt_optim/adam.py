@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
 
 from tt_optim import adam_step  # noqa: F401  (enters its kernels)
 from tt_optim.flat import Tile
@@ -80,12 +82,7 @@ class Adam(Optimizer):
         return self.state_names if group["amsgrad"] else self.state_names[:2]
 
     def update(self, tile: Tile, group: Group, clock: Clock) -> None:
-        state, lr, (beta1, beta2) = tile.state, float(group["lr"]), group["betas"]
-        decay, shrink = float(group["weight_decay"]), 1.0
-        if group["decoupled_weight_decay"]:
-            decay, shrink = 0.0, 1 - lr * decay
-        # lr·m̂ / (√v̂ + eps) with c = √(1 − β₂ᵗ) taken out of the division: one pass less.
-        c = math.sqrt(1 - beta2 ** clock[0])
+        state = tile.state
         table.kernel("adam")(
             tile.values,
             tile.grads,
@@ -93,11 +90,32 @@ class Adam(Optimizer):
             state["exp_avg_sq"],
             state["max_exp_avg_sq"] if group["amsgrad"] else None,
             tile.scratch,
-            -1.0 if group["maximize"] else 1.0,
-            decay,
-            shrink,
-            beta1,
-            beta2,
-            lr * c / (1 - beta1 ** clock[0]),
-            float(group["eps"]) * c,
+            *self._numbers(group, clock),
         )
+
+    def update_pieces(
+        self,
+        values: np.ndarray,
+        grads: Sequence[np.ndarray],
+        state: Mapping[str, np.ndarray],
+        group: Group,
+        clock: Clock,
+    ) -> bool:
+        of_pieces = getattr(table.kernel("adam"), "of_pieces", None)
+        if of_pieces is None or group["amsgrad"]:
+            return False
+        moments = state["exp_avg"], state["exp_avg_sq"]
+        return bool(of_pieces(values, grads, *moments, *self._numbers(group, clock)))
+
+    @staticmethod
+    def _numbers(group: Group, clock: Clock) -> tuple[float, ...]:
+        """sign, decay, shrink, β₁, β₂, pace, floor: see `adam_step`."""
+        lr, (beta1, beta2) = float(group["lr"]), group["betas"]
+        decay, shrink = float(group["weight_decay"]), 1.0
+        if group["decoupled_weight_decay"]:
+            decay, shrink = 0.0, 1 - lr * decay
+        # lr·m̂ / (√v̂ + eps) with c = √(1 − β₂ᵗ) taken out of the division: one pass less.
+        c = math.sqrt(1 - beta2 ** clock[0])
+        sign = -1.0 if group["maximize"] else 1.0
+        pace = lr * c / (1 - beta1 ** clock[0])
+        return sign, decay, shrink, beta1, beta2, pace, float(group["eps"]) * c

@@ -12,13 +12,16 @@ import numpy as np
 from tt_nn import shards
 from tt_optim import stretches
 from tt_optim.ranges import number
-from tt_optim.stretches import each_stretch, flat_view, many
+from tt_optim.stretches import each_stretch, flat_view
+from tt_optim.sums import add_up
 from tt_tensor import Tensor, memory
 from tt_tensor.errors import ArgumentError, DTypeError, GradientError
 from tt_tensor.kernels import table
 from tt_tensor.tensor import wrap
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm"]
+
+Rule = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
 
 CHUNK = 1 << 16
 """So many numbers are summed at a time."""
@@ -58,7 +61,7 @@ def clip_grad_norm_(
     total = get_total_norm([p.grad for p in found if p.grad is not None], norm_type, error_if_nonfinite)
     scale = max_norm / (total.item() + 1e-6)
     if not scale >= 1:  # also for nan, which is to be seen
-        _change(found, lambda grad, out: np.multiply(grad, scale, out))
+        _scale(found, scale)
     return total
 
 
@@ -87,7 +90,8 @@ def get_total_norm(
     p = math.inf if norm_type == "inf" else number("get_total_norm: norm_type", norm_type)
     if not p > 0:
         raise ArgumentError(f"get_total_norm: norm_type must be greater than 0, or inf, not {norm_type}")
-    parts = _power_sums(list(_chunks(arrays)), p)
+    whole = _squares(arrays) if p == 2 else None
+    parts = _power_sums(list(_chunks(arrays)), p) if whole is None else [whole]
     if p == math.inf:
         norm = float(np.max(parts)) if parts else 0.0
     else:
@@ -100,6 +104,16 @@ def get_total_norm(
     dtype = np.result_type(*arrays) if arrays else np.dtype(np.float32)
     with np.errstate(over="ignore"):
         return wrap(np.array(norm, dtype))
+
+
+def _squares(arrays: list[np.ndarray]) -> float | None:
+    """Σ x² of all arrays in one pass, where the kernel in use has a way to do that."""
+    of_many = getattr(table.kernel("sum_of_squares"), "of_many", None)
+    if of_many is None or len(arrays) < 2:
+        return None
+    views = [view for array in arrays if (view := flat_view(array)) is not None]
+    found: float | None = of_many(views) if len(views) == len(arrays) else None
+    return found
 
 
 def _power_sums(chunks: list[np.ndarray], p: float) -> list[float]:
@@ -170,12 +184,26 @@ def _chunks(arrays: list[np.ndarray]) -> Iterable[np.ndarray]:
         yield np.concatenate(waiting, axis=None)
 
 
-def _change(parameters: list[Tensor], rule: Callable[[np.ndarray, np.ndarray | None], np.ndarray]) -> None:
+def _scale(parameters: list[Tensor], scale: float) -> None:
+    """g ← g · scale for each gradient once; in place where memory may be written."""
+    flat = _views(parameters, lambda grad, out: np.multiply(grad, scale, out))
+    add_up([(view,) for view in flat], times=scale)
+
+
+def _change(parameters: list[Tensor], rule: Rule) -> None:
     """Apply `rule`, which computes number by number, to each gradient once; in place where memory may be written."""
+    flat = _views(parameters, rule)
+
+    def work(k: int, low: int, high: int) -> None:
+        rule(flat[k][low:high], flat[k][low:high])
+
+    each_stretch(work, [view.size for view in flat])
+
+
+def _views(parameters: list[Tensor], rule: Rule) -> list[np.ndarray]:
+    """Flat views of the gradients, each once, counted as written; `rule` is applied to those that have none."""
     done: set[int] = set()
     flat: list[np.ndarray] = []
-    written: list[np.ndarray] = []
-    shared = many(sum(p.grad.array.size for p in parameters if p.grad is not None))
     for p in parameters:
         if p.grad is None or id(p.grad.array) in done:
             continue
@@ -184,20 +212,13 @@ def _change(parameters: list[Tensor], rule: Callable[[np.ndarray, np.ndarray | N
             p.grad = wrap(rule(array, None))
             continue
         done.add(id(array))
-        written.append(array)
-        view = flat_view(array) if shared else None
+        view = flat_view(array)
         if view is None:
             rule(array, array)
         else:
             flat.append(view)
-
-    def work(k: int, low: int, high: int) -> None:
-        rule(flat[k][low:high], flat[k][low:high])
-
-    if flat:
-        each_stretch(work, [view.size for view in flat])
-    for array in written:
         memory.mark_written(array)
+    return flat
 
 
 def _tensors(who: str, tensors: Tensor | Iterable[Tensor]) -> list[Tensor]:

@@ -16,7 +16,7 @@ large model are updated side by side, by several threads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -85,6 +85,20 @@ class Optimizer:
     def update(self, tile: Tile, group: Group, clock: Clock) -> None:
         """Move `tile.values` against `tile.grads`. `clock[0]` is the number of this step, from 1."""
         raise NotImplementedError(f"{type(self).__name__} has no update(): write its formula there")
+
+    def update_pieces(
+        self,
+        values: np.ndarray,
+        grads: Sequence[np.ndarray],
+        state: Mapping[str, np.ndarray],
+        group: Group,
+        clock: Clock,
+    ) -> bool:
+        """The whole of a flat segment in one pass, its gradients in pieces, if there is a kernel for that.
+
+        False, and nothing done, where there is none: then `update` is asked, tile by tile.
+        """
+        return False
 
     def tick(self, clock: Clock, group: Group) -> Clock:
         """The clock of the step that begins."""

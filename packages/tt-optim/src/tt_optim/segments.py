@@ -176,6 +176,8 @@ class Packed(Segment):
     ) -> None:
         """Each thread copies the gradients of a tile to where its cache is, and finds them there."""
         flat = [grad.reshape(-1) for grad in grads]  # type: ignore[union-attr]
+        if optimizer.update_pieces(self.values, flat, self.state, group, clock):
+            return
 
         def fill(at: int, tile: Tile) -> None:
             (tile.grads,) = self.room.lend(self.dtype, tile.values.size)

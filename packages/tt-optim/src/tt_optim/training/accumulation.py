@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tt_optim.stretches import each_stretch, flat_view, many
+from tt_optim.stretches import flat_view
+from tt_optim.sums import add_up
 from tt_tensor import Tensor, memory
 from tt_tensor.tensor import wrap
 
@@ -26,7 +27,6 @@ def divide(params: Sequence[Tensor], total: float) -> None:
     if not total:
         return
     flat = []
-    shared = many(sum(p.grad.array.size for p in params if p.grad is not None))
     for p in params:
         if p.grad is None:
             continue
@@ -34,14 +34,10 @@ def divide(params: Sequence[Tensor], total: float) -> None:
         if not array.flags.writeable:
             p.grad = wrap(np.asarray(array / total))
             continue
-        view = flat_view(array) if shared else None
+        view = flat_view(array)
         if view is None:
             np.divide(array, total, array)
         else:
-            flat.append(view)
+            flat.append((view,))
         memory.mark_written(array)
-    if flat:
-        each_stretch(
-            lambda k, low, high: np.divide(flat[k][low:high], total, flat[k][low:high]),
-            [g.size for g in flat],
-        )
+    add_up(flat, by=total)

@@ -180,12 +180,13 @@ class Run:
             return False
         terms, mean = trainer.counting.terms, trainer.counting.reduction == "mean"
         scaled = mean and trainer.accumulate * trainer.shards > 1
+        alone = trainer.accumulate == 1 and trainer.shards > 1  # its sum is divided at once
         for p in self.parameters:
             p.grad = None
         total, number, taken = 0.0, 0.0, 0
         while batch is not END:
             if trainer.shards > 1:
-                value, count = self.side_by_side(batch, mean)
+                value, count = self.side_by_side(batch, mean, alone)
             else:
                 value, count = self.at_once(batch, scaled, terms)
             total += value * count if mean else value
@@ -195,7 +196,7 @@ class Run:
             if taken == trainer.accumulate:
                 break
             batch = feed.next()
-        if scaled:
+        if scaled and not alone:
             divide(self.parameters, number)
         self.move()
         trainer.mean_loss.total += total
@@ -222,8 +223,8 @@ class Run:
         self.measure_training(outputs, targets)
         return value, count
 
-    def side_by_side(self, batch: Any, mean: bool) -> tuple[float, float]:
-        """The same in shards."""
+    def side_by_side(self, batch: Any, mean: bool, alone: bool) -> tuple[float, float]:
+        """The same in shards; the gradient of a batch that is `alone` in its step is that of the mean."""
         trainer = self.trainer
 
         def work(part: Any) -> tuple[Tensor, float, Any, Any]:
@@ -239,10 +240,10 @@ class Run:
         for part in done:
             if not is_finite(part.loss):
                 raise self.not_finite("the loss", part.loss)
-        add_gradients_of(done, trained)
+        count = sum(part.terms for part in done)
+        add_gradients_of(done, trained, count if mean and alone else 1.0)
         for part in done:
             self.measure_training(part.outputs, part.targets)
-        count = sum(part.terms for part in done)
         if not mean:
             return sum(part.loss for part in done), count
         return sum(part.loss * part.terms for part in done) / (count or 1), count

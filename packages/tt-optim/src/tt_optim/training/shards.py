@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tt_autograd import grad
+from tt_autograd import leaf_grads
 from tt_nn import Module, shards
 from tt_optim.ranges import COUNT
-from tt_optim.stretches import each_stretch, flat_views, many
+from tt_optim.stretches import flat_views
+from tt_optim.sums import add_up
 from tt_optim.training.batches import BatchError, rows
 from tt_tensor import Tensor, default_generator, drawing_from, memory
 from tt_tensor.errors import ArgumentError
@@ -96,7 +97,7 @@ def run_in_shards(
     def body(start: int, stop: int, part: int) -> None:
         with drawing_from(streams[part]):
             loss, terms, outputs, targets = work(cut_batch(batch, start, stop))
-        grads = grad(loss, parameters, wrap(np.array(terms if mean else 1, loss.dtype)), allow_unused=True)
+        grads = leaf_grads(loss, parameters, wrap(np.array(terms if mean else 1, loss.dtype)))
         done[part] = Part(loss.item(), terms, outputs, targets, grads)
 
     shards.run_parts(body, cut)
@@ -106,37 +107,26 @@ def run_in_shards(
 def add_gradients_of(done: Sequence[Part], parameters: Sequence[Tensor], total: float = 1.0) -> None:
     """Add the gradients of all parts to the parameters', in their order; then divide them by a `total` but 0."""
     sums: list[list[np.ndarray]] = []
-    scaled = total not in (0, 1)
-    shared = many(sum(p.size for p in parameters))
+    by = total or 1.0
     for index, p in enumerate(parameters):
         arrays = [g.array for part in done if (g := part.grads[index]) is not None]
         if p.grad is None:
             if not arrays:
                 continue
-            first = arrays.pop(0)
-            p.grad = wrap(first)
+            p.grad = wrap(arrays.pop(0))
         if not p.grad.array.flags.writeable:
             p.grad = wrap(p.grad.array.copy())
         array = p.grad.array
-        flat = flat_views([array, *arrays]) if shared else None
+        flat = flat_views([array, *arrays])
         if flat is not None:
             sums.append(flat)
         else:
             for other in arrays:
                 array += other
-            if scaled:
-                np.divide(array, total, array)
+            if by != 1:
+                np.divide(array, by, array)
         memory.mark_written(array)
-
-    def work(k: int, low: int, high: int) -> None:
-        array, *others = (view[low:high] for view in sums[k])
-        for other in others:
-            array += other
-        if scaled:
-            np.divide(array, total, array)
-
-    if sums:
-        each_stretch(work, [views[0].size for views in sums])
+    add_up(sums, by=by)
 
 
 def cut_batch(batch: Any, start: int, stop: int) -> Any:

@@ -6,15 +6,17 @@ amsgrad, NumPy's kernel goes on.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tt_perf.compiled.arrays import suit
 from tt_perf.compiled.jit import jit
+from tt_perf.compiled.many import adam_all
 from tt_perf.compiled.table import fallback
 
-__all__ = ["adam"]
+__all__ = ["AdamStep", "adam"]
 
 
 @jit(
@@ -39,14 +41,32 @@ def _adam(
         values[i] = less * value - by * (m / (np.sqrt(v) + least))
 
 
-def adam(
-    values: Any, grads: Any, mean: Any, square: Any, largest: Any, scratch: Any,
-    sign: float, decay: float, shrink: float, beta1: float, beta2: float, pace: float, floor: float,
-) -> None:  # fmt: skip
-    """The operation "adam" (tt_optim.adam_step) for arrays of shape (n,)."""
-    if largest is None and suit(values, grads, mean, square):
-        _adam(values, grads, mean, square, sign, decay, shrink, beta1, beta2, pace, floor)
-    else:
-        fallback("adam")(
-            values, grads, mean, square, largest, scratch, sign, decay, shrink, beta1, beta2, pace, floor
+class AdamStep:
+    """The operation "adam" (tt_optim.adam_step)."""
+
+    def __call__(
+        self, values: Any, grads: Any, mean: Any, square: Any, largest: Any, scratch: Any,
+        sign: float, decay: float, shrink: float, beta1: float, beta2: float, pace: float, floor: float,
+    ) -> None:  # fmt: skip
+        """For arrays of shape (n,)."""
+        if largest is None and suit(values, grads, mean, square):
+            _adam(values, grads, mean, square, sign, decay, shrink, beta1, beta2, pace, floor)
+        else:
+            fallback("adam")(
+                values, grads, mean, square, largest, scratch, sign, decay, shrink, beta1, beta2, pace, floor
+            )
+
+    def of_pieces(
+        self, values: Any, grads: Sequence[Any], mean: Any, square: Any,
+        sign: float, decay: float, shrink: float, beta1: float, beta2: float, pace: float, floor: float,
+    ) -> bool:  # fmt: skip
+        """The same where the gradients lie apart, in pieces of shape (k,) for one stretch of the others after the next.
+
+        False, and nothing done, where they do not suit.
+        """
+        return adam_all(
+            values, grads, mean, square, sign, decay, shrink, 1 - beta1, beta2, 1 - beta2, pace, floor
         )
+
+
+adam = AdamStep()

@@ -17,6 +17,7 @@ __all__ = ["KERNELS", "NAME", "fallback", "operations"]
 NAME = "numba"
 
 KERNELS: dict[str, str] = {
+    "add_up": "tt_perf.compiled.sums:add_up",
     "add_rows": "tt_perf.compiled.add_rows:add_rows",
     "sum_of_squares": "tt_perf.compiled.clipping:sum_of_squares",
     "dropout": "tt_perf.compiled.dropout:dropout",
