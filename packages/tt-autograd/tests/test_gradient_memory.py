@@ -141,3 +141,55 @@ def test_one_gradient_that_goes_to_two_places_is_not_added_to_itself():
     z = (y + y) + (y + y)
     z.backward(np.ones(SHAPE))
     np.testing.assert_array_equal(x.grad.numpy(), np.full(SHAPE, 4.0), strict=True)
+
+
+class Keeps(tt.Function):
+    """y = 2 x, whose rule gives `how` memory for its gradient that others hold, too."""
+
+    def __init__(self, how):
+        self.how = how
+
+    def forward(self, x):
+        return x * 2
+
+    def backward(self, grad):
+        g = grad * 2
+        held = {"alone": None, "itself": g, "its base": None, "a view": g[:1], "a frozen one": None}[self.how]
+        if self.how == "its base":
+            held, g = g, g[:]
+        if self.how == "a frozen one":
+            g.flags.writeable = False
+        HELD.append(held)
+        return g
+
+
+HELD = []
+
+
+@pytest.mark.parametrize("how", ["alone", "itself", "its base", "a view", "a frozen one"])
+def test_parts_are_added_into_memory_that_nobody_else_holds(how):
+    HELD.clear()
+    x = tt.tensor(np.ones((100, 100)), requires_grad=True)
+    h = x * 1.0
+    y = Keeps(how)(h) + h * 3.0  # the rule of Keeps comes second
+    y.backward(tt.tensor(np.ones((100, 100))))
+    np.testing.assert_array_equal(x.grad.numpy(), np.full((100, 100), 5.0))
+    for held in HELD:
+        assert held is None or np.array_equal(held, np.full(held.shape, 2.0))
+
+
+def test_the_sum_of_two_large_parts_takes_no_new_memory():
+    import tracemalloc
+
+    x = tt.tensor(np.ones((400, 400)), requires_grad=True)
+    h = x * 1.0
+    y = h * 2.0 + h * 3.0
+    seed = tt.tensor(np.ones((400, 400)))
+    tracemalloc.start()
+    try:
+        y.backward(seed)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_array_equal(x.grad.numpy(), np.full((400, 400), 5.0))
+    assert peak < 2.5 * x.numpy().nbytes

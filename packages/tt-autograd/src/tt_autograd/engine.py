@@ -172,7 +172,14 @@ def flow(
                             g = function.fitted(x, g)
                         number = x._number
                         if number in grads:
-                            grads[number] = grads[number] + g
+                            before = grads[number]
+                            # Into the memory of a large part that the rule made and nobody else holds: it is in the
+                            # cache, and new memory would not be.
+                            if references(g) == _FRESH and before.__class__ is ndarray and _ours(g):
+                                grads[number] = np.add(before, g, g)
+                            else:
+                                grads[number] = before + g
+                            before = None
                         elif following is None:
                             following, grad = x, g
                         elif following is x:
@@ -292,6 +299,14 @@ def owned(entry: list[Any]) -> np.ndarray[Any, Any]:
     return np.array(g)
 
 
+def _ours(g: Any) -> bool:
+    """Is an array that only its maker's tuple holds large, and all of its memory its own?"""
+    if g.__class__ is not ndarray or g.size < LARGE or not g.flags.writeable:
+        return False
+    base = g.base
+    return base is None or (base.__class__ is ndarray and references(base) == _ALONE and base.flags.owndata)
+
+
 def _alone() -> int:
     """What `references` says of an array that only its entry holds; interpreters differ in what they count, and where
     none count, every gradient is copied."""
@@ -300,5 +315,16 @@ def _alone() -> int:
     return references(g) or -1
 
 
-_ALONE = _alone()
+def _fresh() -> int:
+    """What it says in the loop over what a rule gave, of an array that only that tuple holds."""
+    counts = [0]
+    for _, g in zip((1, 2), (np.zeros(1), np.zeros(1))):  # noqa: B905  (as in `flow`)
+        counts.append(references(g))
+    return counts[-1] or -1
+
+
+ndarray = np.ndarray
+_ALONE, _FRESH = _alone(), _fresh()
 _LINE = 64
+LARGE = 1 << 12
+"""So many numbers are worth a look at who holds them."""

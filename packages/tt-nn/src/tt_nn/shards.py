@@ -134,6 +134,9 @@ def run(body: Body, length: int, least: int = 1) -> int:
 
     An error of a body, or an interrupt, is raised when those that run have ended; no more are begun then.
     """
+    if _here.inside:  # this runs in every layer of a model that is cut as a whole
+        body(0, length, 0)
+        return 1
     cut = parts(length, least)
     run_parts(body, cut)
     return len(cut)
