@@ -30,12 +30,24 @@ class _Normalize(Function):
         self.shape, self.eps = shape, eps
 
     def forward(self, x: Any, weight: Any = None, bias: Any = None) -> Any:
-        wide = self.checked(x, weight, bias)
-        self.n = math.prod(self.shape)
-        rows = wide.reshape(math.prod(x.shape[: x.ndim - len(self.shape)]), self.n)
-        flat = [None if part is None else part.reshape(self.n) for part in (weight, bias)]
-        self.by, self.weight = cast(NormKernel, kernels.kernel(self.kernel)), flat[0]
-        y, self.saved = self.by.forward(rows, *flat, self.eps)
+        shape = self.shape
+        if (
+            len(shape) == 1
+            and x.dtype.char in "fd"
+            and x.size
+            and x.shape[-1:] == shape
+            and (weight is None or weight.shape == shape)
+            and (bias is None or bias.shape == shape)
+        ):  # the usual case, without a detour: it is met twice in every layer of a transformer
+            wide, self.n, of_weight, of_bias = x, shape[0], weight, bias
+            rows = x if x.ndim == 2 else x.reshape(-1, self.n)
+        else:
+            wide = self.checked(x, weight, bias)
+            self.n = math.prod(shape)
+            rows = wide.reshape(math.prod(x.shape[: x.ndim - len(shape)]), self.n)
+            of_weight, of_bias = [None if part is None else part.reshape(self.n) for part in (weight, bias)]
+        self.by, self.weight = cast(NormKernel, kernels.kernel(self.kernel)), of_weight
+        y, self.saved = self.by.forward(rows, of_weight, of_bias, self.eps)
         y = y.reshape(x.shape)
         if wide is not x:
             y = y.astype(
@@ -47,11 +59,10 @@ class _Normalize(Function):
         rows = grad.reshape(-1 if grad.size else math.prod(grad.shape[: grad.ndim - len(self.shape)]), self.n)
         rows = rows.astype(np.float32) if rows.dtype == np.float16 else rows
         given = len(self.inputs)
-        dx, *rest = self.by.backward(rows, self.weight, self.saved, given > 1, given > 2)
-        return (
-            dx.reshape(grad.shape),
-            *[None if part is None else part.reshape(self.shape) for part in rest],
-        )[:given]
+        dx, dweight, dbias = self.by.backward(rows, self.weight, self.saved, given > 1, given > 2)
+        if len(self.shape) > 1:
+            dweight, dbias = [None if part is None else part.reshape(self.shape) for part in (dweight, dbias)]
+        return (dx.reshape(grad.shape), dweight, dbias)[:given]
 
     def checked(self, x: Any, weight: Any, bias: Any) -> Any:
         """x in the dtype to compute in. Raises ShapeError where shapes do not fit, DTypeError for integers."""
@@ -134,10 +145,9 @@ def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float |
 
 
 def _given(*parameters: Any) -> tuple[Any, ...]:
-    found = list(parameters)
-    while found and found[-1] is None:
-        found.pop()
-    return tuple(found)
+    while parameters and parameters[-1] is None:
+        parameters = parameters[:-1]
+    return parameters
 
 
 def _epsilon(what: str, eps: float | None, x: Any) -> float:

@@ -30,7 +30,8 @@ class Late:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        return getattr(self._kernel(), name)
+        found = self.__dict__[name] = getattr(self._kernel(), name)  # so that it is asked once
+        return found
 
     def __repr__(self) -> str:
         return f"Late({self._place!r})"

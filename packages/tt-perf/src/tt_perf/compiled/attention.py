@@ -19,6 +19,7 @@ import numpy as np
 from numba.core import types
 
 from tt_nn import shards
+from tt_perf.compiled.arrays import FLOAT32
 from tt_perf.compiled.jit import jit
 from tt_perf.compiled.lanes import greater, load, pick, piece, spread, store
 from tt_perf.compiled.mathematics import exp32
@@ -365,7 +366,7 @@ class Attention:
         def body(start: int, stop: int, part: int) -> None:
             forward_heads(q, k, v, *masks, *settings, out, tops, inverses, start, stop)
 
-        shards.run(body, k.shape[0] * k.shape[1], _least(q, k, v))
+        _over_heads(body, q, k, v)
         return _OURS, tops, inverses
 
     __call__ = forward
@@ -392,7 +393,7 @@ class Attention:
         def body(start: int, stop: int, part: int) -> None:
             backward_heads(grad, q, k, v, *masks, *settings, out, tops, inverses, dq, dk, dv, start, stop)
 
-        shards.run(body, k.shape[0] * k.shape[1], _least(q, k, v))
+        _over_heads(body, q, k, v)
 
 
 def _plain() -> Any:
@@ -411,11 +412,20 @@ def _suits(q: Any, k: Any, v: Any, out: Any) -> bool:
 
 def _laid_out(*arrays: Any) -> bool:
     """Do the numbers of a row stand side by side, and all of them at multiples of their size?"""
-    return all(x.dtype.char == "f" and x.strides[3] == 4 and x.flags.aligned and x.shape[3] for x in arrays)
+    return all(map(_in_rows, arrays))
+
+
+def _in_rows(x: Any) -> bool:
+    return x.dtype is FLOAT32 and x.strides[3] == 4 and x.flags.aligned and x.shape[3] > 0
+
+
+_NOTHING = _NO_BITS, _NO_NUMBERS, _NO_BITS, False, False, False
 
 
 def _masks(mask: Any, drop: Any, q: Any, k: Any) -> tuple[Any, ...]:
     """Bools, numbers, dropout mask, each of the scores' shape, and which of them there are."""
+    if mask is None and drop is None:
+        return _NOTHING
     shape = (*q.shape[:3], k.shape[2])
     bits, numbers, dropped = _NO_BITS, _NO_NUMBERS, _NO_BITS
     if mask is not None and mask.dtype.kind == "b":
@@ -431,10 +441,14 @@ def _settings(form: Any, drop: Any) -> tuple[Any, ...]:
     return form.scale, form.causal, form.offset, form.window or 0, 1.0 if drop is None else form.keep
 
 
-def _least(q: Any, k: Any, v: Any) -> int:
-    """For how many groups of heads a thread is worth while."""
+def _over_heads(body: shards.Body, q: Any, k: Any, v: Any) -> None:
+    """`body` over the groups of heads of all sequences, by threads where they are worth while."""
+    count = k.shape[0] * k.shape[1]
+    if shards.inside():
+        body(0, count, 0)
+        return
     group = q.shape[1] // k.shape[1] * q.shape[2] * k.shape[2] * (q.shape[3] + v.shape[3])
-    return max(1, -(-WORTH // group))
+    shards.run(body, count, max(1, -(-WORTH // group)))
 
 
 ATTENTION = Attention()

@@ -16,7 +16,7 @@ from numba.core import types
 
 from tt_nn import shards
 from tt_nn.blocks import room
-from tt_perf.compiled.arrays import whole
+from tt_perf.compiled.arrays import FLOAT32, whole
 from tt_perf.compiled.jit import inline, jit
 from tt_perf.compiled.table import fallback
 
@@ -159,11 +159,14 @@ class RowNorm:
             return plain.forward(x, weight, bias, eps)  # type: ignore[no-any-return]
         rows, n = x.shape
         y, means, scales = room(x.shape, x.dtype), np.empty((rows, 2), np.float32), np.empty(rows, np.float32)
-        ones, zeros = self._ones_and_zeros(n)
-        given = ones if weight is None else weight, zeros if bias is None else bias
+        ones, zeros = self.constants.get(n) or self._ones_and_zeros(n)
+        weight, bias = ones if weight is None else weight, zeros if bias is None else bias
+        if rows * n < 2 * WORTH or shards.inside():
+            forward_rows(x, weight, bias, eps, self.centred, y, means, scales, 0, rows)
+            return y, (self, x, means, scales)
 
         def body(start: int, stop: int, part: int) -> None:
-            forward_rows(x, *given, eps, self.centred, y, means, scales, start, stop)
+            forward_rows(x, weight, bias, eps, self.centred, y, means, scales, start, stop)
 
         shards.run(body, rows, -(-WORTH // n))
         return y, (self, x, means, scales)
@@ -179,9 +182,13 @@ class RowNorm:
             return plain.backward(grad, weight, saved, of_weight, of_bias)  # type: ignore[no-any-return]
         _, x, means, scales = saved
         rows, n = x.shape
-        grad = whole(np.asarray(grad, np.float32))
+        grad = whole(grad if grad.dtype is FLOAT32 else np.asarray(grad, np.float32))
         weight = self._ones_and_zeros(n)[0] if weight is None else weight
         dx = room(x.shape, x.dtype)
+        if rows * n < 2 * WORTH or shards.inside():
+            dw, db = np.zeros(n, np.float32), np.zeros(n, np.float32)
+            backward_rows(grad, x, weight, means, scales, self.centred, dx, dw, db, 0, rows)
+            return dx, dw if of_weight else None, db if of_bias else None
         cut = shards.parts(rows, -(-WORTH // n))
         sums = np.zeros((2, len(cut), n), np.float32)
 
@@ -203,13 +210,17 @@ class RowNorm:
         return found
 
 
-def _suits(*arrays: Any) -> bool:
-    x = arrays[0]
+def _suits(x: Any, weight: Any, bias: Any) -> bool:
     # A row of one number has no gradient, to the bit; fused products would leave a rounding error of it, times r.
-    return 1 < x.shape[1] <= LONGEST and all(
-        array is None or (array.dtype.char == "f" and array.flags.c_contiguous and array.flags.aligned)
-        for array in arrays
-    )
+    return 1 < x.shape[1] <= LONGEST and _plain(x) and _plain(weight) and _plain(bias)
+
+
+def _plain(array: Any) -> bool:
+    """May a kernel take this one, or is there none?"""
+    if array is None:
+        return True
+    flags = array.flags
+    return array.dtype is FLOAT32 and flags.c_contiguous and flags.aligned
 
 
 LAYER_NORM, RMS_NORM = RowNorm("layer_norm"), RowNorm("rms_norm")
