@@ -5,9 +5,9 @@
         ...
 
 A kernel names the types that it takes, so it is compiled when its module is imported, once a machine: the result is
-kept beside the source, or where NUMBA_CACHE_DIR says. It runs without the interpreter's lock. Where the cache turns out
-to be empty, the other modules that are in use are compiled by another process meanwhile (ahead.py). Where nothing can
-be kept (no folder that may be written, a full disk), each process compiles for itself, which one line says.
+kept beside the source, or where NUMBA_CACHE_DIR says (kept.py). It runs without the interpreter's lock. Where the cache
+turns out to be empty, the other modules that are in use are compiled by another process meanwhile (ahead.py). Where
+nothing can be kept (no folder that may be written, a full disk), each process compiles for itself, which one line says.
 """
 
 from __future__ import annotations
@@ -15,14 +15,12 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numba
 from numba.core import event
 
-from tt_perf.compiled import ahead
+from tt_perf.compiled import ahead, kept
 from tt_perf.compiled.table import KERNELS, operations
 from tt_perf.compiled.vectors import Wide
 
@@ -39,7 +37,7 @@ def jit(*signatures: Any, **options: Any) -> Callable[[Callable[..., Any]], Any]
     }  # fmt: skip
 
     def compiled(function: Callable[..., Any]) -> Any:
-        if settings["cache"] and not _nowhere.noted:
+        if settings["cache"] and not _nowhere.noted and kept.unchanged():
             try:
                 return _compiled(function, signatures, settings)
             except (OSError, EOFError, _NoPlaceError) as error:
@@ -50,13 +48,12 @@ def jit(*signatures: Any, **options: Any) -> Callable[[Callable[..., Any]], Any]
 
 
 def _compiled(function: Callable[..., Any], signatures: tuple[Any, ...], settings: dict[str, Any]) -> Any:
-    try:
-        kernel = numba.njit(**settings)(function)
-    except RuntimeError as error:  # numba's "no locator available": no folder that it may write
-        raise _NoPlaceError(error) from error
+    kernel = numba.njit(**{**settings, "cache": False})(function)
     if settings["cache"]:
-        # numba looks at the kernel's own file only, but pieces from other files here are compiled into it.
-        kernel._cache._cache_file._source_stamp = _stamp()
+        try:
+            kept.keep(kernel)
+        except RuntimeError as error:  # numba's "no locator available": no folder that it may write
+            raise _NoPlaceError(error) from error
     for signature in signatures:
         kernel.compile(signature)
     kernel.disable_compile()
@@ -83,13 +80,6 @@ class _Nowhere:
 
 
 _nowhere = _Nowhere()
-
-
-@lru_cache
-def _stamp() -> tuple[tuple[str, int, int], ...]:
-    """Name, time and size of every source here: what was compiled from others is out of date."""
-    sources = sorted(Path(__file__).parent.glob("*.py"))
-    return tuple((path.name, (found := path.stat()).st_mtime_ns, found.st_size) for path in sources)
 
 
 def inline(function: Callable[..., Any]) -> Any:
