@@ -48,59 +48,59 @@ def run(folder, code, **environment):
     return done.stdout.strip(), "compiling kernels" in done.stderr
 
 
-def test_a_changed_piece_makes_the_kernels_of_other_files_anew(tmp_path):
-    package = copy(tmp_path)
-    assert run(tmp_path, ANSWER) == ("1", True)
-    assert run(tmp_path, ANSWER) == ("1", False)
-    times = (package / "one.py").stat()
-    (package / "one.py").write_text(ONE.format(2))
-    os.utime(
-        package / "one.py", ns=(times.st_atime_ns, times.st_mtime_ns)
-    )  # time and size are what they were
-    assert run(tmp_path, ANSWER)[0] == "2"
+def rewrite(path, text):
+    """Other contents of the same size, with the same time."""
+    before = path.stat()
+    path.write_text(text)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_size == before.st_size
 
 
-def test_a_copy_of_the_same_sources_finds_what_the_first_compiled(tmp_path):
-    first, second, cache = tmp_path / "first", tmp_path / "second", tmp_path / "cache"
+def test_in_one_folder_each_state_of_the_sources_finds_its_own(tmp_path):
+    first, second, cache = (
+        tmp_path / "first",
+        tmp_path / "second",
+        {"NUMBA_CACHE_DIR": str(tmp_path / "cache")},
+    )
     copy(first)
     package = copy(second)
     os.utime(package / "user.py", ns=(10**18, 10**18))
-    shared = {"NUMBA_CACHE_DIR": str(cache)}
-    assert run(first, ANSWER, **shared) == ("1", True)
-    assert run(second, ANSWER, **shared) == ("1", False)
-    # Another state of the sources neither takes these nor throws them out; nor do other settings of numba.
-    (package / "one.py").write_text(ONE.format(22))
-    assert run(second, ANSWER, **shared) == ("22", True)
-    assert run(second, ANSWER, NUMBA_OPT="1", **shared) == ("22", True)
-    assert run(first, ANSWER, **shared) == ("1", False)
+    assert run(first, ANSWER, **cache) == ("1", True)
+    assert run(second, ANSWER, **cache) == ("1", False)  # a copy, and of another time
+    rewrite(package / "one.py", ONE.format(2))
+    assert run(second, ANSWER, **cache) == ("2", True)  # nothing that looks alike
+    assert run(first, ANSWER, **cache) == ("1", False)  # and the first is still there
 
 
-def test_a_kernel_somewhere_else_is_as_new_as_its_own_file(tmp_path):
-    text = "from tt_perf.compiled.jit import jit\n\n\n@jit('int64()')\ndef user():\n    return {}\n\n\nprint(user())\n"
+def test_beside_the_source_a_kernel_is_as_new_as_its_file_and_its_pieces(tmp_path):
+    program = USER.replace("one()\n", "one() + {}\n") + "\n\nprint(user())\n"
     package = copy(tmp_path)
-    for value in ("1000", "2000"):  # one bytecode, two constants
-        (tmp_path / "program.py").write_text(text.format(value))
-        assert run(tmp_path, "import program")[0] == value
-    (index,) = (tmp_path / "__pycache__").glob("*.nbi")
-    before = index.read_bytes()
-    assert run(tmp_path, "import program")[0] == "2000" and index.read_bytes() == before
-    (package / "one.py").write_text("")  # it might have been a piece of it
-    assert run(tmp_path, "import program")[0] == "2000" and index.read_bytes() != before
+    (tmp_path / "program.py").write_text(program.format(1000))
+    assert run(tmp_path, "import program")[0] == "1001"
+    rewrite(tmp_path / "program.py", program.format(2000))  # the bytecode is the same
+    assert run(tmp_path, "import program")[0] == "2001"
+    rewrite(package / "one.py", ONE.format(2))
+    assert run(tmp_path, "import program")[0] == "2002"
 
 
 def test_sources_that_change_meanwhile_leave_nothing_behind(tmp_path):
-    package = copy(tmp_path)
-    cache = tmp_path / "cache"
+    copy(tmp_path)
     change = (
         "from pathlib import Path\nimport tt_perf.compiled.jit\n"
         f"Path('tt_perf/compiled/one.py').write_text({ONE.format(333)!r})\n"
     )
-    assert run(tmp_path, change + ANSWER, NUMBA_CACHE_DIR=str(cache)) == ("333", True)
-    assert not list(cache.rglob("*.nb?"))
-    (package / "one.py").write_text(ONE.format(1))
-    assert run(tmp_path, ANSWER, NUMBA_CACHE_DIR=str(cache)) == ("1", True)
+    assert run(tmp_path, change + ANSWER, NUMBA_CACHE_DIR=str(tmp_path / "cache")) == ("333", True)
+    assert not list(tmp_path.rglob("*.nb?"))
 
 
-def test_this_process_has_the_sources_that_it_began_with():
+def test_the_stamp_holds_for_these_sources_and_settings(monkeypatch):
     assert kept.unchanged()
-    assert kept.stamp() == kept.stamp.__wrapped__()
+    again = kept.stamp.__wrapped__
+    assert kept.stamp() == again()
+    monkeypatch.setenv("NUMBA_OPT", "1")
+    other = again()
+    assert other != kept.stamp()
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "elsewhere")
+    assert again() == other
+    monkeypatch.setattr(kept.numba, "__version__", "0.0")
+    assert again() != other
