@@ -15,7 +15,7 @@ import numpy as np
 from tt_perf.compiled.gang import share, state
 from tt_perf.compiled.jit import inline, jit
 from tt_perf.compiled.mathematics import exp32, normal32, sigmoid32
-from tt_perf.compiled.matvec import FEW, FLOAT32, GRAIN, NOTHING, grain, peek, rows
+from tt_perf.compiled.matvec import EIGHT, FEW, FLOAT32, GRAIN, NOTHING, grain, peek, places, rows, run_of
 from tt_perf.compiled.table import fallback
 
 __all__ = ["decode_attention", "decode_block", "norm_linear"]
@@ -85,24 +85,28 @@ def norm_rows(gang: Any, x: Any, scale: Any, shift: Any, eps: Any, weight: Any, 
     """y = norm(x) Wᵀ + b."""
     normal = np.empty(x.shape, np.float32)
     normalize(x, scale, shift, eps, normal)
-    share(gang, rows, len(weight), grain(x, len(weight)), (normal, weight, bias, y))
+    share(gang, rows, places(len(weight)), grain(x, len(weight)), (normal, weight, bias, y))
 
 
 @jit("void(int64, int64, float32[:, ::1], float32[:, ::1], float32[::1], float32[:, ::1], int64)")
 def active_rows(start: Any, stop: Any, x: Any, weight: Any, bias: Any, y: Any, activation: Any) -> None:
-    """y[:, start:stop] = activation(x Wᵀ + b)."""
+    """y = activation(x Wᵀ + b), for the rows of W at these places."""
     rows(start, stop, x, weight, bias, y)
-    for n in range(len(x)):
-        activate(y, n, start, stop, activation)
+    for k in range(EIGHT + 1):
+        first, last = run_of(k, start, stop, len(weight))
+        for n in range(len(x)):
+            activate(y, n, first, last, activation)
 
 
 @jit("void(int64, int64, float32[:, ::1], float32[:, ::1], float32[::1], float32[:, ::1], float32[:, ::1])")
 def added_rows(start: Any, stop: Any, x: Any, weight: Any, bias: Any, add: Any, y: Any) -> None:
-    """y[:, start:stop] = add + x Wᵀ + b."""
+    """y = add + x Wᵀ + b, for the rows of W at these places."""
     rows(start, stop, x, weight, bias, y)
-    for n in range(len(x)):
-        for i in range(start, stop):
-            y[n, i] += add[n, i]
+    for k in range(EIGHT + 1):
+        first, last = run_of(k, start, stop, len(weight))
+        for n in range(len(x)):
+            for i in range(first, last):
+                y[n, i] += add[n, i]
 
 
 _CACHED = (
@@ -203,10 +207,12 @@ def block(
     flat = gathered.reshape((n, gathered.size // max(n, 1)))
     z, normal = np.empty(x.shape, np.float32), np.empty(x.shape, np.float32)
     hidden = np.empty((n, len(up)), np.float32)
-    share(gang, added_rows, len(out), grain(flat, len(out)), (flat, out, out_bias, x, z))
+    share(gang, added_rows, places(len(out)), grain(flat, len(out)), (flat, out, out_bias, x, z))
     normalize(z, scale, shift, eps, normal)
-    share(gang, active_rows, len(up), grain(normal, len(up)), (normal, up, up_bias, hidden, activation))
-    share(gang, added_rows, len(down), grain(hidden, len(down)), (hidden, down, down_bias, z, y))
+    share(
+        gang, active_rows, places(len(up)), grain(normal, len(up)), (normal, up, up_bias, hidden, activation)
+    )
+    share(gang, added_rows, places(len(down)), grain(hidden, len(down)), (hidden, down, down_bias, z, y))
 
 
 _ALL = np.empty((0, 0), np.bool_)

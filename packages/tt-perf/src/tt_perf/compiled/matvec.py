@@ -2,7 +2,8 @@
 """Matrix–vector products: y = W x + b for few rows of x, at the speed at which W comes from memory.
 
 Each number of W is used once for each row of x, so the product is as quick as memory, or a cache, gives W. Eight rows
-of W go by at once, as one alone does not ask for enough; and all cores take part (`gang`), as one cannot, either.
+of W go by at once, as one alone does not ask for enough, from eight places that are far from each other; and all cores
+take part (`gang`), as one cannot, either.
 """
 
 from __future__ import annotations
@@ -16,12 +17,17 @@ from tt_perf.compiled.gang import share, state
 from tt_perf.compiled.jit import inline, jit
 from tt_perf.compiled.table import fallback
 
-__all__ = ["FEW", "GRAIN", "NOTHING", "all_rows", "grain", "linear_infer", "peek", "rows"]
+__all__ = [
+    "EIGHT", "FEW", "GRAIN", "NOTHING", "all_rows", "grain", "linear_infer", "peek", "places", "rows", "run_of"
+]  # fmt: skip
 
 intrinsic: Any = extending.intrinsic
 
 FEW = 8
 """Rows of x up to which this is quicker than BLAS's product of matrices."""
+
+EIGHT = 8
+"""Rows of W that go by at once."""
 
 GRAIN = 1 << 14
 """Products of two numbers that are taken at a time: some 2 µs where W is in a cache."""
@@ -49,25 +55,36 @@ def peek(_: Any, array: Any, index: Any) -> Any:
 
 
 @inline
-def grain(x: Any, count: Any) -> Any:
-    """How many of `count` rows of a weight are taken at a time for x (N, in): a multiple of eight.
+def places(count: Any) -> Any:
+    """How long the range is that `rows` makes of so many rows of a weight."""
+    return (count + EIGHT - 1) // EIGHT
 
-    A GRAIN, but of a large weight more: it is read in long runs then.
-    """
-    return max(GRAIN // max(x.size, 1) // 8 * 8, count // PIECES // 8 * 8, 8)
+
+@inline
+def grain(x: Any, count: Any) -> Any:
+    """How many of those places are taken at a time for x (N, in): a GRAIN, but of a large weight more."""
+    return max(GRAIN // max(x.size, 1) // EIGHT, places(count) // PIECES, 1)
 
 
 @jit("void(int64, int64, float32[:, ::1], float32[:, ::1], float32[::1], float32[:, ::1])")
 def rows(start: Any, stop: Any, x: Any, weight: Any, bias: Any, y: Any) -> None:
-    """y[n, i] = Σⱼ weight[i, j] x[n, j] + bias[i] for start ≤ i < stop; no bias where it is empty."""
-    size, even = weight.shape[1], start + (stop - start) // 8 * 8
+    """y[n, i] = Σⱼ weight[i, j] x[n, j] + bias[i] for the rows at start ≤ place < stop; no bias where it is empty.
+
+    At place p are the rows p, p + apart, … p + 7 apart, with apart = out // 8: eight rows that are far from each other.
+    So a core that goes from place to place reads eight long runs of memory side by side, each of which the processor
+    foresees; of rows that are neighbours it would ask for the next ones too late. What is left over stands at a last
+    place.
+    """
+    size, count = weight.shape[1], len(weight)
+    apart = count // EIGHT
+    step = apart * size
     biased = len(bias) > 0
     for n in range(len(x)):
         row = n * size
-        for i in range(start, even, 8):
+        for i in range(start, min(stop, apart)):
             one = i * size
-            two, three, four, five = one + size, one + 2 * size, one + 3 * size, one + 4 * size
-            six, seven, eight = one + 5 * size, one + 6 * size, one + 7 * size
+            two, three, four, five = one + step, one + 2 * step, one + 3 * step, one + 4 * step
+            six, seven, eight = one + 5 * step, one + 6 * step, one + 7 * step
             a = b = c = d = e = f = g = h = np.float32(0)
             for j in range(size):
                 value = peek(x, row + j)
@@ -79,22 +96,32 @@ def rows(start: Any, stop: Any, x: Any, weight: Any, bias: Any, y: Any) -> None:
                 f += peek(weight, six + j) * value
                 g += peek(weight, seven + j) * value
                 h += peek(weight, eight + j) * value
-            y[n, i], y[n, i + 1], y[n, i + 2], y[n, i + 3] = a, b, c, d
-            y[n, i + 4], y[n, i + 5], y[n, i + 6], y[n, i + 7] = e, f, g, h
+            y[n, i], y[n, i + apart], y[n, i + 2 * apart], y[n, i + 3 * apart] = a, b, c, d
+            y[n, i + 4 * apart], y[n, i + 5 * apart], y[n, i + 6 * apart], y[n, i + 7 * apart] = e, f, g, h
             if biased:
-                for k in range(i, i + 8):
+                for k in range(i, EIGHT * apart, apart):
                     y[n, k] += bias[k]
-        for i in range(even, stop):
-            a = np.float32(0)
-            for j in range(size):
-                a += peek(weight, i * size + j) * peek(x, row + j)
-            y[n, i] = a + bias[i] if biased else a
+        if stop > apart:
+            for i in range(EIGHT * apart, count):
+                a = np.float32(0)
+                for j in range(size):
+                    a += peek(weight, i * size + j) * peek(x, row + j)
+                y[n, i] = a + bias[i] if biased else a
+
+
+@inline
+def run_of(k: Any, start: Any, stop: Any, count: Any) -> Any:
+    """From where to where the k-th run of rows at start ≤ place < stop goes, 0 ≤ k ≤ 8."""
+    apart = count // EIGHT
+    if k < EIGHT:
+        return k * apart + start, k * apart + min(stop, apart)
+    return EIGHT * apart, count if stop > apart else EIGHT * apart
 
 
 @jit("void(int64[::1], float32[:, ::1], float32[:, ::1], float32[::1], float32[:, ::1])")
 def all_rows(gang: Any, x: Any, weight: Any, bias: Any, y: Any) -> None:
-    """The same for all i, on all cores."""
-    share(gang, rows, len(weight), grain(x, len(weight)), (x, weight, bias, y))
+    """The same for all rows, on all cores."""
+    share(gang, rows, places(len(weight)), grain(x, len(weight)), (x, weight, bias, y))
 
 
 def linear_infer(x: Any, weight: Any, bias: Any) -> Any:
