@@ -49,6 +49,37 @@ def test_it_gives_all_that_attention_sees(window, pieces, texts):
     assert cache.report().kept == (total if window is None else min(total, window))
 
 
+@pytest.mark.parametrize("window", [None, 1, 3])
+@pytest.mark.parametrize("kind", ["KVCache", "AppendCache"])
+def test_room_that_is_written_to_is_what_update_gives(kind, window):
+    text = pytest.importorskip("tt_text", reason="needs tt-text")
+    rng = np.random.default_rng(0)
+
+    def made():
+        return text.AppendCache() if kind == "AppendCache" else tt_perf.KVCache(2, 3, 2, 80, 4, window=window)
+
+    one, other, rooms = made(), made(), 0
+    for t in [3, *[1] * 70]:
+        for layer in range(2):
+            keys, values = rng.normal(size=(2, 2, 2, t, 4)).astype(np.float32)
+            expected = one.update(layer, keys, values)
+            room = other.extend(layer, keys.shape, keys.dtype)
+            rooms += room is not None
+            if room is None:
+                room = other.update(layer, keys, values)
+            else:
+                room[0][:, :, -t:], room[1][:, :, -t:] = keys, values
+            for found, wanted in zip(room, expected, strict=True):
+                np.testing.assert_array_equal(found, wanted)
+        one.advance(t)
+        other.advance(t)
+    assert rooms >= 60 or window is not None
+    assert other.extend(0, (1, 2, 1, 4), np.float32) is None  # another number of texts
+    assert other.extend(0, (2, 2, 1, 4), np.float16) is None
+    assert other.extend(2, (2, 2, 1, 4), np.float32) is None
+    assert other.extend(0, (2, 2, 200, 4), np.float32) is None
+
+
 def test_select_keeps_texts_in_their_new_order():
     cache = KVCache(1, 4, 2, 8, 3)
     keys = drawn(0, 2, 2, 5, 3)

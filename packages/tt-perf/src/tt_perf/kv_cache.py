@@ -199,6 +199,28 @@ class KVCache:
             return seen_keys.astype(keys.dtype), seen_values.astype(values.dtype)
         return seen_keys, seen_values
 
+    def extend(self, layer: int, shape: tuple[int, ...], dtype: Any) -> tuple[Any, Any] | None:
+        """Room for the keys and values of new tokens, of this shape (N, heads, T, head_dim), where there is some.
+
+        Instead of `update`, for who writes them himself: returns what that does, in which the last T tokens are for him
+        to write; or None, and nothing has happened.
+        """
+        n, heads, t, width = shape
+        start, stop = self._stop, self._stop + t
+        if (
+            not 0 <= layer < self.layers
+            or n != self._texts
+            or (heads, width) != (self.heads, self.head_dim)
+            or dtype != self.dtype
+            or self._length + t > self.capacity
+            or stop > self.slots
+        ):
+            return None
+        keys, values = self._layers[layer]
+        first = 0 if self.window is None else max(0, start - self._keeps + 1)
+        self._next = stop
+        return keys[:n, :, first:stop], values[:n, :, first:stop]
+
     def advance(self, tokens: int) -> None:
         """`tokens` new ones have been through all layers: from now on they are part of `length`."""
         self._length += tokens

@@ -136,6 +136,38 @@ def test_a_block(n, h, d, hidden, s, affine, activation):
     np.testing.assert_allclose(y, BLOCK(*arrays.values()), rtol=2e-4, atol=5e-4)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ["numba", "numpy"])
+@pytest.mark.parametrize("groups", [1, 2, 4])
+@pytest.mark.parametrize("n", [1, 3])
+def test_a_layer_writes_its_key_and_value_and_is_a_block(n, groups, name, dtype):
+    h, d = 4, 6
+    c = h * d
+    arrays = block_of(n, h, d, 20, 5, True, dtype)
+    x, _, _, _, *rest = arrays.values()
+    qkv, bias = (
+        drawn(12, (h + 2 * groups) * d, c).astype(dtype),
+        drawn(13, (h + 2 * groups) * d).astype(dtype),
+    )
+    # Room of a cache that goes on behind what is seen.
+    memory = [drawn(14 + i, n, groups, 9, d).astype(dtype) for i in range(2)]
+    keys, values = (one[:, :, 1:6] for one in memory)
+    parts = LINEAR(x, arrays["scale"], arrays["shift"], 1e-5, qkv, bias).reshape(n, h + 2 * groups, d)
+    whole_keys, whole_values = keys.copy(), values.copy()
+    whole_keys[:, :, -1], whole_values[:, :, -1] = parts[:, h : h + groups], parts[:, h + groups :]
+    expected = BLOCK(x, parts[:, :h], whole_keys, whole_values, *rest)
+    before = [one.copy() for one in memory]
+    run = decode.decode_layer if name == "numba" else kernels.kernel("decode_layer", name)
+    y = run(x, arrays["scale"], arrays["shift"], 1e-5, qkv, bias, keys, values, *rest)
+    assert y.dtype == dtype
+    np.testing.assert_allclose(y, expected, rtol=2e-4, atol=5e-4)
+    np.testing.assert_allclose(keys, whole_keys, rtol=2e-4, atol=2e-4)
+    np.testing.assert_allclose(values, whole_values, rtol=2e-4, atol=2e-4)
+    for one, old in zip(memory, before, strict=True):
+        one[:, :, 5] = old[:, :, 5]
+        np.testing.assert_array_equal(one, old)
+
+
 def test_a_block_in_float64_is_numpys():
     arrays = block_of(2, 2, 3, 8, 5, True, np.float64)
     y = decode.decode_block(*arrays.values())

@@ -17,7 +17,10 @@ LEAST = 64
 
 
 class Cache(Protocol):
-    """What attention asks of a cache. A model with a cache calls `update` once for each of its layers, in order."""
+    """What attention asks of a cache. A model with a cache calls `update` once for each of its layers, in order.
+
+    A cache may have `extend` as well (see AppendCache): then one compiled call computes all of a layer.
+    """
 
     @property
     def length(self) -> int:
@@ -75,6 +78,26 @@ class AppendCache:
         held_keys[:, :, start:stop] = keys
         held_values[:, :, start:stop] = values
         return held_keys[:, :, :stop], held_values[:, :, :stop]
+
+    def extend(self, layer: int, shape: tuple[int, ...], dtype: Any) -> tuple[Any, Any] | None:
+        """Room for the keys and values of new tokens, of this shape (N, heads, T, head_dim), where there is some.
+
+        Instead of `update`, for who writes them himself: returns what that does, in which the last T tokens are for him
+        to write; or None, and nothing has happened.
+        """
+        stop = self._length + shape[2]
+        if layer >= len(self._layers):
+            return None
+        keys, values = self._layers[layer]
+        n, heads, room, width = keys.shape
+        if (
+            stop > room
+            or shape != (n, heads, shape[2], width)
+            or keys.dtype != dtype
+            or values.shape != keys.shape
+        ):
+            return None
+        return keys[:, :, :stop], values[:, :, :stop]
 
     def advance(self, tokens: int) -> None:
         """`tokens` new ones have been through all layers."""

@@ -1,8 +1,9 @@
 """What a transformer does for each new token, in few calls: a norm and the product after it, attention of one query
 to a cache, and all of a block behind its cache.
 
-For one token a network of a million weights computes for 100 µs, so that calls are what it costs: here two a layer
-remain. For a large one, all is as quick as its weights come from memory, on all cores (`gang`).
+For one token a network of a million weights computes for 100 µs, so that calls are what it costs: here one a layer
+remains, or two with a cache that does not hand out its memory. For a large one, all is as quick as its weights come
+from memory, on all cores (`gang`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ from tt_perf.compiled.mathematics import exp32, normal32, sigmoid32
 from tt_perf.compiled.matvec import EIGHT, FEW, FLOAT32, GRAIN, NOTHING, grain, peek, places, rows, run_of
 from tt_perf.compiled.table import fallback
 
-__all__ = ["decode_attention", "decode_block", "norm_linear"]
+__all__ = [
+    "ACTIVATIONS", "CACHED", "EVERYTHING", "activate", "all_heads", "decode_attention", "decode_block", "decode_layer",
+    "fit", "norm_linear", "normalize", "or_nothing", "placed", "suits",
+]  # fmt: skip
 
 ACTIVATIONS = {"gelu": 1, "gelu_tanh": 2, "relu": 3, "silu": 4}
 # 2 √(2/π), and times 0.044715: see gelu_tanh.
@@ -93,7 +97,7 @@ def active_rows(start: Any, stop: Any, x: Any, weight: Any, bias: Any, y: Any, a
     """y = activation(x Wᵀ + b), for the rows of W at these places."""
     rows(start, stop, x, weight, bias, y)
     for k in range(EIGHT + 1):
-        first, last = run_of(k, start, stop, len(weight))
+        first, last = run_of(k, start, stop, len(weight), EIGHT)
         for n in range(len(x)):
             activate(y, n, first, last, activation)
 
@@ -103,18 +107,18 @@ def added_rows(start: Any, stop: Any, x: Any, weight: Any, bias: Any, add: Any, 
     """y = add + x Wᵀ + b, for the rows of W at these places."""
     rows(start, stop, x, weight, bias, y)
     for k in range(EIGHT + 1):
-        first, last = run_of(k, start, stop, len(weight))
+        first, last = run_of(k, start, stop, len(weight), EIGHT)
         for n in range(len(x)):
             for i in range(first, last):
                 y[n, i] += add[n, i]
 
 
-_CACHED = (
+CACHED = (
     "float32[:, :, ::1], float32[:, :, :, :], float32[:, :, :, :], boolean[:, :], float32, float32[:, :, ::1]"
 )
 
 
-@jit(f"void(int64, int64, {_CACHED})")
+@jit(f"void(int64, int64, {CACHED})")
 def heads(start: Any, stop: Any, q: Any, keys: Any, values: Any, mask: Any, scale: Any, out: Any) -> None:
     """Attention of one query to all keys, for the heads start ≤ n · H + h < stop. The last axes are whole in memory."""
     h, d = q.shape[1], q.shape[2]
@@ -182,7 +186,7 @@ def heads(start: Any, stop: Any, q: Any, keys: Any, values: Any, mask: Any, scal
             out[n, place, j] /= total
 
 
-@jit(f"void(int64[::1], {_CACHED})")
+@jit(f"void(int64[::1], {CACHED})")
 def all_heads(gang: Any, q: Any, keys: Any, values: Any, mask: Any, scale: Any, out: Any) -> None:
     """The same for all heads, on all cores."""
     each = max(GRAIN // max(keys.shape[2] * q.shape[2], 1) // 2, 1)
@@ -193,7 +197,7 @@ _LINEAR = "float32[:, ::1], float32[::1]"
 
 
 @jit(
-    f"void(int64[::1], float32[:, ::1], {_CACHED}, {_LINEAR}, float32[::1], float32[::1], float64, {_LINEAR}, int64, "
+    f"void(int64[::1], float32[:, ::1], {CACHED}, {_LINEAR}, float32[::1], float32[::1], float64, {_LINEAR}, int64, "
     f"{_LINEAR}, float32[:, ::1])"
 )
 def block(
@@ -215,19 +219,56 @@ def block(
     share(gang, added_rows, places(len(down)), grain(hidden, len(down)), (hidden, down, down_bias, z, y))
 
 
-_ALL = np.empty((0, 0), np.bool_)
+@inline
+def placed(parts: Any, keys: Any, values: Any, q: Any) -> None:
+    """parts (N, (H + 2 G) D) cut in q, the last key and the last value; the last axes are whole in memory."""
+    groups, last, d = keys.shape[1], keys.shape[2] - 1, keys.shape[3]
+    h = q.shape[1]
+    for n in range(len(parts)):
+        for head in range(h):
+            for j in range(d):
+                q[n, head, j] = parts[n, head * d + j]
+        for g in range(groups):
+            for j in range(d):
+                keys[n, g, last, j] = parts[n, (h + g) * d + j]
+            for j in range(d):
+                values[n, g, last, j] = parts[n, (h + groups + g) * d + j]
+
+
+@jit(
+    f"void(int64[::1], {_NORM}, {_LINEAR}, float32[:, :, :, :], float32[:, :, :, :], boolean[:, :], float32, "
+    f"{_LINEAR}, float32[::1], float32[::1], float64, {_LINEAR}, int64, {_LINEAR}, float32[:, ::1])"
+)
+def layer(
+    gang: Any, x: Any, scale_1: Any, shift_1: Any, eps_1: Any, qkv: Any, qkv_bias: Any, keys: Any, values: Any,
+    mask: Any, factor: Any, out: Any, out_bias: Any, scale: Any, shift: Any, eps: Any, up: Any, up_bias: Any,
+    activation: Any, down: Any, down_bias: Any, y: Any,
+) -> None:  # fmt: skip
+    """`block`, with q, the last key and the last value from qkv(norm(x))."""
+    n, d = len(x), keys.shape[3]
+    parts = np.empty((n, len(qkv)), np.float32)
+    norm_rows(gang, x, scale_1, shift_1, eps_1, qkv, qkv_bias, parts)
+    q = np.empty((n, len(qkv) // d - 2 * keys.shape[1], d), np.float32)
+    placed(parts, keys, values, q)
+    block(
+        gang, x, q, keys, values, mask, factor, np.empty(q.shape, np.float32), out, out_bias, scale, shift, eps, up,
+        up_bias, activation, down, down_bias, y,
+    )  # fmt: skip
+
+
+EVERYTHING = np.empty((0, 0), np.bool_)
 """The mask where there is none."""
 
 
 def norm_linear(x: Any, scale: Any, shift: Any, eps: float, weight: Any, bias: Any) -> Any:
     """linear(layer_norm(x)): see tt_text.kernels.decode."""
+    if weight.__class__ is not np.ndarray:
+        return _of_bytes().norm_linear(x, scale, shift, eps, weight, bias)
     if x.dtype is FLOAT32 and 0 < x.size <= FEW * x.shape[-1]:
         given = x.reshape(-1, x.shape[-1])
         y = np.empty((len(given), len(weight)), FLOAT32)
         try:
-            norm_rows(
-                state(), given, _or_nothing(scale), _or_nothing(shift), eps, weight, _or_nothing(bias), y
-            )
+            norm_rows(state(), given, or_nothing(scale), or_nothing(shift), eps, weight, or_nothing(bias), y)
         except TypeError:  # an array of another kind than the kernel's signature says
             return fallback("norm_linear")(x, scale, shift, eps, weight, bias)
         return y.reshape((*x.shape[:-1], len(weight)))
@@ -236,11 +277,17 @@ def norm_linear(x: Any, scale: Any, shift: Any, eps: float, weight: Any, bias: A
 
 def decode_attention(q: Any, keys: Any, values: Any, mask: Any, scale: float) -> Any:
     """softmax(scale · q keysᵀ) values for one query a sequence: see tt_text.kernels.decode."""
-    if _whole(keys, values):
+    if suits(keys, values):
         out = np.empty((q.shape[0], q.shape[1], values.shape[3]), FLOAT32)
         try:
             all_heads(
-                state(), np.ascontiguousarray(q), keys, values, _ALL if mask is None else mask, scale, out
+                state(),
+                np.ascontiguousarray(q),
+                keys,
+                values,
+                EVERYTHING if mask is None else mask,
+                scale,
+                out,
             )
         except TypeError:
             pass
@@ -254,11 +301,15 @@ def decode_block(
     eps: float, up: Any, up_bias: Any, activation: str, down: Any, down_bias: Any,
 ) -> Any:  # fmt: skip
     """z + mlp(layer_norm(z)) with z = x + out(attention): see tt_text.kernels.decode."""
+    if out.__class__ is not np.ndarray:
+        return _of_bytes().decode_block(
+            x, q, keys, values, mask, factor, out, out_bias, scale, shift, eps, up, up_bias, activation, down, down_bias
+        )  # fmt: skip
     n = len(q)
     if (
         0 < n <= FEW
         and x.dtype is FLOAT32
-        and _whole(keys, values)
+        and suits(keys, values)
         and x.size == n * len(out) == n * len(down) == n * up.shape[1]
         and out.shape[1] == q.shape[1] * values.shape[3]
         and down.shape[1] == len(up)
@@ -267,9 +318,10 @@ def decode_block(
         gathered = np.empty((n, q.shape[1], values.shape[3]), FLOAT32)
         try:
             block(
-                state(), x.reshape(y.shape), np.ascontiguousarray(q), keys, values, _ALL if mask is None else mask,
-                factor, gathered, out, _or_nothing(out_bias), _or_nothing(scale), _or_nothing(shift), eps, up,
-                _or_nothing(up_bias), ACTIVATIONS[activation], down, _or_nothing(down_bias), y,
+                state(), x.reshape(y.shape), np.ascontiguousarray(q), keys, values,
+                EVERYTHING if mask is None else mask, factor, gathered, out, or_nothing(out_bias), or_nothing(scale),
+                or_nothing(shift), eps, up,
+                or_nothing(up_bias), ACTIVATIONS[activation], down, or_nothing(down_bias), y,
             )  # fmt: skip
         except TypeError:  # an array of another kind than the kernel's signature says
             pass
@@ -295,10 +347,71 @@ def decode_block(
     )
 
 
-def _whole(keys: Any, values: Any) -> bool:
+def fit(x: Any, keys: Any, values: Any, qkv: Any, out: Any, up: Any, down: Any) -> bool:
+    """Are these shapes of weights, (out, in), and arrays those of a layer, for a kernel that looks at none of them?"""
+    n, groups, tokens, d = keys.shape
+    heads = out[1] // max(d, 1)
+    return (
+        0 < n <= FEW
+        and x.dtype is FLOAT32
+        and suits(keys, values)
+        and values.shape == keys.shape
+        and tokens > 0
+        and x.size == n * qkv[1] == n * out[0] == n * down[0] == n * up[1]
+        and out[1] == heads * d
+        and qkv[0] == (heads + 2 * groups) * d
+        and heads % max(groups, 1) == 0
+        and down[1] == up[0]
+    )
+
+
+def decode_layer(
+    x: Any, scale_1: Any, shift_1: Any, eps_1: float, qkv: Any, qkv_bias: Any, keys: Any, values: Any, mask: Any,
+    factor: float, out: Any, out_bias: Any, scale: Any, shift: Any, eps: float, up: Any, up_bias: Any, activation: str,
+    down: Any, down_bias: Any,
+) -> Any:  # fmt: skip
+    """decode_block, with q, the last key and the last value from qkv(layer_norm(x)): see tt_text.kernels.decode."""
+    if out.__class__ is not np.ndarray:
+        return _of_bytes().decode_layer(
+            x, scale_1, shift_1, eps_1, qkv, qkv_bias, keys, values, mask, factor, out, out_bias, scale, shift, eps,
+            up, up_bias, activation, down, down_bias,
+        )  # fmt: skip
+    if fit(x, keys, values, qkv.shape, out.shape, up.shape, down.shape):
+        y = np.empty((len(keys), len(down)), FLOAT32)
+        try:
+            layer(
+                state(), x.reshape(y.shape), or_nothing(scale_1), or_nothing(shift_1), eps_1, qkv,
+                or_nothing(qkv_bias), keys, values, EVERYTHING if mask is None else mask, factor, out,
+                or_nothing(out_bias), or_nothing(scale), or_nothing(shift), eps, up, or_nothing(up_bias),
+                ACTIVATIONS[activation], down, or_nothing(down_bias), y,
+            )  # fmt: skip
+        except TypeError:  # an array of another kind than the kernel's signature says
+            pass
+        else:
+            return y.reshape(x.shape)
+    return fallback("decode_layer")(
+        x, scale_1, shift_1, eps_1, qkv, qkv_bias, keys, values, mask, factor, out, out_bias, scale, shift, eps,
+        up, up_bias, activation, down, down_bias,
+    )  # fmt: skip
+
+
+def suits(keys: Any, values: Any) -> bool:
     """Are the rows of these whole in memory, as the kernel counts on?"""
     return keys.dtype is FLOAT32 and values.dtype is FLOAT32 and keys.strides[3] == 4 == values.strides[3]
 
 
-def _or_nothing(vector: Any) -> Any:
+def or_nothing(vector: Any) -> Any:
     return NOTHING if vector is None else vector
+
+
+_bytes: Any = None
+
+
+def _of_bytes() -> Any:
+    """A module of its own: who has no quantized layers need not wait until it is compiled."""
+    global _bytes
+    if _bytes is None:
+        from tt_perf.compiled import decode_bytes
+
+        _bytes = decode_bytes
+    return _bytes

@@ -110,12 +110,12 @@ def rows(start: Any, stop: Any, x: Any, weight: Any, bias: Any, y: Any) -> None:
 
 
 @inline
-def run_of(k: Any, start: Any, stop: Any, count: Any) -> Any:
-    """From where to where the k-th run of rows at start ≤ place < stop goes, 0 ≤ k ≤ 8."""
-    apart = count // EIGHT
-    if k < EIGHT:
+def run_of(k: Any, start: Any, stop: Any, count: Any, streams: Any) -> Any:
+    """From where to where the k-th run of rows at start ≤ place < stop goes, 0 ≤ k ≤ streams."""
+    apart = count // streams
+    if k < streams:
         return k * apart + start, k * apart + min(stop, apart)
-    return EIGHT * apart, count if stop > apart else EIGHT * apart
+    return streams * apart, count if stop > apart else streams * apart
 
 
 @jit("void(int64[::1], float32[:, ::1], float32[:, ::1], float32[::1], float32[:, ::1])")

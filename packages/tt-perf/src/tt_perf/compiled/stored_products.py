@@ -16,14 +16,16 @@ from typing import Any
 import numpy as np
 
 from tt_perf.compiled.arrays import whole
-from tt_perf.compiled.bytes import WIDTH, dot, dot_four
+from tt_perf.compiled.bytes import STREAMS, WIDTH, dot, far_dots, far_sums
 from tt_perf.compiled.gang import share, state
-from tt_perf.compiled.jit import jit
+from tt_perf.compiled.jit import inline, jit
 from tt_perf.compiled.table import fallback
 from tt_perf.quantization.halves import HalfArray
 from tt_perf.quantization.products import SHORT
 
-__all__ = ["quantized_linear", "quantized_linear_int8"]
+__all__ = [
+    "ROWS", "WEIGHT", "byte_grain", "byte_places", "byte_rows", "coded", "quantized_linear", "quantized_linear_int8"
+]  # fmt: skip
 
 MANY = 16
 """From so many rows on, weights of 16 bits are made float32 once and BLAS multiplies."""
@@ -31,10 +33,12 @@ MANY = 16
 MORE = 256
 """The same for weights of 8 bits."""
 
-GRAIN = 1 << 18
-"""Bytes of weights that a core takes at a time, about 10 µs of work."""
+GRAIN = 1 << 15
+"""Bytes of weights that a core takes at a time, about 2 µs of work."""
 
-_NONE8 = np.zeros((0, 0), np.int8)
+PIECES = 64
+"""A large weight is taken in so many pieces, of which each core gets about half."""
+
 _NO_BIAS = np.zeros(0, np.float32)
 
 
@@ -52,24 +56,23 @@ def _codes(x: Any, planes: Any, given: Any, given_zero: Any, codes: Any, scale: 
     """
     n = len(x)
     levels = np.float32(255) if planes == 1 else np.float32(65535)
-    lows, highs = np.zeros(16, np.float32), np.zeros(16, np.float32)
     odd = np.float32(0)
-    whole = n - n % 16
-    for j in range(0, whole, 16):
-        for lane in range(16):
-            v = x[j + lane]
-            lows[lane] = v if v < lows[lane] else lows[lane]
-            highs[lane] = v if v > highs[lane] else highs[lane]
-    for j in range(whole, n):
-        lows[0], highs[0] = min(lows[0], x[j]), max(highs[0], x[j])
     for j in range(n):
         odd += x[j] * np.float32(0)
     if odd != odd:
         return False
-    low, high = lows.min(), highs.max()
     if given > 0:
         s, z = given, np.float32(given_zero)
     else:
+        # As integers, bits of floats that are not negative stand in order, and the others do with theirs turned round;
+        # and of integers LLVM looks for the least in lanes.
+        bits, ends = x.view(np.int32), np.empty(2, np.int32)
+        least = most = np.int32(0)
+        for j in range(n):
+            order = bits[j] ^ ((bits[j] >> 31) & np.int32(0x7FFFFFFF))
+            least, most = min(least, order), max(most, order)
+        ends[0], ends[1] = least ^ ((least >> 31) & np.int32(0x7FFFFFFF)), most
+        low, high = ends.view(np.float32)
         s = high / levels - low / levels
         s = max(s, np.float32(1.17549435e-38)) if s > 0 else np.float32(1)
         z = np.rint(-low / s)
@@ -78,121 +81,156 @@ def _codes(x: Any, planes: Any, given: Any, given_zero: Any, codes: Any, scale: 
             q = np.rint(min(max(x[j] / s, np.float32(-1024)), np.float32(1024))) + z
             codes[j] = np.uint8(np.int32(min(max(q, np.float32(0)), np.float32(255))))
     else:
+        # One store a loop, or LLVM does not see that they are apart.
+        whole = np.empty(n, np.int32)
         for j in range(n):
             q = np.rint(x[j] / s) + z
-            u = np.int32(min(max(q, np.float32(0)), np.float32(65535)))
-            codes[j] = np.uint8(u >> 8)
-            codes[n + j] = np.uint8(u & 255)
+            whole[j] = np.int32(min(max(q, np.float32(0)), np.float32(65535)))
+        for j in range(n):
+            codes[j] = np.uint8(whole[j] >> 8)
+        for j in range(n):
+            codes[n + j] = np.uint8(whole[j] & 255)
     scale[0], zero[0] = s, np.int64(z)
     return True
 
 
 # --- bytes ------------------------------------------------------------------------------------------------------
 
-_BYTES = (
-    "uint8[:, ::1], float32[::1], int64[::1], int64[:, ::1], int8[:, ::1], float32[:, ::1], int8[:, ::1], "
-    "int32[:, ::1], int64, float32[::1], float32[:, ::1]"
-)
 
-
-@jit(f"void(int64, int64, {_BYTES})")
-def _byte_rows(
-    start: Any,
-    stop: Any,
-    codes: Any,
-    x_scale: Any,
-    x_zero: Any,
+@inline
+def coded(
+    x: Any, planes: Any, given: Any, given_zero: Any, wanted: Any, size: Any, codes: Any, x_scale: Any, x_zero: Any,
     x_sums: Any,
-    weights: Any,
-    scale: Any,
-    zero: Any,
-    sums: Any,
-    size: Any,
-    bias: Any,
-    y: Any,
-) -> None:
-    """y[:, start:stop], four rows of weights at a time."""
-    n = weights.shape[1]
-    planes = codes.shape[1] // max(n, 1)
-    flat, bytes_of_x = weights.reshape(-1), codes.reshape(-1)
-    groups = scale.shape[1]
-    affine, biased = len(zero) > 0, len(bias) > 0
-    found = np.empty(4, np.int64)
-    for o in range(start, stop, 4):
-        count = min(4, stop - o)
-        for r in range(codes.shape[0]):
-            for group in range(groups):
-                first = group * size
-                length = min(size, n - first)
-                at, of = r * planes * n + first, o * n + first
-                found[:] = 0
-                for plane in range(planes):
-                    place = at + plane * n
-                    if count == 4:
-                        a, b, c, d = dot_four(bytes_of_x, place, flat, of, n, length)
-                        found[0] = 256 * found[0] + a
-                        found[1] = 256 * found[1] + b
-                        found[2] = 256 * found[2] + c
-                        found[3] = 256 * found[3] + d
-                    else:
-                        for row in range(count):
-                            found[row] = 256 * found[row] + dot(bytes_of_x, place, flat, of + row * n, length)
-                for row in range(count):
-                    whole = found[row] - x_zero[r] * np.int64(sums[o + row, group])
-                    if affine:
-                        whole -= np.int64(zero[o + row, group]) * (x_sums[r, group] - length * x_zero[r])
-                    part = np.float32(whole) * scale[o + row, group]
-                    y[r, o + row] = part if group == 0 else y[r, o + row] + part
-            for row in range(count):
-                total = y[r, o + row] * x_scale[r]
-                y[r, o + row] = total + bias[o + row] if biased else total
-
-
-@jit(
-    "int64(int64[::1], float32[:, ::1], int64, float32, int64, int8[:, ::1], float32[:, ::1], int8[:, ::1], "
-    "int32[:, ::1], int64, float32[::1], float32[:, ::1])"
-)
-def _byte_product(
-    gang: Any,
-    x: Any,
-    planes: Any,
-    given: Any,
-    given_zero: Any,
-    weights: Any,
-    scale: Any,
-    zero: Any,
-    sums: Any,
-    size: Any,
-    bias: Any,
-    y: Any,
-) -> Any:
-    """y = x Ŵᵀ + b; how many rows of x are numbers, from the first on."""
+) -> Any:  # fmt: skip
+    """All rows of x as codes; with `wanted`, x_sums[r, g] = Σ codes of a group. How many are numbers, from r = 0."""
     rows, n = x.shape
-    groups = scale.shape[1]
-    codes = np.empty((rows, planes * n), np.uint8)
-    x_scale, x_zero = np.empty(rows, np.float32), np.empty(rows, np.int64)
-    x_sums = np.zeros((rows, groups), np.int64)
     for r in range(rows):
         if not _codes(x[r], planes, given, given_zero, codes[r], x_scale[r:], x_zero[r:]):
             return r
-        if len(zero) > 0:
-            for group in range(groups):
+        if wanted:
+            for group in range(x_sums.shape[1]):
                 total = np.int64(0)
                 for j in range(group * size, min((group + 1) * size, n)):
+                    total += np.int64(codes[r, j])
                     if planes == 2:
-                        total += 256 * np.int64(codes[r, j]) + np.int64(codes[r, n + j])
-                    else:
-                        total += np.int64(codes[r, j])
+                        total += 255 * np.int64(codes[r, j]) + np.int64(codes[r, n + j])
                 x_sums[r, group] = total
-    grain = max(4, GRAIN // max(n * rows, 1) // 4 * 4)
-    share(
-        gang,
-        _byte_rows,
-        weights.shape[0],
-        grain,
-        (codes, x_scale, x_zero, x_sums, weights, scale, zero, sums, size, bias, y),
-    )
     return rows
+
+
+WEIGHT = "int8[:, ::1], float32[:, ::1], int8[:, ::1], int32[:, ::1], float64[::1], int64"
+"""A weight as kernels take it: values, scale, zero, sums, offsets, size. See QuantizedArray.parts."""
+
+ROWS = f"uint8[:, ::1], float32[::1], int64[::1], int64[:, ::1], {WEIGHT}, float32[::1], float32[:, ::1]"
+
+
+@inline
+def _one_row(
+    o: Any, r: Any, codes: Any, x_scale: Any, x_zero: Any, x_sums: Any, weights: Any, scale: Any, zero: Any, sums: Any,
+    size: Any, bias: Any, y: Any,
+) -> None:  # fmt: skip
+    """y[r, o], group by group."""
+    n = weights.shape[1]
+    planes = codes.shape[1] // max(n, 1)
+    flat, bytes_of_x = weights.reshape(-1), codes.reshape(-1)
+    total = np.float32(0)
+    for group in range(scale.shape[1]):
+        first = group * size
+        length = min(size, n - first)
+        whole = np.int64(0)
+        for plane in range(planes):
+            whole = 256 * whole + dot(
+                bytes_of_x, (r * planes + plane) * n + first, flat, o * n + first, length
+            )
+        whole -= x_zero[r] * np.int64(sums[o, group])
+        if len(zero) > 0:
+            whole -= np.int64(zero[o, group]) * (x_sums[r, group] - length * x_zero[r])
+        total += np.float32(whole) * scale[o, group]
+    total *= x_scale[r]
+    y[r, o] = total + bias[o] if len(bias) > 0 else total
+
+
+@jit(f"void(int64, int64, {ROWS})")
+def byte_rows(
+    start: Any, stop: Any, codes: Any, x_scale: Any, x_zero: Any, x_sums: Any, weights: Any, scale: Any, zero: Any,
+    sums: Any, offsets: Any, size: Any, bias: Any, y: Any,
+) -> None:  # fmt: skip
+    """y = x Ŵᵀ + b for the rows at start ≤ place < stop: rows that are far from each other, as in matvec.py."""
+    count, n = weights.shape
+    planes = codes.shape[1] // max(n, 1)
+    flat, bytes_of_x, scales = weights.reshape(-1), codes.reshape(-1), scale.reshape(-1)
+    groups = scale.shape[1]
+    affine, biased = len(zero) > 0, len(bias) > 0
+    apart = count // STREAMS
+    whole, parts = np.empty(STREAMS, np.int64), np.empty(STREAMS, np.float32)
+    # In lanes, all groups of a row are one sum; it takes groups that fill registers.
+    lanes = WIDTH > 0 and size % max(WIDTH, 1) == 0 and n % max(WIDTH, 1) == 0
+    for o in range(start, min(stop, apart)):
+        for r in range(codes.shape[0]):
+            if groups == 1:
+                far_dots(bytes_of_x, r * planes * n, planes, flat, o * n, apart * n, n, whole)
+                for s in range(STREAMS):
+                    i = o + s * apart
+                    total = whole[s] - x_zero[r] * np.int64(sums[i, 0])
+                    if affine:
+                        total -= np.int64(zero[i, 0]) * (x_sums[r, 0] - n * x_zero[r])
+                    part = np.float32(total) * scale[i, 0] * x_scale[r]
+                    y[r, i] = part + bias[i] if biased else part
+            elif lanes:
+                far_sums(
+                    bytes_of_x, r * planes * n, planes, flat, o * n, apart * n, n, size, scales, o * groups,
+                    apart * groups, parts,
+                )  # fmt: skip
+                for s in range(STREAMS):
+                    i = o + s * apart
+                    off = np.float64(x_zero[r]) * offsets[i]
+                    if affine:
+                        for group in range(groups):
+                            length = min(size, n - group * size)
+                            moved = np.float64(x_sums[r, group] - length * x_zero[r])
+                            off += np.float64(scale[i, group]) * np.float64(zero[i, group]) * moved
+                    part = np.float32((np.float64(parts[s]) - off) * np.float64(x_scale[r]))
+                    y[r, i] = part + bias[i] if biased else part
+            else:
+                for i in range(o, STREAMS * apart, apart):
+                    _one_row(i, r, codes, x_scale, x_zero, x_sums, weights, scale, zero, sums, size, bias, y)
+    if stop > apart:
+        for o in range(STREAMS * apart, count):
+            for r in range(codes.shape[0]):
+                _one_row(o, r, codes, x_scale, x_zero, x_sums, weights, scale, zero, sums, size, bias, y)
+
+
+@inline
+def byte_places(count: Any) -> Any:
+    """How long the range is that `byte_rows` makes of so many rows of a weight."""
+    return (count + STREAMS - 1) // STREAMS
+
+
+@inline
+def byte_grain(codes: Any, weights: Any) -> Any:
+    """How many of those places are taken at a time."""
+    return max(
+        GRAIN // max(STREAMS * weights.shape[1] * len(codes), 1), byte_places(len(weights)) // PIECES, 1
+    )
+
+
+@jit(f"int64(int64[::1], float32[:, ::1], int64, float32, int64, {WEIGHT}, float32[::1], float32[:, ::1])")
+def _byte_product(
+    gang: Any, x: Any, planes: Any, given: Any, given_zero: Any, weights: Any, scale: Any, zero: Any, sums: Any,
+    offsets: Any, size: Any, bias: Any, y: Any,
+) -> Any:  # fmt: skip
+    """y = x Ŵᵀ + b; how many rows of x are numbers, from the first on."""
+    rows, n = x.shape
+    codes = np.empty((rows, planes * n), np.uint8)
+    x_scale, x_zero = np.empty(rows, np.float32), np.empty(rows, np.int64)
+    x_sums = np.zeros((rows, scale.shape[1]), np.int64)
+    done = coded(x, planes, given, given_zero, len(zero) > 0, size, codes, x_scale, x_zero, x_sums)
+    if done == rows:
+        share(
+            gang, byte_rows, byte_places(len(weights)), byte_grain(codes, weights),
+            (codes, x_scale, x_zero, x_sums, weights, scale, zero, sums, offsets, size, bias, y),
+        )  # fmt: skip
+    return done
 
 
 # --- operations -----------------------------------------------------------------------------------------------------
@@ -254,18 +292,7 @@ def _by_bytes(
 ) -> Any:
     y = np.empty((len(x), len(weight.values)), np.float32)
     done = _byte_product(
-        state(),
-        x,
-        planes,
-        scale,
-        zero,
-        weight.values,
-        weight.scale,
-        _NONE8 if weight.zero_point is None else weight.zero_point,
-        weight.sums(),
-        weight.group_size,
-        _NO_BIAS if bias is None else bias,
-        y,
+        state(), x, planes, scale, zero, *weight.parts(), _NO_BIAS if bias is None else bias, y
     )
     # Some row is not all numbers.
     return y if done == len(x) else fallback(operation)(x, weight, bias, *rest)

@@ -37,6 +37,7 @@ KERNELS: dict[str, str] = {
     "norm_linear": "tt_perf.compiled.decode:norm_linear",
     "decode_attention": "tt_perf.compiled.decode:decode_attention",
     "decode_block": "tt_perf.compiled.decode:decode_block",
+    "decode_layer": "tt_perf.compiled.decode:decode_layer",
     "max_pool2d": "tt_perf.compiled.pooling:max_pool2d",
     "max_pool2d_backward": "tt_perf.compiled.pooling:max_pool2d_backward",
     "relu": "tt_perf.compiled.relu:relu",

@@ -45,7 +45,7 @@ class QuantizedArray:
     Raises ShapeError where these do not fit each other.
     """
 
-    __slots__ = ("_stamp", "_sums", "group_size", "scale", "shape", "values", "zero_point")
+    __slots__ = ("_parts", "_stamp", "_sums", "group_size", "scale", "shape", "values", "zero_point")
 
     def __init__(
         self,
@@ -71,6 +71,7 @@ class QuantizedArray:
             raise ShapeError(f"QuantizedArray: {values.shape} values cannot be seen as {self.shape}")
         self.values, self.scale, self.zero_point = values, scale, zero_point
         self._sums: Any = None
+        self._parts: Any = None
         self._stamp = 0
 
     @property
@@ -107,13 +108,36 @@ class QuantizedArray:
 
         Kept until the values are written to.
         """
-        if self._sums is None or memory.written_since(self.values, self._stamp):
-            self._stamp = memory.clock
+        if self._sums is None or self._written():
+            self._stamp, self._parts = memory.clock, None
             sums = np.zeros(self.scale.shape, np.int32)
             for group, columns in enumerate(self._columns()):
                 sums[:, group] = self.values[:, columns].sum(axis=1, dtype=np.int32)
             self._sums = sums
         return self._sums
+
+    def parts(self) -> tuple[Any, Any, Any, Any, Any, int]:
+        """(values, scale, zero, sums, offsets, group_size) as compiled kernels take them.
+
+        zero is of no rows where there is none; offsets[o] = Σ_g scale · Σ q, float64: by how much a product grows for
+        each unit by which all activations do. Kept until something is written to.
+        """
+        sums = self.sums()
+        if self._parts is None:
+            zero = np.zeros((0, 0), self.values.dtype) if self.zero_point is None else self.zero_point
+            offsets = (self.scale.astype(np.float64) * sums).sum(axis=1)
+            self._parts = self.values, self.scale, zero, sums, offsets, self.group_size
+        return self._parts  # type: ignore[no-any-return]
+
+    def _written(self) -> bool:
+        """Was something written to since the sums were made?"""
+        now = memory.clock
+        if now == self._stamp:
+            return False
+        if memory.written_since(self.values, self._stamp) or memory.written_since(self.scale, self._stamp):
+            return True
+        self._stamp = now
+        return False
 
     def _columns(self) -> Iterator[slice]:
         for start in range(0, self.values.shape[1], self.group_size):

@@ -142,6 +142,9 @@ class QuantizedLinear(QuantizedLayer):
     Buffers: `weight` (out_features, in_features), `scale` and perhaps `zero_point` (out_features, groups), `bias`.
     """
 
+    stands_for_linear = True
+    """To tt_text's kernels of one new token: they take it where they would take a Linear."""
+
     @property
     def in_features(self) -> int:
         """Size of the input's last axis."""

@@ -4,11 +4,17 @@
     decode_attention(q, keys, values, mask, factor) = softmax(factor · q keysᵀ) values
     decode_block(x, q, keys, values, mask, factor, out, out_bias, scale, shift, eps, up, up_bias, activation, down,
         down_bias) = z + down(activation(up(layer_norm(z)))) with z = x + out(decode_attention(q, …))
+    decode_layer(x, scale_1, shift_1, eps_1, qkv, qkv_bias, keys, values, mask, …) = decode_block(x, q, keys, values, …)
+        with q, the last of keys and the last of values from qkv(layer_norm(x))
 
 with x (…, C), scale and shift (C,) or None, weights (out, in), biases (out,) or None, activation one of ACTIVATIONS;
 q (N, H, D) of one new token of each sequence, keys (N, G, S, D) and values (N, G, S, E) of all, the new one included,
 mask (N, S) of bools, True at what may be seen, or None; out (N, H, E). H is a multiple of G. A query that sees nothing
 gives zeros.
+
+A layer that computes x Wᵀ + b from a weight of its own kind (one that is stored in bytes, say) may stand for a Linear:
+a class says so by `stands_for_linear = True`. W is then the layer itself, whose `infer` is the product. In one
+operation, all weights are arrays, or all are such layers.
 
 Where the kernel of an operation is NumPy's, modules are called one by one instead, which comes to the same.
 """
@@ -32,6 +38,8 @@ __all__ = [
     "activation_name",
     "decode_attention",
     "decode_block_numpy",
+    "decode_layer_numpy",
+    "is_linear",
     "is_plain",
     "normed_linear",
     "of_linear",
@@ -58,10 +66,20 @@ def activation_name(module: Module) -> str | None:
     return "silu" if is_plain(module, SiLU) else None
 
 
+def is_linear(module: Module) -> bool:
+    """Is it a Linear itself, or a layer that stands for one, with no hook and no forward of its own?"""
+    kind = module.__class__
+    return (
+        (kind is Linear or "stands_for_linear" in kind.__dict__)
+        and not module._forward_hooks
+        and "forward" not in module.__dict__
+    )
+
+
 def normed_linear(norm: Module, linear: Module, x: Any) -> Any:
     """infer(linear, infer(norm, x)), by one kernel where there is one."""
     kernel = kernels.kernel("norm_linear")
-    if kernel is not norm_linear_numpy and is_plain(norm, LayerNorm) and is_plain(linear, Linear):
+    if kernel is not norm_linear_numpy and is_plain(norm, LayerNorm) and is_linear(linear):
         scale, shift, eps = of_norm(norm)
         weight, bias = of_linear(linear)
         if x.shape[-1:] == weight.shape[1:] and (scale is None or scale.shape == weight.shape[1:]):
@@ -76,22 +94,28 @@ def of_norm(norm: Any) -> tuple[Any, Any, float]:
 
 
 def of_linear(linear: Any) -> tuple[Any, Any]:
-    """Its weight and bias as arrays."""
+    """Its weight and bias as arrays; of a layer that stands for a Linear, itself and its bias."""
     bias = linear.bias
-    return linear.weight.array, None if bias is None else bias.array
+    weight = linear.weight.array if linear.__class__ is Linear else linear
+    return weight, None if bias is None else bias.array
 
 
 # --- the operations ---------------------------------------------------------------------------------------------
 
 
+def _product(kernel: Any, x: Any, weight: Any, bias: Any) -> Any:
+    """x Wᵀ + b by that kernel, for an array; by itself, for a layer, which has the bias in it."""
+    return infer(weight, x) if isinstance(weight, Module) else kernel(x, weight, bias)
+
+
 def norm_linear_loops(x: Any, scale: Any, shift: Any, eps: float, weight: Any, bias: Any) -> Any:
     """Row by row."""
-    return linear_infer_loops(_normalized(layer_norm_loops, x, scale, shift, eps), weight, bias)
+    return _product(linear_infer_loops, _normalized(layer_norm_loops, x, scale, shift, eps), weight, bias)
 
 
 def norm_linear_numpy(x: Any, scale: Any, shift: Any, eps: float, weight: Any, bias: Any) -> Any:
     """The same by whole arrays."""
-    return linear_infer_numpy(_normalized(layer_norm_numpy, x, scale, shift, eps), weight, bias)
+    return _product(linear_infer_numpy, _normalized(layer_norm_numpy, x, scale, shift, eps), weight, bias)
 
 
 def _normalized(kernel: Any, x: Any, scale: Any, shift: Any, eps: float) -> Any:
@@ -143,11 +167,11 @@ def decode_block_loops(
 ) -> Any:  # fmt: skip
     """Row by row, number by number."""
     gathered = decode_attention_loops(q, keys, values, mask, factor)
-    z = x + linear_infer_loops(gathered.reshape(x.shape[:-1] + out.shape[1:]), out, out_bias)
+    z = x + _product(linear_infer_loops, gathered.reshape(x.shape[:-1] + out.shape[1:]), out, out_bias)
     hidden = norm_linear_loops(z, scale, shift, eps, up, up_bias)
     for place in np.ndindex(hidden.shape):
         hidden[place] = _activated(activation, float(hidden[place]))
-    return z + linear_infer_loops(hidden, down, down_bias)
+    return z + _product(linear_infer_loops, hidden, down, down_bias)
 
 
 def _activated(name: str, x: float) -> float:
@@ -160,6 +184,34 @@ def _activated(name: str, x: float) -> float:
     return x / (1 + math.exp(-x)) if x > -700 else 0.0
 
 
+def _gathered(
+    norm_linear: Any,
+    x: Any,
+    scale: Any,
+    shift: Any,
+    eps: float,
+    qkv: Any,
+    qkv_bias: Any,
+    keys: Any,
+    values: Any,
+) -> Any:
+    """q (N, H, D); the new key and value are written to their places, the last ones."""
+    n, groups, _, d = keys.shape
+    parts = norm_linear(x, scale, shift, eps, qkv, qkv_bias).reshape(n, -1, d)  # (N, H + 2 G, D)
+    h = parts.shape[1] - 2 * groups
+    keys[:, :, -1], values[:, :, -1] = parts[:, h : h + groups], parts[:, h + groups :]
+    return parts[:, :h]
+
+
+def decode_layer_loops(
+    x: Any, scale_1: Any, shift_1: Any, eps_1: float, qkv: Any, qkv_bias: Any, keys: Any, values: Any, mask: Any,
+    factor: float, *rest: Any,
+) -> Any:  # fmt: skip
+    """Its two parts."""
+    q = _gathered(norm_linear_loops, x, scale_1, shift_1, eps_1, qkv, qkv_bias, keys, values)
+    return decode_block_loops(x, q, keys, values, mask, factor, *rest)
+
+
 _MODULES = {"gelu": GELU(), "gelu_tanh": GELU("tanh"), "relu": ReLU(), "silu": SiLU()}
 
 
@@ -169,15 +221,25 @@ def decode_block_numpy(
 ) -> Any:  # fmt: skip
     """The same by whole arrays."""
     gathered = decode_attention_numpy(q, keys, values, mask, factor)
-    z = x + linear_infer_numpy(gathered.reshape(x.shape[:-1] + out.shape[1:]), out, out_bias)
+    z = x + _product(linear_infer_numpy, gathered.reshape(x.shape[:-1] + out.shape[1:]), out, out_bias)
     hidden = infer(_MODULES[activation], norm_linear_numpy(z, scale, shift, eps, up, up_bias))
-    return z + linear_infer_numpy(hidden, down, down_bias)
+    return z + _product(linear_infer_numpy, hidden, down, down_bias)
+
+
+def decode_layer_numpy(
+    x: Any, scale_1: Any, shift_1: Any, eps_1: float, qkv: Any, qkv_bias: Any, keys: Any, values: Any, mask: Any,
+    factor: float, *rest: Any,
+) -> Any:  # fmt: skip
+    """The same by whole arrays."""
+    q = _gathered(norm_linear_numpy, x, scale_1, shift_1, eps_1, qkv, qkv_bias, keys, values)
+    return decode_block_numpy(x, q, keys, values, mask, factor, *rest)
 
 
 for _name, _loops, _numpy in (
     ("norm_linear", norm_linear_loops, norm_linear_numpy),
     ("decode_attention", decode_attention_loops, decode_attention_numpy),
     ("decode_block", decode_block_loops, decode_block_numpy),
+    ("decode_layer", decode_layer_loops, decode_layer_numpy),
 ):
     kernels.register(_name, "loops", _loops)
     kernels.register(_name, "numpy", _numpy, default=True)

@@ -21,6 +21,8 @@ from tt_text.kernels.attention import AttentionForm
 from tt_text.kernels.decode import (
     activation_name,
     decode_block_numpy,
+    decode_layer_numpy,
+    is_linear,
     is_plain,
     normed_linear,
     of_linear,
@@ -94,29 +96,55 @@ class Block(Module):
         return x + self.mlp(self.ln_2(x))
 
     def infer(self, x: Any, *rest: Any) -> Any:
-        kernel = kernels.kernel("decode_block")
-        if kernel is not decode_block_numpy and x.shape[1] == 1 and self._whole():
-            mask, cache, layer = rest
-            attn, mlp = self.attn, self.mlp
-            q, keys, values = attn.through_cache(normed_linear(self.ln_1, attn.c_attn, x), cache, layer)
-            return kernel(
-                x, q[:, :, 0], keys, values, of_kept(mask, keys.shape[2]), attn.scale, *of_linear(attn.c_proj),
-                *of_norm(self.ln_2), *of_linear(mlp.c_fc), activation_name(mlp.act), *of_linear(mlp.c_proj),
-            )  # fmt: skip
+        if x.shape[1] == 1 and kernels.kernel("decode_block") is not decode_block_numpy and self._whole():
+            return self._decoded(x, *rest)
         x = x + infer(self.attn, infer(self.ln_1, x), *rest)
         x += infer(self.mlp, infer(self.ln_2, x))
         return x
+
+    def _decoded(self, x: Any, mask: Any, cache: Any, layer: int) -> Any:
+        """One new token by one kernel, or two where the cache does not hand out its memory."""
+        attn, mlp = self.attn, self.mlp
+        behind = (
+            attn.scale, *of_linear(attn.c_proj), *of_norm(self.ln_2), *of_linear(mlp.c_fc), activation_name(mlp.act),
+            *of_linear(mlp.c_proj),
+        )  # fmt: skip
+        kernel, room = kernels.kernel("decode_layer"), None
+        if (
+            kernel is not decode_layer_numpy
+            and is_plain(self.ln_1, LayerNorm)
+            and is_linear(attn.c_attn)
+            and attn.c_attn.__class__ is mlp.c_fc.__class__
+            and "extend" in cache.__class__.__dict__  # a subclass may have another `update`
+        ):
+            shape = (len(x), attn.n_head, 1, attn.c_attn.out_features // (3 * attn.n_head))
+            room = cache.extend(layer, shape, x.dtype)
+        if room is not None:
+            keys, values = room
+            return kernel(
+                x,
+                *of_norm(self.ln_1),
+                *of_linear(attn.c_attn),
+                keys,
+                values,
+                of_kept(mask, keys.shape[2]),
+                *behind,
+            )
+        q, keys, values = attn.through_cache(normed_linear(self.ln_1, attn.c_attn, x), cache, layer)
+        kernel = kernels.kernel("decode_block")
+        return kernel(x, q[:, :, 0], keys, values, of_kept(mask, keys.shape[2]), *behind)
 
     def _whole(self) -> bool:
         """May one kernel take the place of all modules behind the cache? Each must be what it was made as."""
         attn, mlp = self.attn, self.mlp
         return (
             is_plain(attn, CausalSelfAttention)
-            and is_plain(attn.c_proj, Linear)
+            and is_linear(attn.c_proj)
             and is_plain(self.ln_2, LayerNorm)
             and is_plain(mlp, MLP)
-            and is_plain(mlp.c_fc, Linear)
-            and is_plain(mlp.c_proj, Linear)
+            and is_linear(mlp.c_fc)
+            and is_linear(mlp.c_proj)
+            and attn.c_proj.__class__ is mlp.c_fc.__class__ is mlp.c_proj.__class__
             and activation_name(mlp.act) is not None
         )
 
