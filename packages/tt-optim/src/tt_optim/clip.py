@@ -12,7 +12,7 @@ import numpy as np
 from tt_nn import shards
 from tt_optim import stretches
 from tt_optim.ranges import number
-from tt_optim.stretches import each_stretch, flat_view
+from tt_optim.stretches import each_stretch, flat_view, many
 from tt_optim.sums import add_up
 from tt_tensor import Tensor, memory
 from tt_tensor.errors import ArgumentError, DTypeError, GradientError
@@ -20,8 +20,6 @@ from tt_tensor.kernels import table
 from tt_tensor.tensor import wrap
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm"]
-
-Rule = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
 
 CHUNK = 1 << 16
 """So many numbers are summed at a time."""
@@ -74,7 +72,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     limit = number("clip_grad_value_: clip_value", clip_value)
     if not limit >= 0:
         raise ArgumentError(f"clip_grad_value_: clip_value must be at least 0, not {clip_value}")
-    _change(found, lambda grad, out: np.clip(grad, -limit, limit, out))
+    _change(found, lambda grad, out=None: np.clip(grad, -limit, limit, out))
 
 
 def get_total_norm(
@@ -111,8 +109,7 @@ def _squares(arrays: list[np.ndarray]) -> float | None:
     of_many = getattr(table.kernel("sum_of_squares"), "of_many", None)
     if of_many is None or len(arrays) < 2:
         return None
-    views = [view for array in arrays if (view := flat_view(array)) is not None]
-    found: float | None = of_many(views) if len(views) == len(arrays) else None
+    found: float | None = of_many(arrays)
     return found
 
 
@@ -186,39 +183,38 @@ def _chunks(arrays: list[np.ndarray]) -> Iterable[np.ndarray]:
 
 def _scale(parameters: list[Tensor], scale: float) -> None:
     """g ← g · scale for each gradient once; in place where memory may be written."""
-    flat = _views(parameters, lambda grad, out: np.multiply(grad, scale, out))
-    add_up([(view,) for view in flat], times=scale)
+    add_up([(array,) for array in _writeable(parameters, lambda grad: np.multiply(grad, scale))], times=scale)
 
 
-def _change(parameters: list[Tensor], rule: Rule) -> None:
+def _change(parameters: list[Tensor], rule: Callable[..., np.ndarray]) -> None:
     """Apply `rule`, which computes number by number, to each gradient once; in place where memory may be written."""
-    flat = _views(parameters, rule)
-
-    def work(k: int, low: int, high: int) -> None:
-        rule(flat[k][low:high], flat[k][low:high])
-
-    each_stretch(work, [view.size for view in flat])
-
-
-def _views(parameters: list[Tensor], rule: Rule) -> list[np.ndarray]:
-    """Flat views of the gradients, each once, counted as written; `rule` is applied to those that have none."""
-    done: set[int] = set()
-    flat: list[np.ndarray] = []
-    for p in parameters:
-        if p.grad is None or id(p.grad.array) in done:
-            continue
-        array = p.grad.array
-        if not array.flags.writeable:
-            p.grad = wrap(rule(array, None))
-            continue
-        done.add(id(array))
-        view = flat_view(array)
+    arrays = _writeable(parameters, rule)
+    flat = [flat_view(array) for array in arrays] if many(sum(array.size for array in arrays)) else []
+    shared = [view for view in flat if view is not None]
+    for array, view in zip(arrays, flat or [None] * len(arrays), strict=True):
         if view is None:
             rule(array, array)
+
+    def work(k: int, low: int, high: int) -> None:
+        rule(shared[k][low:high], shared[k][low:high])
+
+    if shared:
+        each_stretch(work, [view.size for view in shared])
+
+
+def _writeable(parameters: list[Tensor], rule: Callable[..., np.ndarray]) -> list[np.ndarray]:
+    """The gradients to write, each once, counted as written; one of read-only memory is replaced by rule(of it)."""
+    found: dict[int, np.ndarray] = {}
+    for p in parameters:
+        if p.grad is None or id(p.grad.array) in found:
+            continue
+        array = p.grad.array
+        if array.flags.writeable:
+            found[id(array)] = array
+            memory.mark_written(array)
         else:
-            flat.append(view)
-        memory.mark_written(array)
-    return flat
+            p.grad = wrap(rule(array))
+    return list(found.values())
 
 
 def _tensors(who: str, tensors: Tensor | Iterable[Tensor]) -> list[Tensor]:

@@ -175,9 +175,9 @@ class Packed(Segment):
         self, optimizer: Optimizer, group: dict[str, Any], clock: Clock, grads: Gradients
     ) -> None:
         """Each thread copies the gradients of a tile to where its cache is, and finds them there."""
-        flat = [grad.reshape(-1) for grad in grads]  # type: ignore[union-attr]
-        if optimizer.update_pieces(self.values, flat, self.state, group, clock):
+        if optimizer.update_pieces(self.values, grads, self.state, group, clock):  # type: ignore[arg-type]
             return
+        flat = [grad.reshape(-1) for grad in grads]  # type: ignore[union-attr]
 
         def fill(at: int, tile: Tile) -> None:
             (tile.grads,) = self.room.lend(self.dtype, tile.values.size)

@@ -40,6 +40,29 @@ def test_sums_have_the_bits_of_numpy(threads, times, by, counts):
         assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
+def test_arrays_of_other_orders():
+    rng = np.random.default_rng(0)
+    rows = [rng.normal(size=(30, 40)).astype(np.float32) for _ in range(6)]
+    columns = [np.asfortranarray(one) for one in rows]
+    for first, second in (
+        (rows[0], rows[1]),
+        (columns[0], columns[1]),
+        (rows[2], columns[2]),
+        (columns[3], rows[3]),
+    ):
+        expected = (first + second) / 2
+        found = first.copy(order="K")
+        add_up([(found, second), (np.ones(5, np.float32),)], by=2.0)
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert sum_of_squares.of_many([columns[0], rows[0]]) == pytest.approx(
+        2 * float((rows[0] ** 2.0).sum()), rel=1e-5
+    )
+    assert sum_of_squares.of_many([rows[0][:, ::2]]) is None
+    single = np.array(3.0, np.float32)
+    add_up([(single, single.copy()), (np.ones((4, 1), np.float32), np.ones((4, 1), np.float32))])
+    assert single == 6
+
+
 def test_sums_of_what_does_not_suit_are_numpys():
     wide = np.ones(20, np.float32)
     for group in ((np.ones(4), np.ones(4)), (wide[::2], wide[1::2].copy())):

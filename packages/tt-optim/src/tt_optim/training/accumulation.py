@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tt_optim.stretches import flat_view
 from tt_optim.sums import add_up
 from tt_tensor import Tensor, memory
 from tt_tensor.tensor import wrap
@@ -26,7 +25,7 @@ def divide(params: Sequence[Tensor], total: float) -> None:
     """
     if not total:
         return
-    flat = []
+    sums = []
     for p in params:
         if p.grad is None:
             continue
@@ -34,10 +33,6 @@ def divide(params: Sequence[Tensor], total: float) -> None:
         if not array.flags.writeable:
             p.grad = wrap(np.asarray(array / total))
             continue
-        view = flat_view(array)
-        if view is None:
-            np.divide(array, total, array)
-        else:
-            flat.append((view,))
+        sums.append((array,))
         memory.mark_written(array)
-    add_up(flat, by=total)
+    add_up(sums, by=total)

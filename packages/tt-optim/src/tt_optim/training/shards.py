@@ -15,7 +15,6 @@ import numpy as np
 from tt_autograd import leaf_grads
 from tt_nn import Module, shards
 from tt_optim.ranges import COUNT
-from tt_optim.stretches import flat_views
 from tt_optim.sums import add_up
 from tt_optim.training.batches import BatchError, rows
 from tt_tensor import Tensor, default_generator, drawing_from, memory
@@ -105,28 +104,26 @@ def run_in_shards(
 
 
 def add_gradients_of(done: Sequence[Part], parameters: Sequence[Tensor], total: float = 1.0) -> None:
-    """Add the gradients of all parts to the parameters', in their order; then divide them by a `total` but 0."""
+    """Add the gradients of all parts to the parameters', in their order; then divide them by a `total` but 0.
+
+    Where a parameter has none yet, that of the first part becomes its own.
+    """
     sums: list[list[np.ndarray]] = []
-    by = total or 1.0
     for index, p in enumerate(parameters):
         arrays = [g.array for part in done if (g := part.grads[index]) is not None]
-        if p.grad is None:
-            if not arrays:
-                continue
-            p.grad = wrap(arrays.pop(0))
-        if not p.grad.array.flags.writeable:
-            p.grad = wrap(p.grad.array.copy())
-        array = p.grad.array
-        flat = flat_views([array, *arrays])
-        if flat is not None:
-            sums.append(flat)
+        if not arrays and p._grad is None:
+            continue
+        if p._grad is None:
+            # Nobody has seen it, so nobody need be told that it is written.
+            p.grad = wrap(arrays[0] if arrays[0].flags.writeable else arrays[0].copy())
+            arrays[0] = p.grad.array
         else:
-            for other in arrays:
-                array += other
-            if by != 1:
-                np.divide(array, by, array)
-        memory.mark_written(array)
-    add_up(sums, by=by)
+            if not p._grad.array.flags.writeable:
+                p.grad = wrap(p._grad.array.copy())
+            arrays.insert(0, p._grad.array)
+            memory.mark_written(arrays[0])
+        sums.append(arrays)
+    add_up(sums, by=total or 1.0)
 
 
 def cut_batch(batch: Any, start: int, stop: int) -> Any:

@@ -60,7 +60,7 @@ class AdamStep:
         self, values: Any, grads: Sequence[Any], mean: Any, square: Any,
         sign: float, decay: float, shrink: float, beta1: float, beta2: float, pace: float, floor: float,
     ) -> bool:  # fmt: skip
-        """The same where the gradients lie apart, in pieces of shape (k,) for one stretch of the others after the next.
+        """The same where the gradients lie apart, in pieces for one stretch of the others after the next.
 
         False, and nothing done, where they do not suit.
         """

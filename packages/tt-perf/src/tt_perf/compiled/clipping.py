@@ -36,7 +36,7 @@ class SumOfSquares:
         return float(found)
 
     def of_many(self, arrays: Sequence[Any]) -> float | None:
-        """Σ x² over the numbers of all arrays, each of shape (n,), in one pass; None where they do not suit."""
+        """Σ x² over the numbers of all arrays, of any shape, in one pass; None where they do not suit."""
         return square_all(arrays)
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from itertools import accumulate
 from typing import Any
 
 import numba
@@ -22,7 +21,7 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
 
-from tt_perf.compiled.arrays import FLOAT32
+from tt_perf.compiled.arrays import FLOAT32, suit
 from tt_perf.compiled.gang import share, state
 from tt_perf.compiled.jit import FAST, jit
 
@@ -160,28 +159,35 @@ def adam_numbers(
 
 
 def addresses(groups: Sequence[Sequence[Any]]) -> tuple[Any, Any] | None:
-    """(places, offsets) of flat arrays, in each group of one length; None where a kernel cannot take one of them."""
+    """(places, offsets) of arrays, those of a group alike in shape and order; None where a kernel cannot take one."""
     width = max(map(len, groups), default=0)
-    found, sizes = [], []
+    found, offsets = [], [0]
     for group in groups:
-        size = group[0].size
-        sizes.append(size)
-        row = [0] * width
-        for at, array in enumerate(group):
+        first = group[0]
+        size = first.size
+        offsets.append(offsets[-1] + size)
+        for array in group:
             flags = array.flags
-            if array.dtype is not FLOAT32 or not flags.carray or array.ndim != 1 or array.size != size:
+            if array.dtype is not FLOAT32 or not flags.behaved:
                 return None
+            if array is not first and (array.shape != first.shape or array.strides != first.strides):
+                return None
+            if not flags.c_contiguous:
+                if not flags.f_contiguous:
+                    return None
+                array = array.T
             # Of an empty array there is no address, and nothing is read.
-            row[at] = ctypes.addressof(_FIRST.from_buffer(array)) if size else 0
-        found.append(row)
-    return np.array(found, np.int64).reshape(len(found), width), np.array([0, *accumulate(sizes)], np.int64)
+            found.append(address(of_buffer(array)) if size else 0)
+        if len(group) < width:
+            found += [0] * (width - len(group))
+    return np.array(found, np.int64).reshape(len(groups), width), np.array(offsets, np.int64)
 
 
-_FIRST = ctypes.c_char
+address, of_buffer = ctypes.addressof, ctypes.c_char.from_buffer
 
 
 def add_all(groups: Sequence[Sequence[Any]], times: float, by: float) -> bool:
-    """For each group s, a, b …: s ← (s + a + b + …) · times / by, in place. False where none was touched."""
+    """For each group s, a, b …: s ← (s + a + b + …) · times / by, in place. False where nothing was done."""
     found = addresses(groups)
     if found is None:
         return False
@@ -190,7 +196,7 @@ def add_all(groups: Sequence[Sequence[Any]], times: float, by: float) -> bool:
 
 
 def square_all(arrays: Sequence[Any]) -> float | None:
-    """Σ x² over all numbers of flat arrays; None where a kernel cannot take them."""
+    """Σ x² over all numbers of the arrays; None where a kernel cannot take them."""
     found = addresses([(array,) for array in arrays])
     if found is None:
         return None
@@ -200,9 +206,11 @@ def square_all(arrays: Sequence[Any]) -> float | None:
 
 
 def adam_all(values: Any, grads: Sequence[Any], mean: Any, square: Any, *numbers: float) -> bool:
-    """Adam's step on flat arrays, with gradients in flat pieces; False where nothing was done."""
+    """Adam's step on flat arrays, with gradients in pieces; False where nothing was done."""
+    if not suit(values, mean, square) or not all(grad.flags.c_contiguous for grad in grads):
+        return False
     found = addresses([(grad,) for grad in grads])
-    if found is None or addresses([(values, mean, square)]) is None or found[1][-1] != values.size:
+    if found is None or found[1][-1] != values.size:
         return False
     adam_numbers(state(), *found, values, mean, square, *numbers)
     return True

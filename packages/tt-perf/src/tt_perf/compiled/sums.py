@@ -12,6 +12,6 @@ __all__ = ["add_up"]
 
 
 def add_up(groups: Sequence[Sequence[Any]], times: float = 1.0, by: float = 1.0) -> None:
-    """s ← (s + a + b + …) · times / by for each group (s, a, b, …) of flat arrays, in place."""
+    """s ← (s + a + b + …) · times / by for each group (s, a, b, …), in place."""
     if groups and not add_all(groups, times, by):
         fallback("add_up")(groups, times, by)
