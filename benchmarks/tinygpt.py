@@ -7,7 +7,8 @@ in blocks of 64. Bars: the median loss of ours ≤ 1.88, none above 1.90, and th
 time of `milestone-tinygpt` ≤ 0.85 of PyTorch's then, with the same bars on the loss.
 
 The time of ours has more in it than steps: an estimate of the validation loss every 250 steps, a sample, checkpoints.
-PyTorch's loop has none of these, so the time of our steps alone is told beside it. Runs follow each other, and nobody
+PyTorch's loop has none of these, so the time of our steps alone is told beside it. What is imported, torch or compiled
+kernels, is there before the clock starts on both sides. Runs follow each other, and nobody
 waits for a quiet moment; so it is also told how much of the machine other processes used meanwhile. A run that shared
 its cores says little: threads that hand work to each other lose more by that than threads that wait by working.
 

@@ -200,3 +200,26 @@ def test_what_runs_compiled_is_of_wheels_that_are_here():
         assert all(len(kernels.names(operation)) > 1 for operation in found)
         assert set(found) <= set(KERNELS)
     assert tt_perf.compiled_operations() == []
+
+
+@needs_numba
+def test_kernels_may_be_loaded_before_they_are_needed():
+    code = (
+        "import sys, tt_nn, tt_perf\n"
+        "assert tt_perf.load_kernels() == []\n"
+        "tt_perf.accelerate(malloc=False)\n"
+        "assert 'tt_perf.compiled.relu' not in sys.modules\n"
+        "assert tt_perf.load_kernels('relu', 'relu_backward') == ['relu', 'relu_backward']\n"
+        "assert 'tt_perf.compiled.relu' in sys.modules and 'tt_perf.compiled.gelu' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
+
+
+def test_a_kernel_that_is_none_cannot_be_loaded():
+    with pytest.raises(ArgumentError, match=r"no compiled kernel 'add'; there are .*matrix_product"):
+        tt_perf.load_kernels("relu", "add")
+
+
+def test_without_acceleration_none_is_loaded():
+    kernels.prefer(None)
+    assert tt_perf.load_kernels("relu") == []

@@ -147,11 +147,14 @@ def run(session: Session) -> None:
     from contextlib import nullcontext
 
     from milestone_tinygpt.story import tell
-    from tt_perf import accelerate
+    from milestone_tinygpt.training import COMPILED
+    from tt_perf import accelerate, load_kernels
 
     compiled = accelerate(malloc=False) if session.options.accelerate else nullcontext()
     # What diverges is a missed bar, not a warning.
     with compiled, np.errstate(over="ignore", invalid="ignore"):
+        if session.options.accelerate:
+            load_kernels(*COMPILED)  # before the clock starts, as are all other imports
         tell(session)
 
 

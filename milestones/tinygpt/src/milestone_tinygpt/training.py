@@ -33,10 +33,16 @@ from tt_optim.training import (
 from tt_tensor import concatenate
 from tt_text import LanguageModel
 
-__all__ = ["Result", "forget", "forward", "train", "trainer_of"]
+__all__ = ["COMPILED", "Result", "forget", "forward", "train", "trainer_of"]
 
 LOG_EVERY = 10
 GO_ON = "go on with --resume"
+
+COMPILED = (
+    "matrix_product", "attention", "layer_norm", "rms_norm", "gelu", "silu", "cross_entropy", "add_rows", "add_up",
+    "sum_of_squares", "adam",
+)  # fmt: skip
+"""Operations of a training that have compiled kernels."""
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """tt_perf: measure it, then make it fast: profiler, benchmarks, compiled kernels, KV cache, compression."""
 
-from tt_perf.acceleration import Acceleration, accelerate, accelerated, compiled_operations
+from tt_perf.acceleration import Acceleration, accelerate, accelerated, compiled_operations, load_kernels
 from tt_perf.benchmarking import BenchmarkResult, ContenderError, ResultFileError, benchmark, compare
 from tt_perf.competition import Leaderboard, SubmissionError, prepare_submission, submit, verify_submission
 from tt_perf.compression import (
@@ -78,6 +78,7 @@ __all__ = [
     "flops",
     "fold_batch_norm",
     "is_n_m",
+    "load_kernels",
     "load_pruned",
     "load_quantized",
     "low_rank",

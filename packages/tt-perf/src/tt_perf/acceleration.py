@@ -19,8 +19,9 @@ from tt_perf.compiled.table import KERNELS, NAME, operations
 from tt_perf.late import Late
 from tt_tensor import kernels
 from tt_tensor.allocation import keep_freed_memory
+from tt_tensor.errors import ArgumentError
 
-__all__ = ["Acceleration", "accelerate", "accelerated", "compiled_operations"]
+__all__ = ["Acceleration", "accelerate", "accelerated", "compiled_operations", "load_kernels"]
 
 MISSING = "tt_perf.accelerate: numba is not installed, so NumPy's kernels go on; pip install 'tt-perf[numba]' brings it"
 
@@ -111,6 +112,30 @@ def accelerated() -> bool:
 def compiled_operations() -> list[str]:
     """The operations that run on compiled kernels now: none unless accelerated, and of imported wheels only."""
     return operations() if accelerated() else []
+
+
+def load_kernels(*operations: str) -> list[str]:
+    """Import the compiled kernels of `operations` now, where they would be when they are first needed; those loaded.
+
+    For programs that look at the clock: numba and its kernels take a second or two to import, once a process (and some
+    seconds more to compile, once a machine). Without names, all of `compiled_operations()`. Where NumPy's kernels run,
+    nothing happens.
+
+    Raises ArgumentError for a name that has no compiled kernel.
+    """
+    wanted = list(operations) or compiled_operations()
+    unknown = [name for name in wanted if name not in KERNELS]
+    if unknown:
+        raise ArgumentError(
+            f"load_kernels: there is no compiled kernel {unknown[0]!r}; there are {', '.join(sorted(KERNELS))}"
+        )
+    if not accelerated():
+        return []
+    for name in wanted:
+        kernel = kernels.kernel(name, NAME)
+        if isinstance(kernel, Late):
+            kernel.load()
+    return wanted
 
 
 _said = False

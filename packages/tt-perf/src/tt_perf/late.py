@@ -17,7 +17,8 @@ class Late:
         self._place = place
         self._found: Any = None
 
-    def _kernel(self) -> Any:
+    def load(self) -> Any:
+        """The kernel, imported if it is not yet."""
         if self._found is None:
             module, _, name = self._place.partition(":")
             ahead.wait(module)
@@ -25,12 +26,12 @@ class Late:
         return self._found
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
-        return (self._found or self._kernel())(*arguments, **options)
+        return (self._found or self.load())(*arguments, **options)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        found = self.__dict__[name] = getattr(self._kernel(), name)  # so that it is asked once
+        found = self.__dict__[name] = getattr(self.load(), name)  # so that it is asked once
         return found
 
     def __repr__(self) -> str:
