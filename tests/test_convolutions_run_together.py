@@ -7,7 +7,9 @@ import pytest
 
 import tt_autograd
 import tt_perf
-from tt_nn import Flatten, Linear, ReLU, Sequential
+from tt_nn import Flatten, Linear, MSELoss, ReLU, Sequential
+from tt_optim import SGD
+from tt_optim.training import Trainer
 from tt_tensor import Tensor, manual_seed
 from tt_tensor.errors import ShapeError
 from tt_vision import BatchNorm2d, Conv2d, MaxPool2d
@@ -123,6 +125,17 @@ def test_not_where_the_way_back_may_be_by_hand(applied):
         dx = net.backward(net(x))
     assert applied == []
     assert dx.shape == x.shape
+
+
+def test_a_trainer_predicts_one_way(applied):
+    net, x = made("pool, batch norm, ReLU")
+    trainer = Trainer(net, MSELoss(), SGD(net.parameters(), lr=0.1), progress=False)
+    usual = trainer.predict(x)
+    assert applied == []
+    with tt_perf.accelerate(malloc=False):
+        found = trainer.predict(x)
+    assert applied == [(True, True)]
+    np.testing.assert_allclose(found, usual, rtol=1e-4, atol=1e-4)
 
 
 def test_a_frozen_layer_runs_together_where_a_later_one_is_recorded(applied):

@@ -10,6 +10,7 @@ import numpy as np
 
 from tt_autograd import no_grad
 from tt_nn import Module
+from tt_nn.fusions import one_way
 from tt_optim.training.batches import Forward, batches_of
 from tt_optim.training.counting import Counting
 from tt_optim.training.metrics import Mean, Metric
@@ -26,7 +27,7 @@ def evaluating(model: Module) -> Iterator[None]:
     modes = [(module, module.training) for module in model.modules()]
     try:
         model.eval()
-        with no_grad():
+        with no_grad(), one_way():
             yield
     finally:
         for module, mode in modes:
