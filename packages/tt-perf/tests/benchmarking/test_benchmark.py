@@ -147,7 +147,7 @@ def test_one_function_alone():
 
 def test_processes_of_their_own():
     result = benchmark(
-        {"fast": fast, "slow": slow, "named": f"{__file__}:make_fast()"},
+        {"named": f"{__file__}:make_fast()", "slow": slow},
         processes=True,
         restarts=2,
         rounds=6,
@@ -243,9 +243,15 @@ def test_threads_are_held_meanwhile():
         blas = max(pool["num_threads"] for pool in threadpoolctl.threadpool_info())
         seen.add((shards.get_num_threads(), blas))
 
-    before = shards.get_num_threads()
-    benchmark(step, threads=1, rounds=2, slice_seconds=1e-4)
-    assert seen == {(1, 1)} and shards.get_num_threads() == before
+    with shards.threads(2), threadpoolctl.threadpool_limits(2, "blas"):
+        step()
+        assert seen == {(2, 2)}
+        seen.clear()
+        benchmark(step, threads=1, rounds=2, slice_seconds=1e-4)
+        assert seen == {(1, 1)}
+        seen.clear()
+        step()
+        assert seen == {(2, 2)}
 
 
 def test_the_collector_is_back_on_afterwards():

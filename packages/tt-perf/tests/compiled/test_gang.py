@@ -209,23 +209,26 @@ def test_an_interrupt_comes_through():
     assert each_once(gang.state(), 100, 7)[0]
 
 
+KERNELS = """
+from tt_perf.compiled import gang
+from tt_perf.compiled.jit import jit
+
+@jit("void(int64, int64, int64[::1])")
+def add_one(start, stop, x):
+    for i in range(start, stop):
+        x[i] += 1
+
+@jit("void(int64[::1], int64[::1])")
+def add_ones(state, x):
+    gang.share(state, add_one, len(x), 8, (x,))
+"""
+
 SCRIPT = """
 import os
 import numpy as np
 from tt_nn import shards
 from tt_perf.compiled import gang
-from tt_perf.compiled.jit import jit
-
-def add_one(start, stop, x):
-    for i in range(start, stop):
-        x[i] += 1
-
-add_one = jit("void(int64, int64, int64[::1])", cache=False)(add_one)
-
-def add_ones(state, x):
-    gang.share(state, add_one, len(x), 8, (x,))
-
-add_ones = jit("void(int64[::1], int64[::1])", cache=False)(add_ones)
+from kernels_of_a_script import add_ones
 
 def right():
     x = np.zeros(4096, np.int64)
@@ -237,22 +240,33 @@ shards.set_num_threads(2)
 """
 
 
-def run(body):
-    script = SCRIPT + textwrap.dedent(body)
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A process of its own; its kernels are in a file, so that they are compiled once for all of them."""
+    folder = tmp_path_factory.mktemp("gang")
+    (folder / "kernels_of_a_script.py").write_text(KERNELS)
+
+    def process(body):
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", SCRIPT + textwrap.dedent(body)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            cwd=folder,  # where -c looks for modules
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return process
 
 
-def test_python_ends_with_helpers_at_work():
+def test_python_ends_with_helpers_at_work(run):
     for _ in range(3):
         assert run("print(right())") == "True\n"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_a_forked_process_works_alone():
+def test_a_forked_process_works_alone(run):
     out = run(
         """
         assert right()
