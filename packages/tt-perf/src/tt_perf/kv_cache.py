@@ -221,6 +221,17 @@ class KVCache:
         self._next = stop
         return keys[:n, :, first:stop], values[:n, :, first:stop]
 
+    def extend_all(self, shape: tuple[int, ...], dtype: Any) -> tuple[Any, int, int] | None:
+        """The same for all layers at once: keys and values of each, (batch, heads, slots, head_dim), first and stop.
+
+        Tokens first ≤ s < stop are what `extend` gives.
+        """
+        start = self._stop
+        if self.extend(0, shape, dtype) is None:
+            return None
+        first = 0 if self.window is None else max(0, start - self._keeps + 1)
+        return self._layers, first, start + shape[2]
+
     def advance(self, tokens: int) -> None:
         """`tokens` new ones have been through all layers: from now on they are part of `length`."""
         self._length += tokens

@@ -19,7 +19,8 @@ LEAST = 64
 class Cache(Protocol):
     """What attention asks of a cache. A model with a cache calls `update` once for each of its layers, in order.
 
-    A cache may have `extend` as well (see AppendCache): then one compiled call computes all of a layer.
+    A cache may have `extend` and `extend_all` as well (see AppendCache): then one compiled call computes all of a
+    layer, or of all layers.
     """
 
     @property
@@ -98,6 +99,20 @@ class AppendCache:
         ):
             return None
         return keys[:, :, :stop], values[:, :, :stop]
+
+    def extend_all(self, shape: tuple[int, ...], dtype: Any) -> tuple[Any, int, int] | None:
+        """The same for all layers at once: keys and values of each, (N, heads, room, head_dim), first and stop.
+
+        Tokens first ≤ s < stop are what `extend` gives.
+        """
+        start, layers = self._length, self._layers
+        if not layers or self.extend(0, shape, dtype) is None:
+            return None
+        room = layers[0][0].shape
+        for keys, values in layers:
+            if not keys.shape == values.shape == room or keys.dtype != dtype:
+                return None
+        return layers, 0, start + shape[2]
 
     def advance(self, tokens: int) -> None:
         """`tokens` new ones have been through all layers."""

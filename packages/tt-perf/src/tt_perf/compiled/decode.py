@@ -21,7 +21,7 @@ from tt_perf.compiled.table import fallback
 
 __all__ = [
     "ACTIVATIONS", "CACHED", "EVERYTHING", "activate", "all_heads", "decode_attention", "decode_block", "decode_layer",
-    "fit", "norm_linear", "normalize", "or_nothing", "placed", "suits",
+    "fit", "layer", "norm_linear", "normalize", "or_nothing", "placed", "suits",
 ]  # fmt: skip
 
 ACTIVATIONS = {"gelu": 1, "gelu_tanh": 2, "relu": 3, "silu": 4}

@@ -32,7 +32,7 @@ from tt_perf.compiled.table import fallback
 from tt_perf.quantization.products import SHORT
 from tt_tensor import memory
 
-__all__ = ["decode_block", "decode_layer", "norm_linear"]
+__all__ = ["decode_block", "decode_layer", "layer", "norm_linear", "taken"]
 
 
 @jit(f"void(int64, int64, {ROWS}, int64, float32[:, ::1])")
@@ -179,7 +179,7 @@ class _Taken:
         return None
 
 
-def _taken(module: Any, bias: Any) -> Any:
+def taken(module: Any, bias: Any) -> Any:
     """A layer and its bias as the kernels' arguments; None where they do not suit."""
     weight = module.stored()
     held = module.__dict__.get("_taken")
@@ -197,12 +197,12 @@ def _taken(module: Any, bias: Any) -> Any:
 
 def norm_linear(x: Any, scale: Any, shift: Any, eps: float, module: Any, bias: Any) -> Any:
     """module(layer_norm(x)): see tt_text.kernels.decode."""
-    taken = _taken(module, bias) if x.dtype is FLOAT32 and 0 < x.size <= FEW * x.shape[-1] else None
-    if taken is not None:
+    arguments = taken(module, bias) if x.dtype is FLOAT32 and 0 < x.size <= FEW * x.shape[-1] else None
+    if arguments is not None:
         given = x.reshape(-1, x.shape[-1])
         y = np.empty((len(given), module.shape[0]), FLOAT32)
         try:
-            if norm_bytes(state(), given, or_nothing(scale), or_nothing(shift), eps, *taken, y):
+            if norm_bytes(state(), given, or_nothing(scale), or_nothing(shift), eps, *arguments, y):
                 return y.reshape((*x.shape[:-1], module.shape[0]))
         except TypeError:  # an array of another kind than the kernel's signature says
             pass
@@ -223,7 +223,7 @@ def decode_block(
         and out.shape[1] == q.shape[1] * values.shape[3]
         and down.shape[1] == up.shape[0]
     ):
-        layers = _taken(out, out_bias), _taken(up, up_bias), _taken(down, down_bias)
+        layers = taken(out, out_bias), taken(up, up_bias), taken(down, down_bias)
         if all(one is not None for one in layers):
             y = np.empty((n, down.shape[0]), FLOAT32)
             gathered = np.empty((n, q.shape[1], values.shape[3]), FLOAT32)
@@ -248,7 +248,7 @@ def decode_layer(
 ) -> Any:  # fmt: skip
     """decode_block, with q, the last key and the last value from qkv(layer_norm(x)): see tt_text.kernels.decode."""
     if fit(x, keys, values, qkv.shape, out.shape, up.shape, down.shape):
-        layers = _taken(qkv, qkv_bias), _taken(out, out_bias), _taken(up, up_bias), _taken(down, down_bias)
+        layers = taken(qkv, qkv_bias), taken(out, out_bias), taken(up, up_bias), taken(down, down_bias)
         if all(one is not None for one in layers):
             y = np.empty((len(keys), down.shape[0]), FLOAT32)
             try:

@@ -38,6 +38,7 @@ KERNELS: dict[str, str] = {
     "decode_attention": "tt_perf.compiled.decode:decode_attention",
     "decode_block": "tt_perf.compiled.decode:decode_block",
     "decode_layer": "tt_perf.compiled.decode:decode_layer",
+    "decode_layers": "tt_perf.compiled.decode_layers:decode_layers",
     "max_pool2d": "tt_perf.compiled.pooling:max_pool2d",
     "max_pool2d_backward": "tt_perf.compiled.pooling:max_pool2d_backward",
     "relu": "tt_perf.compiled.relu:relu",

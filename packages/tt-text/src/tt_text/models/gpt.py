@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tt_nn import Dropout, LayerNorm, Linear, Module, ModuleList, infer, init
 from tt_nn.dropout import draw_mask
-from tt_tensor import Tensor, kernels, random
+from tt_tensor import Tensor, kernels, observing, random
 from tt_tensor.tensor import wrap
 from tt_text.attention import AttentionFunction, PackedAttentionFunction
 from tt_text.cache import Cache
@@ -28,6 +28,7 @@ from tt_text.kernels.decode import (
     of_linear,
     of_norm,
 )
+from tt_text.kernels.decode_layers import Layers, Plan, decode_layers_numpy
 from tt_text.models.config import GPTConfig
 from tt_text.models.language_model import LanguageModel
 
@@ -112,9 +113,7 @@ class Block(Module):
         kernel, room = kernels.kernel("decode_layer"), None
         if (
             kernel is not decode_layer_numpy
-            and is_plain(self.ln_1, LayerNorm)
-            and is_linear(attn.c_attn)
-            and attn.c_attn.__class__ is mlp.c_fc.__class__
+            and self._begins_so()
             and "extend" in cache.__class__.__dict__  # a subclass may have another `update`
         ):
             shape = (len(x), attn.n_head, 1, attn.c_attn.out_features // (3 * attn.n_head))
@@ -133,6 +132,11 @@ class Block(Module):
         q, keys, values = attn.through_cache(normed_linear(self.ln_1, attn.c_attn, x), cache, layer)
         kernel = kernels.kernel("decode_block")
         return kernel(x, q[:, :, 0], keys, values, of_kept(mask, keys.shape[2]), *behind)
+
+    def _begins_so(self) -> bool:
+        """May the same kernel do what comes before the cache?"""
+        qkv = self.attn.c_attn
+        return is_plain(self.ln_1, LayerNorm) and is_linear(qkv) and qkv.__class__ is self.mlp.c_fc.__class__
 
     def _whole(self) -> bool:
         """May one kernel take the place of all modules behind the cache? Each must be what it was made as."""
@@ -158,6 +162,27 @@ class Transformer(Module):
         self.drop = Dropout(config.dropout)
         self.h = ModuleList([Block(config) for _ in range(config.n_layer)])
         self.ln_f = LayerNorm(config.n_embd, config.layer_norm_epsilon, bias=config.bias)
+
+
+def _plan(blocks: Any) -> Plan | None:
+    """All blocks as what a kernel takes; None where one of them is not what it was made as."""
+    modules, parts = [], []
+    for block in blocks:
+        if not (is_plain(block, Block) and block._whole() and block._begins_so()):
+            return None
+        attn, mlp = block.attn, block.mlp
+        found = [block, block.ln_1, attn, attn.c_attn, attn.c_proj, block.ln_2, mlp, mlp.c_fc, mlp.act]
+        found.append(mlp.c_proj)
+        # A list of hooks that is empty now may have some later.
+        if any(module._forward_hooks is not None for module in found) or attn.n_head != blocks[0].attn.n_head:
+            return None
+        modules += found
+        rest = (
+            *of_linear(attn.c_proj), *of_norm(block.ln_2), *of_linear(mlp.c_fc), activation_name(mlp.act),
+            *of_linear(mlp.c_proj),
+        )  # fmt: skip
+        parts.append(((*of_norm(block.ln_1), *of_linear(attn.c_attn)), attn.scale, rest))
+    return Plan(blocks, modules, Layers(parts))
 
 
 class GPT(LanguageModel):
@@ -226,10 +251,37 @@ class GPT(LanguageModel):
         """The same on plain arrays."""
         parts = self.transformer
         x = infer(parts.wte, tokens) + infer(parts.wpe, positions)  # (N, T, C)
-        for layer, block in enumerate(parts.h):
-            x = infer(block, x, mask, cache, layer)
+        y = self._at_once(x, mask, cache) if x.shape[1] == 1 else None
+        if y is None:
+            for layer, block in enumerate(parts.h):
+                x = infer(block, x, mask, cache, layer)
+        else:
+            x = y
         cache.advance(tokens.shape[1])
         return wrap(normed_linear(parts.ln_f, self.lm_head, x[:, -1:] if last else x))
+
+    def _at_once(self, x: Any, mask: Any, cache: Any) -> Any:
+        """All blocks for one new token, by one kernel; None where that cannot be."""
+        kernel, blocks = kernels.kernel("decode_layers"), self.transformer.h
+        if (
+            kernel is decode_layers_numpy
+            or not len(blocks)
+            or "extend_all" not in cache.__class__.__dict__  # a subclass may have another `update`
+            or observing.active is not None
+        ):
+            return None
+        plan: Plan | None = self.__dict__.get("_plan")
+        if plan is None or not plan.holds(blocks):
+            plan = self.__dict__["_plan"] = _plan(blocks)
+        if plan is None:
+            return None
+        attn: Any = blocks[0].attn
+        shape = (len(x), attn.n_head, 1, attn.c_attn.out_features // (3 * attn.n_head))
+        room = cache.extend_all(shape, x.dtype)
+        if room is None or len(room[0]) != len(plan.layers.parts):
+            return None
+        held, first, stop = room
+        return kernel(x, plan.layers, held, first, stop, of_kept(mask, stop - first))
 
     @classmethod
     def from_pretrained(cls, folder: str | PathLike[str]) -> Self:
