@@ -43,8 +43,16 @@ def _sources() -> list[Path]:
     return sorted(HERE.glob("*.py"))
 
 
-def _times() -> list[tuple[str, int, int]]:
-    return [(path.name, (found := path.stat()).st_mtime_ns, found.st_size) for path in _sources()]
+def _times() -> dict[str, tuple[int, int]]:
+    if not HERE.is_dir():
+        return {}  # in an archive, which numba looks at
+    # Before each kernel: os.scandir takes a tenth of the time that Path.glob does.
+    with os.scandir(HERE) as entries:
+        return {
+            entry.name: ((found := entry.stat()).st_mtime_ns, found.st_size)
+            for entry in entries
+            if entry.name.endswith(".py")
+        }
 
 
 _before = _times()  # now: no module with a kernel has been read
