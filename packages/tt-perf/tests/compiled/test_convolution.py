@@ -62,7 +62,8 @@ def winograds(monkeypatch):
 
         return call
 
-    monkeypatch.setattr(by, "SMALL", 0)
+    for least in ("SMALL", "LARGE", "FEW", "FEW_BACK"):
+        monkeypatch.setattr(by, least, 0)
     monkeypatch.setattr(winograd, "forward", counted(winograd.forward))
     monkeypatch.setattr(winograd, "backward", counted(winograd.backward))
     return calls
@@ -339,3 +340,15 @@ def test_what_follows_another_convolution(winograds, case):
         right, _ = kernels.kernel("conv2d_then", "loops")(x, weight, bias, scale, window, pool, True, False)
         assert y.dtype == x.dtype
         np.testing.assert_allclose(y, right, rtol=1e-4, atol=1e-4)
+
+
+def test_one_image_of_many_channels_is_not_worth_its_filters(winograds, monkeypatch):
+    monkeypatch.undo()
+    calls = []
+    monkeypatch.setattr(winograd, "forward", lambda *arguments: calls.append("forward"))
+    monkeypatch.setattr(winograd, "backward", lambda *arguments: calls.append("backward"))
+    for n in (1, 64):
+        x, weight, grad = images(n, 128, 4, 4), filters(128, 128), images(n, 128, 4, 4)
+        by.conv2d(x, weight, None, window_of())
+        by.conv2d_backward(x, weight, grad, window_of(), (4, 4), BOTH)
+    assert calls == ["forward", "backward"]

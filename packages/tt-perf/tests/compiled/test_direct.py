@@ -45,10 +45,14 @@ def test_like_numpys_kernel(n, c, o, size, stride, pads, places, threads):
     x, weight, bias = normal((n, *image, c), 0), normal((o, c, *size), 1), normal(o, 2)
     grad = normal((n, *places, o), 3)
     with shards.threads(threads):
-        y = direct.forward(x, weight, bias, window, places, 1)
-        positive = direct.forward(x, weight, bias, window, places, 1, -bias, 0.0)
-        dw = direct.weights(x, grad, window, 1) if o % 16 == 0 else None
-    first = x.transpose(0, 3, 1, 2)
+        first = x.transpose(0, 3, 1, 2)
+        y = direct.forward(first, weight, bias, window, places, 1)
+        positive = direct.forward(first, weight, bias, window, places, 1, -bias, 0.0)
+        dw = direct.weights(first, grad, window, 1) if o % 16 == 0 else None
+        planes = np.ascontiguousarray(first)
+        np.testing.assert_array_equal(direct.forward(planes, weight, bias, window, places, 1), y)
+        if dw is not None:
+            np.testing.assert_array_equal(direct.weights(planes, grad, window, 1), dw)
     wanted = kernels.kernel("conv2d", "numpy")(first, weight, bias, window)
     back = kernels.kernel("conv2d_backward", "numpy")
     right_dw = back(first, weight, grad.transpose(0, 3, 1, 2), window, image, (False, True))[1]
@@ -65,6 +69,7 @@ def test_like_numpys_kernel(n, c, o, size, stride, pads, places, threads):
 )
 def test_like_the_loops(monkeypatch, c, size, stride):
     monkeypatch.setattr(by, "SMALL", 0)
+    monkeypatch.setattr(by, "LARGE", 0)
     window = Window(size, stride, ((1, 1), (1, 0)))
     x, weight, bias = normal((2, 5, 17, c), 0).transpose(0, 3, 1, 2), normal((16, c, *size), 1), normal(16, 2)
     places = window.output((5, 17), "test")
@@ -86,6 +91,7 @@ def test_like_the_loops(monkeypatch, c, size, stride):
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_what_is_not_finite_stays_where_it_belongs(monkeypatch, value):
     monkeypatch.setattr(by, "SMALL", 0)
+    monkeypatch.setattr(by, "LARGE", 0)
     window = Window((3, 3), (1, 1), ((1, 1), (1, 1)))
     x, weight = normal((2, 9, 9, 3), 0).transpose(0, 3, 1, 2), normal((16, 3, 3, 3), 1)
     x[1, 2, 4, 4] = value
@@ -109,7 +115,7 @@ def test_how_far_from_float64():
     back = kernels.kernel("conv2d_backward", "numpy")
     wide = [a.astype(np.float64) for a in (x.transpose(0, 3, 1, 2), weight, grad.transpose(0, 3, 1, 2))]
     wanted = back(*wide, window, (32, 32), (False, True))[1]
-    found = direct.weights(x, grad, window, 1)
+    found = direct.weights(x.transpose(0, 3, 1, 2), grad, window, 1)
     assert np.linalg.norm(found - wanted) < 1e-6 * np.linalg.norm(wanted)
 
 

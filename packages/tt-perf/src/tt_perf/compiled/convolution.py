@@ -16,8 +16,14 @@ from tt_tensor import kernels
 
 __all__ = ["conv2d", "conv2d_backward", "conv2d_pooled_backward", "conv2d_then"]
 
-SMALL = 1 << 20
-"""Multiplications up to which preparing the filters would cost more than is spared."""
+SMALL = 1 << 18
+"""Multiplications up to which a call costs more than is spared."""
+
+LARGE = 1 << 20
+"""The same for the gradient of the filters of a direct convolution."""
+
+FEW, FEW_BACK = 2, 8
+"""Tiles up to which preparing the filters would cost more than Winograd spares."""
 
 MOST_FILLED = 2
 """By how much the channels may grow where they are filled up to multiples of 16."""
@@ -60,7 +66,8 @@ def _forward(
     if work * len(x) < SMALL:
         return None
     y = None
-    if _three_by_three(c, o, window) and not (pool and (places[0] % 2 or places[1] % 2)):
+    winograds = _three_by_three(c, o, window) and _tiles(len(x), places) > FEW
+    if winograds and not (pool and (places[0] % 2 or places[1] % 2)):
         y = winograd.forward(
             _images(x),
             weight,
@@ -74,7 +81,7 @@ def _forward(
             winners and pool,
         )
     if y is None and not pool and direct.suits(c, o, window, image, places):
-        y = direct.forward(_images(x), weight, bias, window, places, _least(work), scale, least)
+        y = direct.forward(x, weight, bias, window, places, _least(work), scale, least)
     if y is None:
         return None
     y, won = y if winners and pool else (y, None)
@@ -92,15 +99,16 @@ def conv2d_backward(
     back = fallback("conv2d_backward")
     if not known or work * len(grad) < SMALL:
         return back(x, weight, grad, window, image, needs)  # type: ignore[no-any-return]
-    if _three_by_three(c, o, window):
+    if _three_by_three(c, o, window) and _tiles(len(grad), places) > FEW_BACK:
         pixels = _images(x) if needs[1] else None
         found = winograd.backward(pixels, weight, _images(grad), window.padding, image, needs, _least(work))
         if found is not None:
             dx, dw = found
             return None if dx is None else dx.transpose(0, 3, 1, 2), dw
-    if needs[1] and o % LANES == 0 and direct.suits(c, o, window, image, places):
+    large = work * len(grad) >= LARGE
+    if large and needs[1] and o % LANES == 0 and direct.suits(c, o, window, image, places):
         dx = back(x, weight, grad, window, image, (True, False))[0] if needs[0] else None
-        return dx, direct.weights(_images(x), _images(grad), window, _least(work))
+        return dx, direct.weights(x, _images(grad), window, _least(work))
     return back(x, weight, grad, window, image, needs)  # type: ignore[no-any-return]
 
 
@@ -114,7 +122,8 @@ def conv2d_pooled_backward(
     known = (
         _are_float32(grad, x if needs[1] else None, weight if needs[0] else None) and won.dtype == np.uint8
     )
-    if known and work * len(grad) >= SMALL and _three_by_three(c, o, window):
+    winograds = _three_by_three(c, o, window) and _tiles(len(grad), places) > FEW_BACK
+    if known and work * len(grad) >= SMALL and winograds:
         found = winograd.backward(
             _images(x) if needs[1] else None,
             weight,
@@ -154,6 +163,11 @@ def _three_by_three(c: int, o: int, window: Any) -> bool:
         and lined_up(c) * lined_up(o) <= MOST_FILLED * c * o
         and all(pad <= 2 for pads in window.padding for pad in pads)
     )
+
+
+def _tiles(n: int, places: tuple[int, int]) -> int:
+    """Four by four results each."""
+    return n * -(-places[0] // 4) * -(-places[1] // 4)
 
 
 def _least(work: int) -> int:

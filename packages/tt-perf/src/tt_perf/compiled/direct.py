@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from tt_nn import shards
+from tt_perf.compiled.arrays import whole
 from tt_perf.compiled.jit import jit
 from tt_perf.compiled.lanes import LANES, front, load, spread, store_some, tile_product
 from tt_perf.compiled.points import at_least, lined_up
@@ -36,12 +37,22 @@ _twelve_by_two, _twelve_by_one = tile_product(ROWS, 2), tile_product(ROWS, 1)
 
 @jit("void(float32[::1], int64, int64[::1], float32[::1])")
 def surround(x, image, shape, padded):
-    """Image `image` of a flat (N, H, W, C) into the middle of `padded`, whose border stays as it is."""
+    """Image `image` of a flat (N, H, W, C), or with shape[6] (N, C, H, W), into the middle of `padded` (H'', W'', C).
+
+    Its border stays as it is.
+    """
     height, width, c, top, left, wide = shape[0], shape[1], shape[2], shape[3], shape[4], shape[5]
     for row in range(height):
-        start, to = (image * height + row) * width * c, ((row + top) * wide + left) * c
-        for i in range(width * c):
-            padded[to + i] = x[start + i]
+        to = ((row + top) * wide + left) * c
+        if shape[6]:
+            for channel in range(c):
+                start = ((image * c + channel) * height + row) * width
+                for i in range(width):
+                    padded[to + i * c + channel] = x[start + i]
+        else:
+            start = (image * height + row) * width * c
+            for i in range(width * c):
+                padded[to + i] = x[start + i]
 
 
 @jit(
@@ -200,10 +211,13 @@ class _Geometry:
     """What the kernels want to know."""
 
     def __init__(self, images: Any, window: Any, places: tuple[int, int], o: int) -> None:
-        _, height, width, c = images.shape
+        _, c, height, width = images.shape
         (top, bottom), (left, right) = window.padding
         wide = width + left + right
-        self.shape = np.array([height, width, c, top, left, wide])
+        # A batch whose channels lie one after the other is turned image by image.
+        self.planes = images.flags.carray and not images.transpose(0, 2, 3, 1).flags.carray
+        self.memory = images if self.planes else whole(images.transpose(0, 2, 3, 1))
+        self.shape = np.array([height, width, c, top, left, wide, self.planes])
         self.filters = np.array([*window.size, *places, o, *window.stride])
         # Rows of windows are read up to a multiple of ROWS.
         self.size = (height + top + bottom) * wide * c + ROWS
@@ -223,7 +237,7 @@ def forward(
     scale: Any = None,
     least: float = -math.inf,
 ) -> Any:
-    """max(z · scale + bias, least), z the convolution (N, H', W', O) of images (N, H, W, C), C-contiguous.
+    """max(z · scale + bias, least), z the convolution (N, H', W', O) of images (N, C, H, W), in any memory order.
 
     `worth` images are worth a thread.
     """
@@ -231,7 +245,7 @@ def forward(
     many = lined_up(o)
     geometry = _Geometry(images, window, places, o)
     y = np.empty((n, *places, o), np.float32)
-    w = np.zeros((*window.size, images.shape[3], many), np.float32)
+    w = np.zeros((*window.size, images.shape[1], many), np.float32)
     w[..., :o] = weight.transpose(2, 3, 1, 0)
     by = np.zeros((2, many), np.float32)
     by[0, :o] = 1 if scale is None else scale
@@ -239,7 +253,7 @@ def forward(
 
     def body(start: int, stop: int, part: int) -> None:
         convolve(
-            images.reshape(-1),
+            geometry.memory.reshape(-1),
             geometry.shape,
             w.reshape(-1),
             geometry.filters,
@@ -257,9 +271,9 @@ def forward(
 
 
 def weights(images: Any, grad: Any, window: Any, least: int) -> Any:
-    """dweight (O, C, kh, kw) of images (N, H, W, C) and grad (N, H', W', O), both C-contiguous."""
+    """dweight (O, C, kh, kw) of images (N, C, H, W) and grad (N, H', W', O), C-contiguous."""
     n, high, wide, o = grad.shape
-    c, (kh, kw) = images.shape[3], window.size
+    c, (kh, kw) = images.shape[1], window.size
     geometry = _Geometry(images, window, (high, wide), o)
     rows = -(-kw * c // ROWS) * ROWS
     cut = shards.parts(n, least)
@@ -267,7 +281,7 @@ def weights(images: Any, grad: Any, window: Any, least: int) -> Any:
 
     def body(start: int, stop: int, part: int) -> None:
         collect(
-            images.reshape(-1),
+            geometry.memory.reshape(-1),
             geometry.shape,
             grad.reshape(-1),
             geometry.filters,

@@ -31,6 +31,7 @@ from typing import Any
 import numpy as np
 
 from tt_nn import shards
+from tt_perf.compiled.arrays import whole
 from tt_perf.compiled.filter_points import points_to_taps, taps_to_points
 from tt_perf.compiled.jit import jit
 from tt_perf.compiled.lanes import LANES, piece
@@ -184,25 +185,22 @@ class _Tiles:
         return shards.scratch(f"winograd {name}", (size,), np.float32)
 
 
-def filters_at_points(weight: Any) -> Any:
-    """Filters (O, C, 3, 3) at the points: 36 planes (C, O'), flat, `GAP` numbers apart."""
+def filters_at_points(weight: Any, swapped: bool = False) -> Any:
+    """Filters (O, C, 3, 3) at the points: 36 planes (C, O'), or (O, C') where `swapped`, flat, `GAP` numbers apart."""
     o, c = weight.shape[:2]
-    wide = lined_up(o)
-    taps = np.zeros((3, 3, c, wide), np.float32) if wide > o else np.empty((3, 3, c, o), np.float32)
-    taps[..., :o] = weight.transpose(2, 3, 1, 0)
-    plane = c * wide + GAP
-    points = np.empty(POINTS * plane, np.float32)
-    taps_to_points(taps.reshape(-1), c * wide, points, plane)
+    sizes = (o, 9 * c, c, 9) if swapped else (c, 9, o, 9 * c)
+    plane = sizes[0] * lined_up(sizes[2]) + GAP
+    # Other threads read it, but not for longer than the caller waits for them.
+    points = shards.scratch("winograd filters", (POINTS * plane,), np.float32)
+    taps_to_points(whole(weight).reshape(-1), *sizes, points, plane)
     return points
 
 
 def filters_from_points(sums: Any, c: int, o: int) -> Any:
-    """Parts of the gradient at the points, (parts, 36 · C'' · O'), as (O, C, 3, 3)."""
-    wide = lined_up(o)
-    rows = sums.shape[1] // (POINTS * wide)
-    taps = np.empty((3, 3, rows, wide), np.float32)
-    points_to_taps(sums.reshape(-1), len(sums), rows * wide, rows * wide, taps.reshape(-1))
-    return np.ascontiguousarray(taps[:, :, :c, :o].transpose(3, 2, 0, 1))
+    """Parts of the gradient at the points, (parts, 36 · C'' · O'), as (O, C, 3, 3); None where it is not finite."""
+    weight = np.empty((o, c, 3, 3), np.float32)
+    plane = sums.shape[1] // POINTS
+    return weight if points_to_taps(sums.reshape(-1), len(sums), plane, c, o, weight.reshape(-1)) else None
 
 
 def forward(
@@ -287,7 +285,7 @@ def backward(
     dx = np.empty((n, *image, c) if needs[0] else (1,), np.float32)
     size = POINTS * (-(-c // 8) * 8) * lined_up(o)
     sums = np.zeros((len(cut), size if needs[1] else 1), np.float32)
-    filters = filters_at_points(weight.swapaxes(0, 1)) if needs[0] else nothing
+    filters = filters_at_points(weight, swapped=True) if needs[0] else nothing
     finite = [True]
 
     def body(start: int, stop: int, part: int) -> None:
@@ -315,7 +313,7 @@ def backward(
     if not needs[1]:
         return dx, None
     dw = filters_from_points(sums, c, o)
-    return (dx if needs[0] else None, dw) if np.isfinite(dw).all() else None
+    return None if dw is None else (dx if needs[0] else None, dw)
 
 
 def _filled(won: Any) -> Any:
