@@ -219,5 +219,6 @@ def decode_layers(x: Any, layers: Any, held: Any, first: int, stop: int, mask: A
         return y
     n = len(x)
     for (front, factor, rest), (keys, values) in zip(layers.parts, held, strict=True):
-        x = decode_layer(x, *front, keys[:n, :, first:stop], values[:n, :, first:stop], mask, factor, *rest)
+        seen = keys[:n, :, first:stop], values[:n, :, first:stop]
+        x = decode_layer(*(x, *front, *seen, mask, factor, *rest))
     return x
