@@ -92,16 +92,6 @@ def norm_rows(gang: Any, x: Any, scale: Any, shift: Any, eps: Any, weight: Any, 
     share(gang, rows, places(len(weight)), grain(x, len(weight)), (normal, weight, bias, y))
 
 
-@jit("void(int64, int64, float32[:, ::1], float32[:, ::1], float32[::1], float32[:, ::1], int64)")
-def active_rows(start: Any, stop: Any, x: Any, weight: Any, bias: Any, y: Any, activation: Any) -> None:
-    """y = activation(x Wᵀ + b), for the rows of W at these places."""
-    rows(start, stop, x, weight, bias, y)
-    for k in range(EIGHT + 1):
-        first, last = run_of(k, start, stop, len(weight), EIGHT)
-        for n in range(len(x)):
-            activate(y, n, first, last, activation)
-
-
 @jit("void(int64, int64, float32[:, ::1], float32[:, ::1], float32[::1], float32[:, ::1], float32[:, ::1])")
 def added_rows(start: Any, stop: Any, x: Any, weight: Any, bias: Any, add: Any, y: Any) -> None:
     """y = add + x Wᵀ + b, for the rows of W at these places."""
@@ -213,9 +203,10 @@ def block(
     hidden = np.empty((n, len(up)), np.float32)
     share(gang, added_rows, places(len(out)), grain(flat, len(out)), (flat, out, out_bias, x, z))
     normalize(z, scale, shift, eps, normal)
-    share(
-        gang, active_rows, places(len(up)), grain(normal, len(up)), (normal, up, up_bias, hidden, activation)
-    )
+    share(gang, rows, places(len(up)), grain(normal, len(up)), (normal, up, up_bias, hidden))
+    # Here, as the runs of rows at a few places are too short for lanes.
+    for i in range(n):
+        activate(hidden, i, 0, len(up), activation)
     share(gang, added_rows, places(len(down)), grain(hidden, len(down)), (hidden, down, down_bias, z, y))
 
 

@@ -35,18 +35,17 @@ from tt_tensor import memory
 __all__ = ["decode_block", "decode_layer", "layer", "norm_linear", "taken"]
 
 
-@jit(f"void(int64, int64, {ROWS}, int64, float32[:, ::1])")
-def finished_rows(
+@jit(f"void(int64, int64, {ROWS}, float32[:, ::1])")
+def added_rows(
     start: Any, stop: Any, codes: Any, x_scale: Any, x_zero: Any, x_sums: Any, weights: Any, scale: Any, zero: Any,
-    sums: Any, offsets: Any, size: Any, bias: Any, y: Any, activation: Any, add: Any,
+    sums: Any, offsets: Any, size: Any, bias: Any, y: Any, add: Any,
 ) -> None:  # fmt: skip
-    """y = add + activation(x Ŵᵀ + b), for the rows of W at these places; nothing is added where `add` is empty."""
+    """y = add + x Ŵᵀ + b, for the rows of W at these places; nothing is added where `add` is empty."""
     byte_rows(start, stop, codes, x_scale, x_zero, x_sums, weights, scale, zero, sums, offsets, size, bias, y)
-    for k in range(STREAMS + 1):
-        first, last = run_of(k, start, stop, len(weights), STREAMS)
-        for n in range(len(codes)):
-            activate(y, n, first, last, activation)
-            if len(add):
+    if len(add):
+        for k in range(STREAMS + 1):
+            first, last = run_of(k, start, stop, len(weights), STREAMS)
+            for n in range(len(codes)):
                 for i in range(first, last):
                     y[n, i] += add[n, i]
 
@@ -60,7 +59,7 @@ def finished(
     gang: Any, x: Any, planes: Any, given: Any, given_zero: Any, weights: Any, scale: Any, zero: Any, sums: Any,
     offsets: Any, size: Any, bias: Any, activation: Any, add: Any, y: Any,
 ) -> Any:  # fmt: skip
-    """The same for all rows, on all cores. False where x is not all numbers."""
+    """y = activation(add + x Ŵᵀ + b) for all rows, on all cores. False where x is not all numbers."""
     rows, n = x.shape
     codes = np.empty((rows, planes * n), np.uint8)
     x_scale, x_zero = np.empty(rows, np.float32), np.empty(rows, np.int64)
@@ -68,9 +67,13 @@ def finished(
     if coded(x, planes, given, given_zero, len(zero) > 0, size, codes, x_scale, x_zero, x_sums) < rows:
         return False
     share(
-        gang, finished_rows, byte_places(len(weights)), byte_grain(codes, weights),
-        (codes, x_scale, x_zero, x_sums, weights, scale, zero, sums, offsets, size, bias, y, activation, add),
+        gang, added_rows, byte_places(len(weights)), byte_grain(codes, weights),
+        (codes, x_scale, x_zero, x_sums, weights, scale, zero, sums, offsets, size, bias, y, add),
     )  # fmt: skip
+    # Here, as the runs of rows at a few places are too short for lanes.
+    if activation:
+        for r in range(rows):
+            activate(y, r, 0, len(weights), activation)
     return True
 
 

@@ -32,7 +32,7 @@ EIGHT = 8
 GRAIN = 1 << 14
 """Products of two numbers that are taken at a time: some 2 µs where W is in a cache."""
 
-PIECES = 24
+PIECES = 64
 """A large weight is taken in so many pieces, of which each core gets about half."""
 
 FLOAT32 = np.dtype(np.float32)
