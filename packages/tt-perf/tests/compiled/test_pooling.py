@@ -61,6 +61,32 @@ def test_like_numpys_kernel(n, c, image, threads):
         assert_same(both(x, grad), both(x, grad, kernel="numpy"))
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(1, 3),
+    st.sampled_from([16, 48]),
+    st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    st.booleans(),
+    st.integers(1, 3),
+)
+def test_other_windows_side_by_side(n, c, size, places, nans, threads):
+    x = np.round(images(n, c, size[0] * places[0], size[1] * places[1]))
+    if nans:
+        x[np.random.default_rng(2).random(x.shape) < 0.1] = np.nan
+    grad = images(n, c, *places, seed=1)
+    with shards.threads(threads):
+        found = both(x, grad, Window(size, size))
+    assert_same(found, both(x, grad, Window(size, size), kernel="numpy"))
+
+
+def test_the_whole_image_is_one_window(monkeypatch):
+    x, grad, window = images(3, 32, 4, 4), images(3, 32, 1, 1, seed=1), Window((4, 4), (4, 4))
+    wanted = both(x, grad, window, kernel="loops")
+    monkeypatch.setattr(by, "fallback", refuse)
+    assert_same(both(x, grad, window), wanted)
+
+
 def test_many_images(monkeypatch):
     x, grad = images(40, 32, 32, 32), images(40, 32, 16, 16, seed=1)
     wanted = both(x, grad, kernel="numpy")
