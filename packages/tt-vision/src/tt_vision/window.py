@@ -38,17 +38,18 @@ class Window:
 
     def output(self, image: Pair, what: str) -> Pair:
         """At how many places along each axis it stands. Raises ShapeError where it does not fit even once."""
-        places = []
-        for axis, (length, reach) in enumerate(zip(image, self.reach, strict=True)):
-            padded = length + sum(self.padding[axis])
-            if padded < reach:
-                raise ShapeError(
-                    f"{what}: the window spans {self.reach} pixels, but the image {image} has with its padding "
-                    f"{self.padding} only {padded} along {'height' if axis == 0 else 'width'}; use a smaller kernel "
-                    "or dilation, more padding, or larger images"
-                )
-            places.append((padded - reach) // self.stride[axis] + 1)
-        return places[0], places[1]
+        (top, bottom), (left, right) = self.padding
+        reach = self.reach
+        high, wide = image[0] + top + bottom - reach[0], image[1] + left + right - reach[1]
+        if high < 0 or wide < 0:
+            axis = "height" if high < 0 else "width"
+            padded = (high if high < 0 else wide) + reach[axis == "width"]
+            raise ShapeError(
+                f"{what}: the window spans {reach} pixels, but the image {image} has with its padding "
+                f"{self.padding} only {padded} along {axis}; use a smaller kernel or dilation, more padding, or "
+                "larger images"
+            )
+        return high // self.stride[0] + 1, wide // self.stride[1] + 1
 
 
 def pair(value: Any, what: str, least: int, dims: int = 2) -> Pair:
