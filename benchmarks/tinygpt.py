@@ -8,9 +8,11 @@ time of `milestone-tinygpt` ≤ 0.85 of PyTorch's then, with the same bars on th
 
 The time of ours has more in it than steps: an estimate of the validation loss every 250 steps, a sample, checkpoints.
 PyTorch's loop has none of these, so the time of our steps alone is told beside it. What is imported, torch or compiled
-kernels, is there before the clock starts on both sides. Runs follow each other, and nobody
-waits for a quiet moment; so it is also told how much of the machine other processes used meanwhile. A run that shared
-its cores says little: threads that hand work to each other lose more by that than threads that wait by working.
+kernels, is there before the clock starts on both sides.
+
+Runs follow each other, and nobody waits for a quiet moment; so it is also told how much of the machine other processes
+used meanwhile. A run that shared its cores says little: threads that hand work to each other lose more by that than
+threads that wait by working.
 
     python benchmarks/tinygpt.py --seeds 5 --peer-python peer/bin/python
 """
