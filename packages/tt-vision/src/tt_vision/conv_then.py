@@ -77,13 +77,18 @@ class ConvThenFunction(ConvFunction):
         if self.relu:
             grad = kernels.kernel("relu_backward")(self.y, grad)
         g = wide(self.images(grad, "gradient").astype(dtype, copy=False))
-        db = None
-        if len(self.inputs) > 2 and self.wants(2):
-            db = channel_sums(rows_of(channels_last(g))).astype(grad.dtype)
-        g = by.scaled(g, self.scale, None)
+        unscaled, g = g, by.scaled(g, self.scale, None)
         images, w = (wide(part.astype(dtype, copy=False)) for part in (self.images(x), self.filters(weight)))
         if self.pool and self.won is None:
             self.won = self.winners(images, w)
+        db = None
+        if len(self.inputs) > 2 and self.wants(2):
+            # Summed over all places in their order, so that it is to the bit that of the layers one by one.
+            sent = unscaled
+            if self.pool and sent.size:
+                places = (2 * sent.shape[2], 2 * sent.shape[3])
+                sent = kernels.kernel("max_pool2d_backward")(sent, self.won, PAIRS, places)
+            db = channel_sums(rows_of(channels_last(sent))).astype(grad.dtype)
         if not self.pool:
             dx, dw = send_back(images, w, g, self.window, self.image, needs)
         elif g.size and w.size and 0 not in self.image:

@@ -47,7 +47,11 @@ def conv2d_then(
         return found
     if not pool:
         return fallback("conv2d_then")(x, weight, bias, scale, window, pool, relu, winners)  # type: ignore[no-any-return]
-    z, won = kernels.kernel("max_pool2d")(conv2d(x, weight, None, window), _pairs(window), winners)
+    if scale is None:
+        bias, before = None, bias
+    else:
+        before = None
+    z, won = kernels.kernel("max_pool2d")(conv2d(x, weight, before, window), _pairs(window), winners)
     for part, apply in ((scale, np.multiply), (bias, np.add)):
         if part is not None:
             z = apply(z, part.astype(z.dtype, copy=False)[:, None, None])

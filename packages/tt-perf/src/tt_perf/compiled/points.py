@@ -22,7 +22,6 @@ from tt_perf.compiled.lanes import (
     ask_for,
     choose,
     front,
-    greater,
     higher,
     load,
     load_some,
@@ -112,7 +111,7 @@ def lined_up(channels: Any) -> Any:
 @piece
 def at_least(z: Any, least: Any) -> Any:
     """max(z, least), NaN where z is."""
-    return pick(greater(least, z), least, z)
+    return pick(higher(z, least), z, least)
 
 
 @jit("void(float32[::1], int64[::1], int64[::1], float32[::1], int64, float32[::1])")
@@ -260,8 +259,9 @@ def points_to_results(points, plane, by, least, y, shape, block, some):
     "float32[::1])"
 )
 def points_to_greatest(points, plane, by, least, y, won, winners, shape, block, some):
-    """The same with z = the greatest of each two by two of Aᵀ M A, to y, a flat (N, H' / 2, W' / 2, O).
+    """The same pooled by two by two, to y, a flat (N, H' / 2, W' / 2, O).
 
+    `by` is (4, O'), scale and offset before the pooling and after it.
     With `winners`, `won` (N, H' / 2, W' / 2, O') gets which of the four it was: of equals the first, NaN before all.
     H' and W' are even.
     """
@@ -276,7 +276,8 @@ def points_to_greatest(points, plane, by, least, y, won, winners, shape, block, 
                 for channel in range(0, c, LANES):
                     there = front(c - channel)
                     columns_from_points(points, tile * many + channel, plane, some)
-                    scale, offset = load(by, channel), load(by, many + channel)
+                    scale, offset = load(by, 2 * many + channel), load(by, 3 * many + channel)
+                    s, b = load(by, channel), load(by, many + channel)
                     for k in range(min(2, high // 2 - 2 * row)):
                         a0, a1, a2, a3 = row_from_points(some, 2 * k)
                         b0, b1, b2, b3 = row_from_points(some, 2 * k + 1)
@@ -288,6 +289,8 @@ def points_to_greatest(points, plane, by, least, y, won, winners, shape, block, 
                             right = a1 if half == 0 else a3
                             below = b0 if half == 0 else b2
                             last = b1 if half == 0 else b3
+                            best, right = best * s + b, right * s + b
+                            below, last = below * s + b, last * s + b
                             more = higher(right, best)
                             number = choose(more, 1, 0)
                             best = pick(more, right, best)

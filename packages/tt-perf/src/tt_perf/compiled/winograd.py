@@ -228,9 +228,12 @@ def forward(
     size = (n, places[0] // 2, places[1] // 2) if pool else (n, *places)
     y = np.empty((*size, o), np.float32)
     won = np.empty((*size, wide) if winners else (1,), np.uint8)
-    by = np.zeros((2, wide), np.float32)
-    by[0, :o] = 1 if scale is None else scale
-    by[1, :o] = 0 if bias is None else bias
+    # Before the pooling and after it. The bias alone comes before, as what it is rounded to may be equal.
+    by = np.zeros((4, wide), np.float32)
+    by[0::2] = 1
+    place = 2 if pool and scale is not None else 0
+    by[place, :o] = 1 if scale is None else scale
+    by[place + 1, :o] = 0 if bias is None else bias
     of_x, of_y = tiles.of((height, width), c), tiles.of(places, o)
     finite = [True]
 

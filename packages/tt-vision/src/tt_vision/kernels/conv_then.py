@@ -59,13 +59,10 @@ def conv2d_then(
     x: Any, weight: Any, bias: Any, scale: Any, window: Window, pool: bool, relu: bool, winners: bool
 ) -> tuple[Any, Any]:
     """The kernels that there are without it."""
-    z, won = (
-        kernels.kernel("conv2d", "numpy")(x, weight, None if pool or scale is not None else bias, window),
-        None,
-    )
+    z, won = kernels.kernel("conv2d", "numpy")(x, weight, None if scale is not None else bias, window), None
     if pool:
         z, won = kernels.kernel("max_pool2d", "numpy")(z, PAIRS, winners)
-    if pool or scale is not None:
+    if scale is not None:
         z = scaled(z, scale, bias)
     return positive_part(z) if relu else z, won
 
