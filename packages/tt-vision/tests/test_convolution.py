@@ -114,8 +114,9 @@ def test_the_kernel_is_picked_by_shape(n, window, o, kernel, monkeypatch):
         spy(module, "conv2d_backward")
     x, w, g = operands(np.random.default_rng(0), n, 8, o, (16, 16), window, np.float32)
     function = ConvFunction(window)
-    function(x, w)
-    function.backward(g)
+    with kernels.use("numpy"):
+        function(x, w)
+        function.backward(g)
     assert used == [kernel, kernel]
 
 
@@ -163,8 +164,8 @@ def test_a_whole_network_runs_on_any_kernel(name):
 
 def test_the_table_names_the_kernels():
     for operation in ("conv2d", "conv2d_backward"):
-        own = [name for name in kernels.names(operation) if name != kernels.preferred()]
-        assert own == ["loops", "im2col", "blocked", "numpy"]
+        # What other wheels register comes after.
+        assert kernels.names(operation)[:4] == ["loops", "im2col", "blocked", "numpy"]
         assert kernels.kernel(operation, "numpy") is getattr(convolution, operation)
         assert kernels.preferred() or kernels.kernel(operation) is kernels.kernel(operation, "numpy")
 
