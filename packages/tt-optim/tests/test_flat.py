@@ -338,9 +338,14 @@ def test_a_thousand_steps_leave_nothing_behind(name):
         walk(5000)  # also fills the interpreter's store of freed tuples, which is bounded
         tracemalloc.start()
         walk(10)
-        before = tracemalloc.get_traced_memory()[0]
-        walk(1000)
-        assert tracemalloc.get_traced_memory()[0] - before < 4000
+        grown = []
+        while len(grown) < 3 and (
+            not grown or grown[-1] >= 4000
+        ):  # a leak is there each time, another thread once
+            before = tracemalloc.get_traced_memory()[0]
+            walk(1000)
+            grown.append(tracemalloc.get_traced_memory()[0] - before)
+        assert grown[-1] < 4000, grown
     finally:
         tracemalloc.stop()
         gc.enable()
