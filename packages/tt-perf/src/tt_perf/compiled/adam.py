@@ -12,11 +12,28 @@ from typing import Any
 import numpy as np
 
 from tt_perf.compiled.arrays import suit
+from tt_perf.compiled.gang import share, state
 from tt_perf.compiled.jit import jit
-from tt_perf.compiled.many import adam_all
+from tt_perf.compiled.lanes import piece
+from tt_perf.compiled.many import STRETCH, addresses, first_of
+from tt_perf.compiled.pointers import carray, floats
 from tt_perf.compiled.table import fallback
 
 __all__ = ["AdamStep", "adam"]
+
+
+@piece
+def moved(
+    value: Any, grad: Any, mean: Any, square: Any,
+    to: Any, part: Any, less: Any, rest1: Any, keep: Any, rest2: Any, by: Any, least: Any,
+) -> Any:  # fmt: skip
+    """The value and both moments after the step."""
+    grad = to * grad
+    # Nothing is nothing, also of what is infinite.
+    grad = grad + part * value if part != 0 else grad
+    m = mean + rest1 * (grad - mean)
+    v = keep * square + rest2 * grad * grad
+    return less * value - by * (m / (np.sqrt(v) + least)), m, v
 
 
 @jit(
@@ -31,14 +48,58 @@ def _adam(
     keep, rest1, rest2 = f(beta2), f(1 - beta1), f(1 - beta2)
     to, part, less, by, least = f(sign), f(decay), f(shrink), f(pace), f(floor)
     for i in range(values.size):
-        value = values[i]
-        grad = to * grads[i]
-        # Nothing is nothing, also of what is infinite.
-        grad = grad + part * value if part != 0 else grad
-        m = mean[i] + rest1 * (grad - mean[i])
-        v = keep * square[i] + rest2 * grad * grad
-        mean[i], square[i] = m, v
-        values[i] = less * value - by * (m / (np.sqrt(v) + least))
+        values[i], mean[i], square[i] = moved(
+            values[i], grads[i], mean[i], square[i], to, part, less, rest1, keep, rest2, by, least
+        )
+
+
+@jit(
+    "void(int64, int64, int64[:, ::1], int64[::1], float32[::1], float32[::1], float32[::1],"
+    "float32, float32, float32, float32, float32, float32, float32, float32)"
+)
+def adam_stretch(
+    start: Any, stop: Any, places: Any, offsets: Any, all_values: Any, all_mean: Any, all_square: Any,
+    to: Any, part: Any, less: Any, rest1: Any, keep: Any, rest2: Any, by: Any, least: Any,
+) -> None:  # fmt: skip
+    """Numbers start to stop of all, whose gradients stand at the addresses places[k, 0]."""
+    k = first_of(offsets, start)
+    while start < stop:
+        end = min(stop, offsets[k + 1])
+        if end > start:
+            low, high = start - offsets[k], end - offsets[k]
+            grads = carray(floats(places[k, 0]), high)[low:high]
+            values, mean, square = all_values[start:end], all_mean[start:end], all_square[start:end]
+            for i in range(grads.size):
+                values[i], mean[i], square[i] = moved(
+                    values[i], grads[i], mean[i], square[i], to, part, less, rest1, keep, rest2, by, least
+                )
+        start = end
+        k += 1
+
+
+@jit(
+    "void(int64[::1], int64[:, ::1], int64[::1], float32[::1], float32[::1], float32[::1],"
+    "float32, float32, float32, float32, float32, float32, float32, float32)"
+)
+def adam_numbers(
+    gang: Any, places: Any, offsets: Any, values: Any, mean: Any, square: Any,
+    to: Any, part: Any, less: Any, rest1: Any, keep: Any, rest2: Any, by: Any, least: Any,
+) -> None:  # fmt: skip
+    share(
+        gang, adam_stretch, offsets[-1], STRETCH,
+        (places, offsets, values, mean, square, to, part, less, rest1, keep, rest2, by, least),
+    )  # fmt: skip
+
+
+def adam_all(values: Any, grads: Sequence[Any], mean: Any, square: Any, *numbers: float) -> bool:
+    """Adam's step on flat arrays, with gradients in pieces; False where nothing was done."""
+    if not suit(values, mean, square) or not all(grad.flags.c_contiguous for grad in grads):
+        return False
+    found = addresses([(grad,) for grad in grads])
+    if found is None or found[1][-1] != values.size:
+        return False
+    adam_numbers(state(), *found, values, mean, square, *numbers)
+    return True
 
 
 class AdamStep:

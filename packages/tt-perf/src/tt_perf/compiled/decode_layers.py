@@ -1,8 +1,7 @@
 # mypy: disable-error-code="untyped-decorator, no-untyped-call, no-any-return"
 """All layers of a transformer for one new token in one call; what one layer computes stands in decode.py.
 
-A kernel takes arrays one by one, which for a hundred of them costs more than a small model's products. So it is given
-their addresses, in a table that is made once for a model: the model's `Layers` hold the arrays.
+The kernel is given addresses, in a table that is made once for a model: the model's `Layers` hold the arrays.
 """
 
 from __future__ import annotations
@@ -12,36 +11,15 @@ from itertools import chain
 from operator import is_
 from typing import Any
 
-import numba
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
-from numba import types
-from numba.extending import intrinsic
 
 from tt_perf.compiled.decode import ACTIVATIONS, EVERYTHING, decode_layer, layer
 from tt_perf.compiled.gang import state
 from tt_perf.compiled.jit import inline, jit
 from tt_perf.compiled.matvec import FEW, FLOAT32
+from tt_perf.compiled.pointers import carray, floats, vector
 
-__all__ = ["Table", "address", "caches", "decode_layers", "floats", "pointer_to", "vector"]
-
-carray: Any = numba.carray  # type: ignore[attr-defined]
-
-
-def pointer_to(kind: Any, llvm: Any) -> Any:
-    """A function of compiled code: an address as a pointer to such numbers."""
-
-    def pointer(_: Any, place: Any) -> Any:
-        def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-            return builder.inttoptr(given[0], llvm.as_pointer())
-
-        return types.CPointer(kind)(types.int64), code
-
-    made: Any = intrinsic(pointer)
-    return made
-
-
-floats: Any = pointer_to(types.float32, ir.FloatType())
+__all__ = ["Table", "address", "caches", "decode_layers"]
 
 # Columns of the table. What is not there has the address 0.
 SCALE_1, SHIFT_1, QKV, QKV_ROWS, QKV_BIAS, OUT, OUT_BIAS, SCALE_2, SHIFT_2, UP, UP_ROWS, UP_BIAS = range(12)
@@ -49,14 +27,8 @@ ACTIVATION, DOWN, DOWN_BIAS, KEYS, VALUES, COLUMNS = range(12, 18)
 
 
 @inline
-def vector(place: Any, length: Any) -> Any:
-    """So many float32 at that address; none where there is no address."""
-    return carray(floats(place), length if place else 0)
-
-
-@inline
 def matrix(place: Any, rows: Any, columns: Any) -> Any:
-    """The same with two axes."""
+    """So many float32 at that address."""
     return carray(floats(place), (rows, columns))
 
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 
 from tt_perf.compiled.decode import ACTIVATIONS
 from tt_perf.compiled.decode_bytes import layer, taken
-from tt_perf.compiled.decode_layers import Table, address, caches, floats, pointer_to, vector
+from tt_perf.compiled.decode_layers import Table, address, caches
 from tt_perf.compiled.jit import inline, jit
+from tt_perf.compiled.pointers import carray, floats, pointer_to, vector
 from tt_tensor import memory
 
 __all__ = ["table"]
 
-carray: Any = numba.carray  # type: ignore[attr-defined]
 int8s: Any = pointer_to(types.int8, ir.IntType(8))
 int32s: Any = pointer_to(types.int32, ir.IntType(32))
 doubles: Any = pointer_to(types.float64, ir.DoubleType())

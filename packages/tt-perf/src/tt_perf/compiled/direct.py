@@ -82,55 +82,18 @@ def convolve(x, shape, w, filters, by, least, y, padded, sums, start, stop):
                     at = ((row * down + i) * wide + place * right) * c
                     b = i * depth * many
                     out = place * many
+                    step, later = right * c, i > 0
                     channel = 0
                     while channel < many:
+                        j, k = b + channel, out + channel
                         if channel + 3 * LANES <= many and (many - channel) % (2 * LANES) != 0:
-                            _eight_by_three(
-                                padded,
-                                at,
-                                right * c,
-                                1,
-                                w,
-                                b + channel,
-                                many,
-                                depth,
-                                sums,
-                                out + channel,
-                                many,
-                                i > 0,
-                            )
+                            _eight_by_three(padded, at, step, 1, w, j, many, depth, sums, k, many, later)
                             channel += 3 * LANES
                         elif channel + 2 * LANES <= many:
-                            _eight_by_two(
-                                padded,
-                                at,
-                                right * c,
-                                1,
-                                w,
-                                b + channel,
-                                many,
-                                depth,
-                                sums,
-                                out + channel,
-                                many,
-                                i > 0,
-                            )
+                            _eight_by_two(padded, at, step, 1, w, j, many, depth, sums, k, many, later)
                             channel += 2 * LANES
                         else:
-                            _eight_by_one(
-                                padded,
-                                at,
-                                right * c,
-                                1,
-                                w,
-                                b + channel,
-                                many,
-                                depth,
-                                sums,
-                                out + channel,
-                                many,
-                                i > 0,
-                            )
+                            _eight_by_one(padded, at, step, 1, w, j, many, depth, sums, k, many, later)
                             channel += LANES
             for channel in range(0, o, LANES):
                 there = front(o - channel)
@@ -157,38 +120,15 @@ def collect(x, shape, g, filters, one, padded, sums, start, stop):
                 at = (row * down + i) * wide * c
                 for r in range(0, rows, ROWS):
                     out = (i * rows + r) * o
+                    step, later = right * c, row > 0
                     channel = 0
                     while channel + 2 * LANES <= o:
-                        _twelve_by_two(
-                            padded,
-                            at + r,
-                            1,
-                            right * c,
-                            g,
-                            line + channel,
-                            o,
-                            across,
-                            one,
-                            out + channel,
-                            o,
-                            row > 0,
-                        )
+                        j, k = line + channel, out + channel
+                        _twelve_by_two(padded, at + r, 1, step, g, j, o, across, one, k, o, later)
                         channel += 2 * LANES
                     if channel < o:
-                        _twelve_by_one(
-                            padded,
-                            at + r,
-                            1,
-                            right * c,
-                            g,
-                            line + channel,
-                            o,
-                            across,
-                            one,
-                            out + channel,
-                            o,
-                            row > 0,
-                        )
+                        j, k = line + channel, out + channel
+                        _twelve_by_one(padded, at + r, 1, step, g, j, o, across, one, k, o, later)
         for i in range(sums.size):
             sums[i] += one[i]
 

@@ -1,12 +1,12 @@
 # mypy: disable-error-code="untyped-decorator, no-untyped-call, no-any-return"
-"""Many arrays in one pass, as if they lay side by side: the gradients of a model, summed, measured, scaled, followed.
+"""Many arrays in one pass, as if they lay side by side: the gradients of a model, summed, measured, scaled.
 
     s ← (s + a + b + …) · times / by        for each number of each array s, with the others that belong to it
     Σ x²                                    over the numbers of all arrays, in float64
-    Adam's step                             on parameters that lie side by side, with gradients that do not
 
 A small model has as many arrays as a large one, and a call for each costs as much as its numbers. So a kernel is
-given the addresses of all, and each core (`gang`) takes stretches of the whole, wherever one array ends.
+given the addresses of all, and each core (`gang`) takes stretches of the whole, wherever one array ends. Adam's step
+on parameters that lie side by side, with gradients that do not, goes the same way (adam.py).
 """
 
 from __future__ import annotations
@@ -17,36 +17,19 @@ from typing import Any
 
 import numba
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
-from numba import types
-from numba.extending import intrinsic
 
-from tt_perf.compiled.arrays import FLOAT32, suit
+from tt_perf.compiled.arrays import FLOAT32
 from tt_perf.compiled.gang import share, state
 from tt_perf.compiled.jit import FAST, jit
+from tt_perf.compiled.pointers import carray, floats
 
-__all__ = ["STRETCH", "adam_all", "add_all", "addresses", "square_all"]
+__all__ = ["STRETCH", "add_all", "addresses", "first_of", "square_all"]
 
 STRETCH = 1 << 14
 """So many numbers are taken at a time: what one pass leaves of them in the cache, the next finds there."""
 
 EXACT = {"contract"}
 """A quotient is a quotient, not a product with the inverse: the same bits as NumPy's."""
-
-
-carray: Any = numba.carray  # type: ignore[attr-defined]
-
-
-def _pointer(_: Any, address: Any) -> Any:
-    """An address as a pointer to float32."""
-
-    def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        return builder.inttoptr(given[0], ir.FloatType().as_pointer())
-
-    return types.CPointer(types.float32)(types.int64), code
-
-
-pointer: Any = intrinsic(_pointer)
 
 
 @numba.njit(nogil=True, inline="always")
@@ -65,16 +48,16 @@ def add_stretch(start: Any, stop: Any, places: Any, offsets: Any, times: Any, by
     while start < stop:
         low, high = start - offsets[k], min(stop, offsets[k + 1]) - offsets[k]
         if high > low:
-            total = carray(pointer(places[k, 0]), high)[low:high]
+            total = carray(floats(places[k, 0]), high)[low:high]
             last = 0
             while last + 1 < places.shape[1] and places[k, last + 1] != 0:
                 last += 1
             for j in range(1, last):
-                one = carray(pointer(places[k, j]), high)[low:high]
+                one = carray(floats(places[k, j]), high)[low:high]
                 for i in range(total.size):
                     total[i] += one[i]
             if last > 0:
-                one = carray(pointer(places[k, last]), high)[low:high]
+                one = carray(floats(places[k, last]), high)[low:high]
                 for i in range(total.size):
                     total[i] = (total[i] + one[i]) * times / by
             else:
@@ -99,7 +82,7 @@ def square_stretch(start: Any, stop: Any, places: Any, offsets: Any, sums: Any) 
         while here < end:
             low, high = here - offsets[k], min(end, offsets[k + 1]) - offsets[k]
             if high > low:
-                x = carray(pointer(places[k, 0]), high)[low:high]
+                x = carray(floats(places[k, 0]), high)[low:high]
                 for i in range(x.size):
                     value = np.float64(x[i])
                     total += value * value
@@ -111,48 +94,6 @@ def square_stretch(start: Any, stop: Any, places: Any, offsets: Any, sums: Any) 
 @jit("void(int64[::1], int64[:, ::1], int64[::1], float64[::1])")
 def square_numbers(gang: Any, places: Any, offsets: Any, sums: Any) -> None:
     share(gang, square_stretch, sums.size, 1, (places, offsets, sums))
-
-
-@jit(
-    "void(int64, int64, int64[:, ::1], int64[::1], float32[::1], float32[::1], float32[::1],"
-    "float32, float32, float32, float32, float32, float32, float32, float32)"
-)
-def adam_stretch(
-    start: Any, stop: Any, places: Any, offsets: Any, all_values: Any, all_mean: Any, all_square: Any,
-    to: Any, part: Any, less: Any, rest1: Any, keep: Any, rest2: Any, by: Any, least: Any,
-) -> None:  # fmt: skip
-    """As `adam._adam`, of which this has the formula."""
-    k = first_of(offsets, start)
-    while start < stop:
-        end = min(stop, offsets[k + 1])
-        if end > start:
-            low, high = start - offsets[k], end - offsets[k]
-            grads = carray(pointer(places[k, 0]), high)[low:high]
-            values, mean, square = all_values[start:end], all_mean[start:end], all_square[start:end]
-            for i in range(grads.size):
-                value = values[i]
-                grad = to * grads[i]
-                grad = grad + part * value if part != 0 else grad
-                m = mean[i] + rest1 * (grad - mean[i])
-                v = keep * square[i] + rest2 * grad * grad
-                mean[i], square[i] = m, v
-                values[i] = less * value - by * (m / (np.sqrt(v) + least))
-        start = end
-        k += 1
-
-
-@jit(
-    "void(int64[::1], int64[:, ::1], int64[::1], float32[::1], float32[::1], float32[::1],"
-    "float32, float32, float32, float32, float32, float32, float32, float32)"
-)
-def adam_numbers(
-    gang: Any, places: Any, offsets: Any, values: Any, mean: Any, square: Any,
-    to: Any, part: Any, less: Any, rest1: Any, keep: Any, rest2: Any, by: Any, least: Any,
-) -> None:  # fmt: skip
-    share(
-        gang, adam_stretch, offsets[-1], STRETCH,
-        (places, offsets, values, mean, square, to, part, less, rest1, keep, rest2, by, least),
-    )  # fmt: skip
 
 
 # --- in NumPy's terms ---------------------------------------------------------------------------------------
@@ -203,14 +144,3 @@ def square_all(arrays: Sequence[Any]) -> float | None:
     sums = np.zeros(-(-int(found[1][-1]) // STRETCH))
     square_numbers(state(), *found, sums)
     return float(np.add.reduce(sums))
-
-
-def adam_all(values: Any, grads: Sequence[Any], mean: Any, square: Any, *numbers: float) -> bool:
-    """Adam's step on flat arrays, with gradients in pieces; False where nothing was done."""
-    if not suit(values, mean, square) or not all(grad.flags.c_contiguous for grad in grads):
-        return False
-    found = addresses([(grad,) for grad in grads])
-    if found is None or found[1][-1] != values.size:
-        return False
-    adam_numbers(state(), *found, values, mean, square, *numbers)
-    return True

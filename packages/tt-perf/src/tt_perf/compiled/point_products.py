@@ -30,72 +30,29 @@ def multiply(a, a_plane, rows, down, along, b, b_plane, depth, c, c_plane, wide,
     for p in range(36):
         start = 0
         while start < wide:
-            left = wide - start
+            left, j = wide - start, p * b_plane + start
+            i, k = p * a_plane, p * c_plane + start
             if wide % 48 == 0 or (left >= 48 and left % 32 != 0):
                 for r in range(0, rows, 8):
                     _eight_by_three(
-                        a,
-                        p * a_plane + r * down,
-                        down,
-                        along,
-                        b,
-                        p * b_plane + start,
-                        wide,
-                        depth,
-                        c,
-                        p * c_plane + r * wide + start,
-                        wide,
-                        onto,
+                        a, i + r * down, down, along, b, j, wide, depth, c, k + r * wide, wide, onto
                     )
                 start += 3 * LANES
             elif left >= 32 and rows % 12 == 0:
                 for r in range(0, rows, 12):
                     _twelve_by_two(
-                        a,
-                        p * a_plane + r * down,
-                        down,
-                        along,
-                        b,
-                        p * b_plane + start,
-                        wide,
-                        depth,
-                        c,
-                        p * c_plane + r * wide + start,
-                        wide,
-                        onto,
+                        a, i + r * down, down, along, b, j, wide, depth, c, k + r * wide, wide, onto
                     )
                 start += 2 * LANES
             elif left >= 32:
                 for r in range(0, rows, 8):
                     _eight_by_two(
-                        a,
-                        p * a_plane + r * down,
-                        down,
-                        along,
-                        b,
-                        p * b_plane + start,
-                        wide,
-                        depth,
-                        c,
-                        p * c_plane + r * wide + start,
-                        wide,
-                        onto,
+                        a, i + r * down, down, along, b, j, wide, depth, c, k + r * wide, wide, onto
                     )
                 start += 2 * LANES
             else:
                 for r in range(0, rows, 8):
                     _eight_by_one(
-                        a,
-                        p * a_plane + r * down,
-                        down,
-                        along,
-                        b,
-                        p * b_plane + start,
-                        wide,
-                        depth,
-                        c,
-                        p * c_plane + r * wide + start,
-                        wide,
-                        onto,
+                        a, i + r * down, down, along, b, j, wide, depth, c, k + r * wide, wide, onto
                     )
                 start += LANES
