@@ -83,8 +83,8 @@ def all_functions():
     while stack:
         for kind in stack.pop().__subclasses__():
             stack.append(kind)
-            # An example in a docstring makes classes of that module, too, which it does not have.
-            here = vars(sys.modules[kind.__module__]).get(kind.__name__) is kind
+            # Examples in docstrings and READMEs make classes, too, which no module has.
+            here = getattr(sys.modules.get(kind.__module__), kind.__name__, None) is kind
             if here and kind.__module__.partition(".")[0] in WHEELS:
                 classes.append(kind)
     return classes
