@@ -78,23 +78,36 @@ def stamp() -> str:
     return digest.hexdigest()
 
 
-class _Shared(caching.UserProvidedCacheLocator):  # type: ignore[misc]
+class _Shared(caching._CacheLocator):  # type: ignore[misc]
     """A folder in the one that NUMBA_CACHE_DIR names. numba itself makes one for each path that sources may have."""
 
-    def __init__(self, function: Any, file: str) -> None:
-        super().__init__(function, file)
-        self._cache_path = os.path.join(_config.CACHE_DIR, "tt_perf_" + stamp()[:32])
+    def __init__(self, function: Any) -> None:
+        self._line = function.__code__.co_firstlineno
+
+    def get_cache_path(self) -> str:
+        return os.path.join(_config.CACHE_DIR, "tt_perf_" + stamp()[:32])
 
     def get_source_stamp(self) -> str:
         return stamp()
 
+    def get_disambiguator(self) -> str:
+        return str(self._line)
+
     @classmethod
     def from_function(cls, function: Any, file: str) -> Any:
-        return super().from_function(function, file) if Path(file).parent == HERE else None
+        """None where there is no such folder, or `function` is not one of ours."""
+        if not _config.CACHE_DIR or Path(file).parent != HERE or not os.path.exists(file):
+            return None
+        found = cls(function)
+        try:
+            found.ensure_cache_path()
+        except OSError:
+            return None
+        return found
 
 
 class _Impl(caching.CompileResultCacheImpl):  # type: ignore[misc]
-    _locator_classes = [_Shared, *caching.CompileResultCacheImpl._locator_classes]
+    _locator_classes: list[Any] = [_Shared, *caching.CompileResultCacheImpl._locator_classes]
 
 
 class _Cache(caching.FunctionCache):  # type: ignore[misc]
