@@ -41,6 +41,13 @@ def test_adam_is_like_the_loops(n, settings):
     np.testing.assert_array_equal(found[1], state[1])
 
 
+@pytest.mark.parametrize("beta", [0.0, 0.01, 0.3])
+def test_what_a_small_beta_forgets_leaves_nothing_in_the_digits(beta):
+    mean, square, grads = (np.full(33, x, np.float32) for x in (1e7, 0, 1.25))
+    adam(np.zeros(33, np.float32), grads, mean, square, None, [], 1.0, 0.0, 1.0, beta, 0.0, 1e-2, 1e-8)
+    np.testing.assert_allclose(mean, beta * 1e7 + (1 - beta) * 1.25, rtol=1e-6)
+
+
 @pytest.mark.parametrize("settings", SGD, ids=str)
 @pytest.mark.parametrize("n", SIZES)
 def test_sgd_is_like_the_loops(n, settings):

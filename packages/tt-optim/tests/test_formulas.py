@@ -199,6 +199,20 @@ def test_muon_steps_are_as_long_as_the_matrix_is_wide():
     assert math.sqrt(np.mean(np.square(p.array))) == pytest.approx(0.2, rel=0.25)
 
 
+@pytest.mark.parametrize("beta", [0.0, 0.01, 0.3])
+@pytest.mark.parametrize("size", [1, 1 << 17], ids=["flat", "alone"])
+def test_what_a_small_beta_forgets_leaves_nothing_in_the_digits(beta, size):
+    # After a gradient of 1e7, float32 has no digits for one of 1 in what is added to the old mean and taken off again.
+    weight = Tensor(np.zeros(size, np.float32), requires_grad=True)
+    optimizer = tt_optim.Adam([weight], betas=(beta, 0.0))
+    mean = 0.0
+    for g in (1e7, 1.25, -0.75):
+        weight.grad = np.full(size, g, np.float32)
+        optimizer.step()
+        mean = beta * mean + (1 - beta) * g
+        np.testing.assert_allclose(optimizer.state[weight]["exp_avg"].numpy(), mean, rtol=1e-6)
+
+
 def test_a_gradient_of_zeros_moves_nothing_and_is_finite():
     for name in ("SGD", "Adam", "AdamW", "NAdam", "RMSprop", "Adagrad", "Adadelta", "Lion", "Muon"):
         p = Tensor(np.ones((2, 2)), requires_grad=True)

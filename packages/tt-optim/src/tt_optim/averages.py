@@ -12,10 +12,18 @@ __all__ = ["fade_mean", "fade_square", "moments"]
 
 
 def fade_mean(mean: np.ndarray, grad: np.ndarray, keep: float, work: np.ndarray) -> None:
-    """mean ← keep·mean + (1 − keep)·g, in place; written as mean + (1 − keep)·(g − mean). `work`: scratch."""
+    """mean ← keep·mean + (1 − keep)·g, in place. `work`: scratch.
+
+    From whichever end is nearer, as PyTorch's lerp: mean + (1 − keep)·(g − mean), or g − keep·(g − mean). So nothing
+    of a large mean is left in the digits of a small g where keep is 0.
+    """
     np.subtract(grad, mean, work)
-    work *= 1 - keep
-    mean += work
+    if keep < 0.5:
+        work *= keep
+        np.subtract(grad, work, mean)
+    else:
+        work *= 1 - keep
+        mean += work
 
 
 def fade_square(square: np.ndarray, grad: np.ndarray, keep: float, work: np.ndarray) -> None:

@@ -31,7 +31,9 @@ def moved(
     grad = to * grad
     # Nothing is nothing, also of what is infinite.
     grad = grad + part * value if part != 0 else grad
-    m = mean + rest1 * (grad - mean)
+    # From whichever end is nearer, as in NumPy's kernel.
+    near, way = (mean, rest1) if rest1 <= 0.5 else (grad, rest1 - np.float32(1))
+    m = near + way * (grad - mean)
     v = keep * square + rest2 * grad * grad
     return less * value - by * (m / (np.sqrt(v) + least)), m, v
 
