@@ -57,7 +57,8 @@ class LinearFunction(Function):
         if grad.ndim == 2:
             dx = times(grad, weight) if of_x else None
         else:
-            x, grad = x.reshape(-1, x.shape[-1]), grad.reshape(-1, weight.shape[0])
+            rows = math.prod(x.shape[:-1])  # -1 would not do where a size is 0
+            x, grad = x.reshape(rows, x.shape[-1]), grad.reshape(rows, weight.shape[0])
             dx = times(grad, weight).reshape(self.x.shape) if of_x else None
         dweight = times(grad.T, x) if needs is None or needs[1] else None
         if len(self.inputs) == 2:

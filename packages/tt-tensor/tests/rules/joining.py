@@ -78,6 +78,7 @@ CASES = {
         for case in of(padding.Pad, (1, 2), mode)((1,), (3,), (2, 3), FORTRAN)
         + of(padding.Pad, ((0, 0), (2, 1)), mode)((2, 3), (0, 3), REVERSED)
         + of(padding.Pad, (5, 4), mode)((3,))  # further than the axis is long
+        + of(padding.Pad, 2, mode)(())
     ],
     arranging.Flip: unary_cases(arranging.Flip)
     + of(arranging.Flip, 0)((3,), (2, 3), (0, 2))

@@ -49,7 +49,8 @@ class MatMul(Function):
             if y.ndim == 2 and x.ndim > 2:
                 # One product over all rows of the batch; no gradient for each matrix, to be summed after.
                 inner, columns = y.shape
-                dy = product(np.swapaxes(x.reshape((-1, inner)), 0, 1), grad.reshape((-1, columns)))
+                rows = math.prod(x.shape[:-1])  # -1 would not do where a size is 0
+                dy = product(np.swapaxes(x.reshape((rows, inner)), 0, 1), grad.reshape((rows, columns)))
             else:
                 dy = product(np.swapaxes(x, -1, -2), grad)
             if self.y.ndim == 1:

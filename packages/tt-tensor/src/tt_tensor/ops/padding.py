@@ -36,10 +36,12 @@ class Pad(Function):
         self.inner = tuple(
             [slice(before, before + n) for (before, _), n in zip(widths, x.shape, strict=True)]
         )
+        if not widths:
+            return x.copy()  # a single number has no ends
         if self.mode != "constant":
             return np.pad(x, widths, self.mode)
         if hasattr(x, "requires_grad") or not isinstance(self.constant_values, int | float):
-            return np.pad(x, widths, constant_values=self.constant_values) if widths else x.copy()
+            return np.pad(x, widths, constant_values=self.constant_values)
         # np.pad's own way takes several times as long.
         y = np.full(
             [before + n + after for (before, after), n in zip(widths, x.shape, strict=True)], 0, x.dtype
