@@ -279,6 +279,34 @@ def test_one_cycle_ends():
             scheduler.step()
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda o: S.LambdaLR(o, lambda t: 0.5**t),
+        lambda o: S.CosineAnnealingLR(o, 3),
+        lambda o: S.CosineAnnealingWarmRestarts(o, 3),
+        lambda o: S.WarmupCosineLR(o, 2, 9),
+        lambda o: S.OneCycleLR(o, 0.1, 9),
+        lambda o: S.SequentialLR(o, [S.StepLR(o, 2), S.LambdaLR(o, lambda t: 0.5**t)], [3]),
+    ],
+)
+def test_a_group_that_was_added_after_the_schedule_is_refused_where_there_is_no_rate_for_it(make):
+    optimizer = optimizer_of()
+    scheduler = make(optimizer)
+    optimizer.add_param_group({"params": [Tensor([0.0])]})
+    states = []
+
+    def go_on():
+        for _ in range(5):
+            states.append(str(scheduler.state_dict()))
+            scheduler.step()
+
+    with pytest.raises(ArgumentError, match="for 2 parameter groups, but by now the optimizer has 3"):
+        go_on()
+    if not isinstance(scheduler, lr_scheduler.SequentialLR):
+        assert str(scheduler.state_dict()) == states[-1]
+
+
 def test_a_base_schedule_says_what_is_missing():
     with pytest.raises(NotImplementedError, match="write its formula there"):
         S.LRScheduler(optimizer_of())

@@ -37,6 +37,7 @@ class CosineAnnealingLR(LRScheduler):
         if (t - 1 - half) % (2 * half) == 0:
             # The step after the lowest point: there the ratio below would be a division by 0.
             rise = (1 - math.cos(math.pi / half)) / 2
+            self._check_groups(len(self.base_lrs))
             pairs = zip(self._current(), self.base_lrs, strict=True)
             return [lr + (base - low) * rise for lr, base in pairs]
         ratio = (1 + math.cos(math.pi * t / half)) / (1 + math.cos(math.pi * (t - 1) / half))
@@ -75,6 +76,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
     def step(self, epoch: float | None = None) -> None:
         """One step further; or to `epoch`, a number of steps since the start, fractions allowed."""
+        self._check_groups(len(self.base_lrs))
         if epoch is None:
             self.last_epoch += 1
             self.T_cur += 1

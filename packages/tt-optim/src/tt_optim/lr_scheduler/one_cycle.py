@@ -102,6 +102,7 @@ class OneCycleLR(LRScheduler):
         t = self.last_epoch
         if t > self.total_steps:
             raise ArgumentError(f"OneCycleLR: step {t} is beyond the cycle of {self.total_steps} steps")
+        self._check_groups(len(self.base_lrs))
         start = 0.0
         for end, lr_from, lr_to, momentum_from, momentum_to in self.phases:  # noqa: B007 - the phase is used below
             if t <= end:

@@ -75,11 +75,10 @@ class LRScheduler:
     def _advance(self) -> None:
         self.last_epoch += 1
         try:
-            values = self.get_lr()
+            self._set(self.get_lr())
         except Exception:
             self.last_epoch -= 1
             raise
-        self._set(values)
 
     def _restart(self) -> None:
         """Begin at 0 now, whatever came before."""
@@ -90,7 +89,16 @@ class LRScheduler:
         """Take back the step that the constructor made."""
         self.last_epoch -= 1
 
+    def _check_groups(self, count: int) -> None:
+        """Raise ArgumentError unless the optimizer has `count` groups."""
+        if (found := len(self.optimizer.param_groups)) != count:
+            raise ArgumentError(
+                f"{type(self).__name__}: it has learning rates for {count} parameter groups, but by now the optimizer "
+                f"has {found}; add all groups first, or make a new schedule after adding one"
+            )
+
     def _set(self, values: Sequence[float]) -> None:
+        self._check_groups(len(values))
         for group, lr in zip(self.optimizer.param_groups, values, strict=True):
             group["lr"] = lr
         self._last_lr = list(values)
