@@ -157,6 +157,19 @@ def test_a_buffer_stays_a_tensor():
     assert list(net.state_dict()) == []
 
 
+def test_a_buffer_that_was_deleted_is_gone_from_the_state():
+    net, other = Module(), Module()
+    for module in (net, other):
+        module.register_buffer("mean", Tensor([1.0]))
+    twin = copy.copy(net)
+    del net.mean
+    assert list(net.state_dict()) == list(net.buffers()) == []
+    assert list(twin.state_dict()) == list(other.state_dict()) == ["mean"]
+    net.mean = 3  # an attribute like any other
+    net.register_buffer("deviation", Tensor([2.0]))
+    assert list(net.state_dict()) == ["deviation"]
+
+
 def test_deepcopy_is_independent():
     net = Net()
     twin = copy.deepcopy(net)

@@ -104,6 +104,13 @@ class Module(StateMethods):
             )
         object.__setattr__(self, name, value)
 
+    def __delattr__(self, name: str) -> None:
+        object.__delattr__(self, name)
+        if self._buffers and name in self._buffers:
+            object.__setattr__(
+                self, "_buffers", {key: on for key, on in self._buffers.items() if key != name}
+            )
+
     # --- backward by hand -------------------------------------------------------------------------------
 
     def compute(self, function: Function, *inputs: Any) -> Tensor:
