@@ -84,6 +84,28 @@ def test_composites_have_the_gradients_of_the_rules(case):
             np.testing.assert_allclose(found[id(tensor)], g, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case[2] is POINTS], ids=lambda case: f"{case[0].__name__}{case[1]}"
+)
+def test_composites_have_the_gradients_of_the_rules_at_infinity_and_nan(case):
+    # A NaN that a second derivative was taken through must not come back as a healthy gradient, nor a limit as NaN.
+    make, settings, _ = case
+    x = from_numpy(np.array([np.inf, -np.inf, np.nan, 1e30, -1e30, 2.0], np.float32))
+    grad = np.arange(1, 7, dtype=np.float32)
+    with np.errstate(all="ignore"):
+        function = make(*settings)
+        output, (wanted,) = function(x), function.gradients(grad)
+        tape = Tape()
+        before = recorder.install(tape)
+        try:
+            composed = make(*settings).composite(x)
+        finally:
+            recorder.install(before)
+        found = tape.pull(composed, grad)[id(x)]
+    np.testing.assert_allclose(composed.numpy(), output.numpy(), rtol=1e-6)
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
 def test_every_composite_of_a_layer_is_here():
     modules = {
         "tt_nn.activations",

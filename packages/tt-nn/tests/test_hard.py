@@ -37,5 +37,11 @@ def test_derivatives(layer, slope):
     np.testing.assert_allclose(layer.backward(Tensor(g)).numpy(), g * slope(x), rtol=1e-12)
 
 
+def test_a_nan_does_not_get_a_healthy_gradient():
+    for layer, wanted in ((nn.ReLU(), [2, 2, 2, 0]), (nn.ReLU6(), [2, 2, 0, 0])):
+        layer(Tensor([np.nan, 1.0, 7.0, -1.0]))
+        assert layer.backward(Tensor([2.0, 2.0, 2.0, 2.0])).tolist() == wanted
+
+
 def test_hardsigmoid_reaches_its_ends_exactly():
     assert nn.Hardsigmoid()(Tensor([-3.0, 0.0, 3.0])).tolist() == [0, 0.5, 1]

@@ -92,8 +92,8 @@ class ReLUFunction(Function):
 
     @staticmethod
     def composite(x: Any) -> Tensor:
-        """The same by a choice, for higher orders."""
-        return np.where(raw(x) > 0, x, 0)  # type: ignore[return-value]
+        """The same by a choice, for higher orders; what is NaN is not below 0."""
+        return np.where(raw(x) <= 0, 0, x)  # type: ignore[return-value]
 
 
 class LeakyReLUFunction(Function):

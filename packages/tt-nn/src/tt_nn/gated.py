@@ -13,15 +13,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tt_nn.blocks import in_blocks, working
 from tt_tensor.kernels import table
 from tt_tensor.kernels.elementwise import binary, unary
+from tt_tensor.ops.plain import raw
 
-__all__ = ["FAR", "Gated", "register"]
+if TYPE_CHECKING:
+    from tt_tensor import Tensor
+
+__all__ = ["FAR", "Gated", "composed", "register"]
 
 FAR = 1e4
 """From here on, every gate is 1 exactly, and below -FAR 0."""
@@ -100,6 +104,15 @@ class Gated:
     def slope_at(x: float) -> float:
         """The derivative of x · gate(x) at a finite x."""
         raise NotImplementedError
+
+
+def composed(x: Any, gate: Callable[[Any], Any]) -> Tensor:
+    """x · gate(x) on Tensors; beyond ±FAR, where 0 · inf would come up, x itself or 0."""
+    far = np.abs(raw(x)) > FAR
+    if not far.any():
+        return x * gate(x)  # type: ignore[no-any-return]
+    near = np.where(far, 0, x)
+    return np.where(far, np.where(raw(x) > 0, x, 0), near * gate(near))  # type: ignore[return-value]
 
 
 def register(function: type[Gated]) -> None:

@@ -28,12 +28,12 @@ __all__ = [
 
 
 class ReLU6Function(Function):
-    """min(max(x, 0), 6): dx = grad where 0 < x < 6, else 0."""
+    """min(max(x, 0), 6): dx = grad where 0 < x < 6, else 0; where x is NaN the gradient must not look healthy."""
 
     def forward(self, x: Any) -> Any:
         if x.dtype.kind == "b":
             raise DTypeError("relu6: the input is bool; use x.astype('float32') first")
-        self.inside = (x > 0) & (x < 6)
+        self.inside = ~((x <= 0) | (x >= 6))
         return binary(np.minimum, binary(np.maximum, x, 0), 6)
 
     def backward(self, grad: Any) -> Any:
@@ -42,7 +42,8 @@ class ReLU6Function(Function):
     @staticmethod
     def composite(x: Any) -> Tensor:
         """The same by choices, for higher orders."""
-        return np.where((raw(x) > 0) & (raw(x) < 6), x, np.clip(raw(x), 0, 6))  # type: ignore[return-value]
+        outside = (raw(x) <= 0) | (raw(x) >= 6)
+        return np.where(outside, np.clip(raw(x), 0, 6), x)  # type: ignore[return-value]
 
 
 class HardsigmoidFunction(Function):
@@ -90,8 +91,8 @@ class HardswishFunction(Gated, Function):
     @staticmethod
     def composite(x: Any) -> Tensor:
         """The same by choices, for higher orders."""
-        inside, above = np.abs(raw(x)) < 3, raw(x) >= 3
-        middle = np.where(inside, x, 0)
+        outside, above = np.abs(raw(x)) >= 3, raw(x) >= 3
+        middle = np.where(outside, 0, x)
         return np.where(above, x, middle * (middle + 3) * (1 / 6))  # type: ignore[return-value]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tt_nn.activations import OutOfPlace
-from tt_nn.gated import FAR, Gated, register
+from tt_nn.gated import FAR, Gated, composed, register
 from tt_nn.module import Module
 from tt_nn.softplus import composed_softplus
 from tt_tensor import Function, Tensor
@@ -95,7 +95,7 @@ class GELUFunction(Gated, Function):
     @staticmethod
     def composite(x: Any) -> Tensor:
         """The same from simpler Functions, for higher orders."""
-        return x * (0.5 * (erf_of(x * ROOT_HALF) + 1))
+        return composed(x, lambda x: 0.5 * (erf_of(x * ROOT_HALF) + 1))
 
 
 # Φ(x) ≈ ½ + ½ tanh(x N(x²) / D(x²)); coefficients from the highest power down, D starting with 1.
@@ -200,8 +200,8 @@ class GELUTanhFunction(Gated, Function):
     @staticmethod
     def composite(x: Any) -> Tensor:
         """The same from simpler Functions, for higher orders."""
-        inner = x * (ROOT_2_OVER_PI * CUBIC * (x * x) + ROOT_2_OVER_PI)
-        return x * (0.5 * (np.tanh(inner) + 1))
+        line, cube = ROOT_2_OVER_PI, ROOT_2_OVER_PI * CUBIC
+        return composed(x, lambda x: 0.5 * (np.tanh(x * (cube * (x * x) + line)) + 1))
 
 
 class SiLUFunction(Gated, Function):
@@ -243,7 +243,7 @@ class SiLUFunction(Gated, Function):
     @staticmethod
     def composite(x: Any) -> Tensor:
         """The same from simpler Functions, for higher orders."""
-        return x * sigmoid_of(x)
+        return composed(x, sigmoid_of)
 
 
 class MishFunction(Gated, Function):
@@ -292,7 +292,7 @@ class MishFunction(Gated, Function):
     @staticmethod
     def composite(x: Any) -> Tensor:
         """The same from simpler Functions, for higher orders."""
-        return x * np.tanh(composed_softplus(x))
+        return composed(x, lambda x: np.tanh(composed_softplus(x)))
 
 
 for _function in (GELUFunction, GELUTanhFunction, SiLUFunction):
