@@ -60,6 +60,9 @@ def test_the_configuration_in_our_words(folder):
         ({"reorder_and_upcast_attn": True}, {"n_head": 3}),
         ({"n_inner": None, "layer_norm_epsilon": 0.5}, {"n_inner": None, "layer_norm_epsilon": 0.5}),
         ({"a_field_of_next_year": 1}, {"n_head": 3}),
+        ({"n_head": None, "num_attention_heads": 1}, {"n_head": 1}),
+        ({"n_embd": None, "hidden_size": 9, "num_hidden_layers": 2}, {"n_embd": 9, "n_layer": 2}),
+        ({"n_positions": None, "max_position_embeddings": 24, "n_ctx": 8}, {"block_size": 24}),
     ],
 )
 def test_configurations_of_other_times(folder, fields, expected):
@@ -86,6 +89,9 @@ def test_configurations_of_other_times(folder, fields, expected):
         ({"n_embd": 9.0}, "n_embd must be a whole number"),
         ({"n_embd": 10}, "n_embd = 10 cannot be cut into n_head = 3"),
         ({"vocab_size": -31}, "vocab_size"),
+        ({"num_attention_heads": 1}, "n_head is 3 and num_attention_heads is 1; both are names of the same"),
+        ({"num_hidden_layers": 1}, "n_layer is 2 and num_hidden_layers is 1"),
+        ({"is_causal": False}, "is_causal is False"),
         ({"tie_word_embeddings": "no"}, "tie_word_embeddings must be true or false"),
     ],
 )

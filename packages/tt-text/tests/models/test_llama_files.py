@@ -39,6 +39,31 @@ def test_the_older_words_for_rotary_positions_mean_the_same(golden):
     np.testing.assert_array_equal(Llama.from_pretrained(folder)(TOKENS).numpy(), expected(TOKENS).numpy())
 
 
+LINEAR = {"rope_type": "linear", "factor": 2.0}
+SHORT = {key: value for key, value in LLAMA3.items() if key != "original_max_position_embeddings"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "theta", "scaling"),
+    [
+        ({"rope_scaling": LINEAR}, 10000.0, LINEAR),
+        ({"rope_scaling": LINEAR, "rope_theta": 77.0}, 77.0, LINEAR),
+        ({"rope_scaling": {**LINEAR, "rope_theta": 55.0}, "rope_theta": 77.0}, 55.0, LINEAR),
+        ({"rope_scaling": {}, "rope_theta": 77.0}, 500.0, LLAMA3),
+        ({"original_max_position_embeddings": 16}, 500.0, {**SHORT, "original_max_position_embeddings": 16}),
+        ({"rope_parameters": SHORT, "max_position_embeddings": 20}, 10000.0,
+         {**SHORT, "original_max_position_embeddings": 20}),
+        ({"rope_parameters": LINEAR, "original_max_position_embeddings": 16}, 10000.0, LINEAR),
+    ],
+)  # fmt: skip
+def test_of_two_scalings_the_one_counts_that_counts_in_the_library(golden, fields, theta, scaling):
+    """As transformers 5.24 reads these files."""
+    folder = golden("llama_tied_groups")
+    change(folder, **fields)
+    config = read_llama_config(folder)
+    assert (config.rope_theta, config.rope_scaling) == (theta, scaling)
+
+
 @pytest.mark.parametrize(
     ("name", "fields", "expected"),
     [
@@ -48,6 +73,7 @@ def test_the_older_words_for_rotary_positions_mean_the_same(golden):
         ("mistral_window", {"model_type": None}, {"sliding_window": 5}),
         ("mistral_window", {"rope_parameters": None}, {"rope_theta": 10000.0, "rope_scaling": None}),
         ("llama_tied_groups", {"sliding_window": 3}, {"sliding_window": None}),
+        ("mistral_window", {"layer_types": ["sliding_attention"] * 2}, {"sliding_window": 5}),
         ("qwen2_shards", {"sliding_window": 3}, {"sliding_window": None}),
         ("qwen2_shards", {**WINDOW, "layer_types": None}, {"sliding_window": None}),
         ("qwen2_shards", {**WINDOW, "layer_types": None, "max_window_layers": 0}, {"sliding_window": 3}),
@@ -106,6 +132,14 @@ def test_null_is_no_window(golden):
         ("qwen2_shards", {"layer_types": ["full_attention", "sliding_attention"]}, "not the same in all"),
         ("qwen2_shards", {"layer_types": None, "max_window_layers": "x"}, "max_window_layers"),
         ("qwen2_shards", {"layer_types": 3}, "layer_types"),
+        (
+            "mistral_window",
+            {"layer_types": ["full_attention"] * 2},
+            "layer_types is .* with sliding_window = 5",
+        ),
+        ("mistral_window", {"layer_types": ["sliding_attention", "full_attention"]}, "layer_types is"),
+        ("mistral_window", {"layer_types": 3}, "layer_types is 3"),
+        ("llama_tied_groups", {"is_causal": False}, "is_causal is False"),
     ],
 )
 def test_configurations_that_are_refused(golden, name, fields, message):

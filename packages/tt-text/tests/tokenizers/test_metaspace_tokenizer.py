@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tt_text.errors import TokenizerError
 from tt_text.tokenizers import MetaspaceBPETokenizer
 from tt_text.tokenizers.merging import by_definition
+from tt_text.tokenizers.special_tokens import AddedToken
 
 BYTES = {f"<0x{byte:02X}>": byte for byte in range(256)}
 PIECES = ["▁", "a", "b", "c", "ab", "▁a", "▁ab", "▁▁", "▁▁▁▁"]
@@ -34,6 +35,19 @@ def test_bytes_stand_in():
     assert tokenizer.encode("a€") == [257, 0xE2, 0x82, 0xAC]
     assert tokenizer.decode([257, 0xE2, 0x82, 0xAC]) == "a€"
     assert tokenizer.decode([0xE2, 0x82]) == "\ufffd"
+
+
+def test_added_tokens_mean_what_the_same_text_means():
+    """▁ in one is a space, <0x41> a byte, as in the library, whose decoder looks at text alone."""
+    added = [
+        AddedToken("▁x", 300),
+        AddedToken("<0x41>", 0x41),
+        AddedToken("▁ab", VOCAB["▁ab"], special=False),
+    ]
+    tokenizer = MetaspaceBPETokenizer(VOCAB, MERGES, prefix_space="never", strip=False, added=added)
+    assert tokenizer.encode("c▁x", allowed_special="all") == [VOCAB["c"], 300]
+    assert tokenizer.decode([VOCAB["c"], 300, 0x41, VOCAB["▁ab"]]) == "c xA ab"
+    assert tokenizer.decode([VOCAB["c"], 300, 0x41, VOCAB["▁ab"]], skip_special_tokens=True) == "c ab"
 
 
 def test_unknown_characters():

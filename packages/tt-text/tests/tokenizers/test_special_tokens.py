@@ -38,6 +38,49 @@ def test_white_space_goes_with_a_token():
     assert cut(tokens, " <l> <r> <n> <l>") == [0, " ", 1, 2, 0]
 
 
+def test_white_space_is_what_unicode_says():
+    """U+001C to U+001F are none, though Python's strip takes them, nor are the zero-width ones."""
+    tokens = [AddedToken("<l>", 0, lstrip=True), AddedToken("<r>", 1, rstrip=True)]
+    for code in (*range(0x1C, 0x20), 0x180E, 0x200B, 0xFEFF):
+        assert cut(tokens, f"{chr(code)}<l>") == [chr(code), 0]
+        assert cut(tokens, f"<r>{chr(code)} ") == [1, f"{chr(code)} "]
+    white = [
+        *range(9, 14),
+        0x20,
+        0x85,
+        0xA0,
+        0x1680,
+        *range(0x2000, 0x200B),
+        0x2028,
+        0x2029,
+        0x202F,
+        0x205F,
+        0x3000,
+    ]
+    for code in white:
+        assert cut(tokens, f"a{chr(code)}<l><r>{chr(code)}b") == ["a", 0, 1, "b"]
+
+
+def test_a_token_in_the_white_space_that_one_took_is_found_again():
+    """As the library has it, whose tokens may overlap."""
+    tokens = [AddedToken("\n", 0, rstrip=True), AddedToken("<r>", 1, rstrip=True), AddedToken("\t", 2)]
+    assert cut(tokens, "\n\n\nb") == [0, 0, 0, "b"]
+    assert cut(tokens, "<r> \t b") == [1, 2, " b"]
+
+
+def test_what_is_looked_for_in_normalized_text_comes_second():
+    """In what the others left over; so the leftmost of all may lose."""
+    tokens = [
+        AddedToken("<s>", 0),
+        AddedToken("<s> ", 1, normalized=True),
+        AddedToken("x<", 2, normalized=True),
+    ]
+    assert cut(tokens, "x<s> x<") == ["x", 0, " ", 2]
+    assert cut(tokens, "x<s> x<", allowed=["<s> ", "x<"]) == [2, "s> ", 2]
+    later = [AddedToken("<s>", 0, normalized=True), AddedToken("<s> ", 1, normalized=True)]
+    assert cut(later, "x<s> x") == ["x", 1, "x"]
+
+
 def test_tokens_that_are_not_special_are_always_found():
     assert cut([AddedToken("word", 7, special=False)], "a word") == ["a ", 7]
 

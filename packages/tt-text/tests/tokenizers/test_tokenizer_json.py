@@ -72,7 +72,21 @@ def test_merges_as_text_and_as_pairs(goldens):
     assert one.merges == other.merges
 
 
+@pytest.mark.parametrize("scheme", ["always", "first", "never"])
+def test_a_decoder_that_is_not_of_one_mind_with_the_pre_tokenizer(goldens, scheme):
+    """Each Metaspace keeps to its own scheme: that of the decoder says whether the first space is dropped."""
+    document = copy.deepcopy(goldens["files"]["metaspace first"]["document"])
+    space = document["model"]["vocab"]["▁"]
+    document["decoder"] = {"type": "Metaspace", "prepend_scheme": scheme}
+    document["pre_tokenizer"]["prepend_scheme"] = "always" if scheme == "never" else "never"
+    expected = " x" if scheme == "never" else "x"
+    assert from_document(document, "").decode([space, document["model"]["vocab"]["x"]]) == expected
+
+
 # ruff: noqa: E501  (a table)
+REPLACE = {"type": "Replace", "pattern": {"String": "▁"}, "content": " "}
+STRIP = {"type": "Strip", "content": " ", "start": 1, "stop": 0}
+BERT = {"type": "BertProcessing", "sep": ["<s>", 0], "cls": ["<s>", 0]}
 REFUSED = [
     ("gpt2", {"model.type": "WordPiece"}, "the model is 'WordPiece'"),
     ("gpt2", {"model.type": "Unigram"}, "Unigram"),
@@ -100,6 +114,7 @@ REFUSED = [
     ("gpt2", {"post_processor": {"type": "Nothing"}}, "the post_processor 'Nothing'"),
     ("gpt2", {"post_processor": {"type": "BertProcessing", "sep": ["<x>", 1], "cls": ["<s>", 0]}}, "post_processor names"),
     ("gpt2", {"post_processor": {"type": "TemplateProcessing", "single": [], "special_tokens": {}}}, "the text 0 times"),
+    ("gpt2", {"post_processor": {"type": "Sequence", "processors": [BERT, BERT]}}, "two parts that add special tokens"),
     ("gpt2", {"added_tokens": [{"id": 0, "content": "<s>", "single_word": True}]}, "'<s>' with single_word"),
     ("gpt2", {"added_tokens": [{"id": 7, "content": "<s>"}]}, "'<s>' has id 7"),
     ("gpt2", {"added_tokens": {}}, None),
@@ -113,15 +128,23 @@ REFUSED = [
      "pattern.Regex"),
     ("llama3", {"pre_tokenizer.pretokenizers": [{"type": "Digits"}, {"type": "ByteLevel", "add_prefix_space": True}]},
      "add_prefix_space after another one"),
+    ("llama3", {"pre_tokenizer.pretokenizers": [{"type": "ByteLevel", "add_prefix_space": False}, {"type": "Digits"}]},
+     r"a pre_tokenizer \(Digits\) after ByteLevel"),
     ("llama", {"normalizer": None}, "BPE is supported with the pre_tokenizer ByteLevel"),
     ("llama", {"normalizer": {"type": "Prepend", "prepend": "_"}}, "the normalizer 'Prepend'"),
     ("llama", {"decoder": {"type": "Strip", "content": " ", "start": 2, "stop": 0}}, "is not supported"),
     ("llama", {"decoder": {"type": "CTC"}}, "the decoder 'CTC'"),
+    ("llama", {"decoder.decoders": [REPLACE, STRIP, {"type": "ByteFallback"}, {"type": "Fuse"}]}, "'Strip'.* is not supported"),
+    ("llama", {"decoder.decoders": [{"type": "ByteFallback"}, {"type": "Fuse"}]}, "leaves ▁ as it is"),
+    ("llama", {"decoder.decoders": [REPLACE, {"type": "Fuse"}]}, "decoder has no ByteFallback"),
+    ("llama", {"model.byte_fallback": False}, "decoder has a ByteFallback"),
     ("llama", {"model.ignore_merges": True}, "model.ignore_merges with ▁"),
     ("llama", {"added_tokens": [{"id": 0, "content": "<unk>", "special": True, "normalized": True}]}, "looked for in normalized"),
     ("llama", {"model.unk_token": "<nothing>"}, "'<nothing>' is not in the vocabulary"),
     ("metaspace first", {"pre_tokenizer.replacement": "_"}, "the pre_tokenizer 'Metaspace'"),
     ("metaspace first", {"pre_tokenizer.prepend_scheme": "last"}, "prepend_scheme='last'"),
+    ("metaspace first", {"decoder": {"type": "Metaspace", "prepend_scheme": "last"}}, "decoder Metaspace with prepend"),
+    ("metaspace first", {"decoder": {"type": "Metaspace", "replacement": "_"}}, "the decoder 'Metaspace'"),
 ]  # fmt: skip
 
 
@@ -147,6 +170,18 @@ def test_parts_in_parts_without_end(goldens):
         document["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [document["pre_tokenizer"]]}
     with pytest.raises(TokenizerError, match="pre_tokenizer"):
         from_document(document, "file")
+
+
+def test_the_flags_of_added_tokens_come_back(goldens, tmp_path):
+    document = copy.deepcopy(goldens["files"]["gpt2"]["document"])
+    flags = {"special": False, "lstrip": True, "rstrip": False, "normalized": True}
+    document["added_tokens"].append({"id": 5000, "content": "<x>", "single_word": False, **flags})
+    tokenizer = from_document(document, "")
+    tokenizer.save(tmp_path / "own.json")
+    tokenizer.save_tokenizer_json(tmp_path / "tokenizer.json")
+    for name in ("own.json", "tokenizer.json"):
+        token = load_tokenizer(tmp_path / name).added.by_content["<x>"]
+        assert {flag: getattr(token, flag) for flag in flags} == flags
 
 
 def test_a_word_that_is_special_and_ordinary():

@@ -71,17 +71,19 @@ def read_gpt2_config(folder: str | PathLike[str]) -> GPTConfig:
     file.only("scale_attn_weights", True)
     file.only("scale_attn_by_inverse_layer_idx", False)
     file.only("add_cross_attention", False)
+    file.only("is_causal", True)
     file.only("pruned_heads", {})
     file.only("quantization_config")
     # reorder_and_upcast_attn computes the same, in another order and dtype.
+    positions = _size(file, "n_positions", "max_position_embeddings")
     drops = [file.get(name, 0.1) for name in ("attn_pdrop", "embd_pdrop", "resid_pdrop")]
     try:
         return GPTConfig(
             vocab_size=file.need("vocab_size"),
-            block_size=file.get("n_positions") or file.need("n_ctx"),
-            n_layer=file.need("n_layer"),
-            n_head=file.need("n_head"),
-            n_embd=file.need("n_embd"),
+            block_size=file.need("n_ctx") if positions is None else positions,
+            n_layer=_size(file, "n_layer", "num_hidden_layers") or file.need("n_layer"),
+            n_head=_size(file, "n_head", "num_attention_heads") or file.need("n_head"),
+            n_embd=_size(file, "n_embd", "hidden_size") or file.need("n_embd"),
             dropout=drops[0] if drops[0] == drops[1] == drops[2] else 0.0,
             activation=file.get("activation_function", "gelu_new"),
             n_inner=file.get("n_inner"),
@@ -90,6 +92,16 @@ def read_gpt2_config(folder: str | PathLike[str]) -> GPTConfig:
         )
     except ConfigError as error:
         raise file.wrong(error) from error
+
+
+def _size(file: ConfigFile, name: str, other: str) -> Any:
+    """A field that goes by two names. Raises ConfigError where both are there and say different things."""
+    value, same = file.get(name), file.get(other)
+    if None not in (value, same) and value != same:
+        raise ConfigError(
+            f"{file.path}: {name} is {value!r} and {other} is {same!r}; both are names of the same"
+        )
+    return same if value is None else value
 
 
 def save_gpt2(model: GPT, folder: str | PathLike[str], tokenizer: Any = None) -> None:

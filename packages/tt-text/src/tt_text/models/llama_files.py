@@ -79,7 +79,8 @@ def _read(file: ConfigFile) -> tuple[LlamaConfig, str]:
     for name in ("quantization_config", "pruned_heads"):
         file.only(name)
     file.only("partial_rotary_factor", 1, 1.0)
-    theta, scaling = _rope(file)
+    file.only("is_causal", True)
+    theta, scaling = _rope(file, POSITIONS[kind])
     try:
         config = LlamaConfig(
             vocab_size=file.need("vocab_size"),
@@ -105,10 +106,12 @@ def _read(file: ConfigFile) -> tuple[LlamaConfig, str]:
     return config, kind
 
 
-def _rope(file: ConfigFile) -> tuple[Any, dict[str, Any] | None]:
-    """The base and the scaling of rotary positions: rope_parameters, or the two fields that older files have."""
-    newer = file.get("rope_parameters")
-    told = file.get("rope_scaling") if newer is None else newer
+def _rope(file: ConfigFile, positions: int) -> tuple[Any, dict[str, Any] | None]:
+    """The base and the scaling of rotary positions: rope_parameters, or the two fields that older files have.
+
+    Where a file has both, the older rope_scaling counts, as in the library: who stretches a model by hand writes that.
+    """
+    told = file.get("rope_scaling") or file.get("rope_parameters")
     if told is not None and not isinstance(told, dict):
         raise ConfigError(
             f"{file.path}: the scaling of rotary positions is an object with fields, not {told!r}"
@@ -124,6 +127,12 @@ def _rope(file: ConfigFile) -> tuple[Any, dict[str, Any] | None]:
                 f"{file.path}: rope_parameters differ from layer to layer; here they are the same in all"
             )
         return theta, None
+    if method == "llama3":
+        # Beside the scaling it has the last word, inside it may be left out.
+        length = file.get("original_max_position_embeddings")
+        if length is not None:
+            told["original_max_position_embeddings"] = length
+        told.setdefault("original_max_position_embeddings", file.get("max_position_embeddings", positions))
     return theta, told
 
 
@@ -131,10 +140,17 @@ def _window(file: ConfigFile, kind: str) -> Any:
     """The sliding window, or None; only some models of the three have one, and not under the same conditions."""
     if kind == "llama":
         return None
+    kinds = file.get("layer_types")
     if kind == "mistral":
         # Absent, it has a default in the library; null says that there is none.
-        return file.fields.get("sliding_window", 4096)
-    kinds = file.get("layer_types")
+        window = file.fields.get("sliding_window", 4096)
+        wanted = "full_attention" if window is None else "sliding_attention"
+        if kinds is not None and (not isinstance(kinds, list) or any(kind != wanted for kind in kinds)):
+            raise ConfigError(
+                f"{file.path}: layer_types is {kinds!r:.200}, but with sliding_window = {window!r} all layers here "
+                f"are {wanted!r}"
+            )
+        return window
     if kinds is None:
         layers, full = file.need("num_hidden_layers"), file.get("max_window_layers", 28)
         if not isinstance(layers, int) or not isinstance(full, int):

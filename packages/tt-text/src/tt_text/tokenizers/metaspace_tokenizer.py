@@ -122,6 +122,9 @@ class MetaspaceBPETokenizer(Tokenizer):
         except UnicodeEncodeError:
             raise TokenizerError(f"MetaspaceBPETokenizer: the token {text!r} has a lone surrogate") from None
 
+    def _added_meaning(self, content: str) -> bytes:
+        return self._meaning(content)
+
     # --- text to tokens -----------------------------------------------------------------------------------------
 
     def _ordinary(self, text: str, first: bool) -> list[int]:

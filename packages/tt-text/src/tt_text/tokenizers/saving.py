@@ -93,7 +93,7 @@ def added_from(entries: Any, where: Any) -> list[AddedToken]:
     return found
 
 
-FLAGS = ("special", "lstrip", "rstrip")
+FLAGS = ("special", "lstrip", "rstrip", "normalized")
 
 
 def _kinds() -> Mapping[str, type[Tokenizer]]:

@@ -11,6 +11,9 @@ from tt_text.tokenizers.arguments import LARGEST_ID, checked_text
 
 __all__ = ["AddedToken", "AddedTokens"]
 
+WHITE = "".join(filter(str.isspace, map(chr, range(0x3001)))).translate(dict.fromkeys(range(0x1C, 0x20)))
+"""Unicode's white space. Python counts four signs more, U+001C to U+001F, which separate files and records."""
+
 PATTERNS = 16
 """Compiled patterns that are kept, one for each set of allowed tokens that was asked for."""
 
@@ -25,6 +28,8 @@ class AddedToken:
         special: True: found in text only if allowed, and left out by `decode(skip_special_tokens=True)`. False: a
             word that is always found (Hugging Face's added tokens).
         lstrip, rstrip: whether it takes the white space before it, after it, with it.
+        normalized: whether it is looked for only in what the tokens without this flag leave over (Hugging Face's
+            second round; where a normalizer works in between, its tokens are not supported).
 
     Raises TokenizerError for an empty text, one that is none, and an id that is none.
     """
@@ -34,6 +39,7 @@ class AddedToken:
     special: bool = True
     lstrip: bool = False
     rstrip: bool = False
+    normalized: bool = False
 
     def __post_init__(self) -> None:
         if not checked_text(self.content, "special tokens"):
@@ -61,6 +67,7 @@ class AddedTokens:
         self.special = {token.content: token.id for token in self.by_id.values() if token.special}
         self.special_ids = frozenset(self.special.values())
         self.always = frozenset(token.content for token in self.by_id.values() if not token.special)
+        self._later = frozenset(token.content for token in self.by_id.values() if token.normalized)
         self._patterns: dict[frozenset[str], re.Pattern[str]] = {}
 
     def pieces(self, text: str, allowed: frozenset[str]) -> Iterator[str | AddedToken]:
@@ -69,20 +76,29 @@ class AddedTokens:
         if not allowed:
             yield text
             return
+        later = allowed & self._later
+        if not later:
+            yield from self._cut(text, allowed)
+            return
+        for piece in self._cut(text, allowed - later) if allowed - later else [text]:
+            if isinstance(piece, AddedToken):
+                yield piece
+            else:
+                yield from self._cut(piece, later)
+
+    def _cut(self, text: str, contents: frozenset[str]) -> Iterator[str | AddedToken]:
         end = 0
-        for found in self._pattern(allowed).finditer(text):
+        for found in self._pattern(contents).finditer(text):
             token = self.by_content[found[0]]
-            if found.start() < end:  # inside of the white space that the one before took
-                continue
-            before = text[end : found.start()]
+            start, stop = found.span()
             if token.lstrip:
-                before = before.rstrip()
-            if before:
-                yield before
-            yield token
-            end = found.end()
+                start = len(text[:start].rstrip(WHITE))
             if token.rstrip:
-                end = len(text) - len(text[end:].lstrip())
+                stop = len(text) - len(text[stop:].lstrip(WHITE))
+            if start > end:
+                yield text[end:start]
+            yield token  # also inside of the white space that the one before took
+            end = stop
         if end < len(text):
             yield text[end:]
 

@@ -73,12 +73,13 @@ class Tokenizer(Roles, ABC):
             self._names[number] = name
             self._bytes[number] = data
         for token in self.added.by_id.values():
-            if token.id in self._bytes and self._bytes[token.id] != token.content.encode("utf-8"):
+            data = self._added_meaning(token.content)
+            if token.id in self._bytes and self._bytes[token.id] != data:
                 raise TokenizerError(
                     f"id {token.id} is both the special token {token.content!r} and {self._names[token.id]!r}"
                 )
             self._names[token.id] = token.content
-            self._bytes[token.id] = token.content.encode("utf-8")
+            self._bytes[token.id] = data
         if any(type(number) is not int or not 0 <= number <= LARGEST_ID for number in self._names):
             wrong = next(n for n in self._names if type(n) is not int or not 0 <= n <= LARGEST_ID)
             raise TokenizerError(f"a token id is an int from 0 to {LARGEST_ID}, not {wrong!r}")
@@ -86,6 +87,10 @@ class Tokenizer(Roles, ABC):
         self._ids.update({token.content: token.id for token in self.added.by_id.values()})
         self._size = max(self._names, default=-1) + 1
         super().__init__(bos_token, eos_token, pad_token, unk_token, prefix, suffix)
+
+    def _added_meaning(self, content: str) -> bytes:
+        """The bytes that an added token stands for: its text's, where a kind says nothing else."""
+        return content.encode("utf-8")
 
     # --- the vocabulary ---------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """Hugging Face's tokenizer.json, of the BPE kind: which of its parts are supported, and what they come to.
 
     normalizer       none, NFC, NFD, NFKC, NFKD; for ▁: Prepend, Replace " " by ▁
-    pre_tokenizer    ByteLevel, Split (Isolated, or inverted Removed), Digits; for ▁: Metaspace, or none
+    pre_tokenizer    Split (Isolated, or inverted Removed), Digits, and ByteLevel at the end; for ▁: Metaspace, or none
     model            BPE without dropout, prefix, suffix; with byte_fallback, fuse_unk, ignore_merges
     post_processor   ByteLevel, TemplateProcessing, RobertaProcessing, BertProcessing: what stands around one text
     decoder          ByteLevel; for ▁: Metaspace, Replace, ByteFallback, Fuse, Strip
@@ -23,7 +23,7 @@ from tt_text.tokenizers.bpe_tokenizer import NORMALIZATIONS, BPETokenizer
 from tt_text.tokenizers.byte_alphabet import bytes_of
 from tt_text.tokenizers.gpt2_files import merge_names, merges_from, vocab_from
 from tt_text.tokenizers.json_files import read_json
-from tt_text.tokenizers.metaspace_tokenizer import PREFIXES, SPACE, MetaspaceBPETokenizer
+from tt_text.tokenizers.metaspace_tokenizer import BYTE, PREFIXES, SPACE, MetaspaceBPETokenizer
 from tt_text.tokenizers.saving import added_from
 from tt_text.tokenizers.special_tokens import AddedToken
 from tt_text.tokenizers.split_patterns import DIGITS, GPT2, SINGLE_DIGITS
@@ -83,9 +83,15 @@ def _byte_level(
             raise _refused("normalizer", part, where)
         normalization = part["type"]
     patterns: list[str] = []
-    prefix_space = False
+    prefix_space = written = False
     for part in parts["pre_tokenizer"]:
+        if written:
+            # It would see Â½ for ½, and Ġ for a space.
+            raise TokenizerError(
+                f"{where}: a pre_tokenizer ({part['type']}) after ByteLevel is not supported"
+            )
         if part["type"] == "ByteLevel":
+            written = True
             if part.get("add_prefix_space", True):
                 if patterns:
                     raise TokenizerError(
@@ -182,24 +188,20 @@ def _metaspace(
     for part in parts["pre_tokenizer"]:
         if part["type"] != "Metaspace" or replaced or part.get("replacement", SPACE) != SPACE:
             raise _refused("pre_tokenizer", part, where)
-        scheme = part.get("prepend_scheme", "always" if part.get("add_prefix_space", True) else "never")
-        if scheme not in PREFIXES[1:]:
-            raise TokenizerError(
-                f"{where}: pre_tokenizer Metaspace with prepend_scheme={scheme!r} is not known"
-            )
-        prefix, split, replaced = scheme, bool(part.get("split", True)), True
+        prefix, split, replaced = _scheme("pre_tokenizer", part, where), bool(part.get("split", True)), True
     if not replaced:
         raise TokenizerError(
             f"{where}: BPE is supported with the pre_tokenizer ByteLevel, with Metaspace, or with a normalizer that "
             f"replaces spaces by {SPACE}; here the normalizer is {[p['type'] for p in parts['normalizer']]} and the "
             f"pre_tokenizer {[p['type'] for p in parts['pre_tokenizer']]}"
         )
-    strip = _strips(parts["decoder"], prefix, where)
+    strip = _strips(parts["decoder"], where)
     if model.get("ignore_merges"):
         raise TokenizerError(f"{where}: model.ignore_merges with {SPACE} is not supported")
     entries, unk = model.get("vocab"), model.get("unk_token")
     if not isinstance(entries, dict) or any(type(number) is not int for number in entries.values()):
         raise TokenizerError(f"{where}: model.vocab is an object of tokens and ids, which are integers")
+    _check_bytes(model, entries, parts["decoder"], where)
     for token in added:
         if entries.get(token.content, token.id) != token.id:
             raise TokenizerError(
@@ -220,15 +222,30 @@ def _metaspace(
     )
 
 
-def _strips(decoder: list[Any], prefix: str, where: Any) -> bool:
+def _scheme(name: str, part: dict[str, Any], where: Any) -> str:
+    """Where a Metaspace puts its ▁ in front. Old files say so with add_prefix_space."""
+    scheme = part.get("prepend_scheme", "always" if part.get("add_prefix_space", True) else "never")
+    if scheme not in PREFIXES[1:]:
+        raise TokenizerError(f"{where}: {name} Metaspace with prepend_scheme={scheme!r} is not known")
+    return str(scheme)
+
+
+def _strips(decoder: list[Any], where: Any) -> bool:
     """Whether the decoder drops the first space."""
+    kinds = [part["type"] for part in decoder]
     strip = False
-    for part in decoder:
+    for at, part in enumerate(decoder):
         kind = part["type"]
         if kind == "Metaspace":
-            strip = prefix != "never"
+            # It need not be of one mind with the pre_tokenizer.
+            if part.get("replacement", SPACE) != SPACE:
+                raise _refused("decoder", part, where)
+            strip = _scheme("decoder", part, where) != "never"
         elif kind == "Strip":
-            if (part.get("content"), part.get("start"), part.get("stop")) != (" ", 1, 0):
+            # Before tokens are fused, it would strip each of them.
+            if (part.get("content"), part.get("start"), part.get("stop")) != (" ", 1, 0) or (
+                "Fuse" not in kinds[:at]
+            ):
                 raise TokenizerError(f"{where}: the decoder {part} is not supported")
             strip = True
         elif kind == "Replace":
@@ -236,7 +253,20 @@ def _strips(decoder: list[Any], prefix: str, where: Any) -> bool:
                 raise _refused("decoder", part, where)
         elif kind not in ("ByteFallback", "Fuse"):
             raise _refused("decoder", part, where)
+    if decoder and not {"Metaspace", "Replace"} & {*kinds}:
+        raise TokenizerError(f"{where}: the decoder {kinds} leaves {SPACE} as it is, which is not supported")
     return strip
+
+
+def _check_bytes(model: dict[str, Any], entries: dict[str, Any], decoder: list[Any], where: Any) -> None:
+    """Refuse a decoder that takes <0x41> for what the model does not."""
+    there = any(part["type"] == "ByteFallback" for part in decoder)
+    told = bool(model.get("byte_fallback"))
+    if decoder and there != told and any(map(BYTE.fullmatch, entries)):
+        raise TokenizerError(
+            f"{where}: model.byte_fallback={told}, but the decoder has {'a' if there else 'no'} ByteFallback; tokens "
+            "as <0x41> would be bytes in one and text in the other, which is not supported"
+        )
 
 
 # --- both -------------------------------------------------------------------------------------------------------
@@ -302,7 +332,13 @@ def _around(parts: list[Any], ids: Mapping[str, int], where: Any) -> dict[str, A
             before, after = _template(part, ids, where)
         else:
             raise _refused("post_processor", part, where)
-        prefix, suffix = before + prefix, suffix + after
+        if prefix or suffix:
+            # The library's second template replaces part of what the first one added.
+            raise TokenizerError(
+                f"{where}: post_processor has two parts that add special tokens, which is not supported; the second "
+                f"is {part['type']}"
+            )
+        prefix, suffix = before, after
     return {"prefix": prefix, "suffix": suffix}
 
 

@@ -99,7 +99,7 @@ def _beginning(tokenizer: Tokenizer) -> dict[str, Any]:
                 "single_word": False,
                 "lstrip": token.lstrip,
                 "rstrip": token.rstrip,
-                "normalized": False,
+                "normalized": token.normalized,
                 "special": token.special,
             }
             for token in sorted(tokenizer.added.by_id.values(), key=lambda token: token.id)
