@@ -80,3 +80,32 @@ def test_residual_blocks(vision, rng):
 def test_takes_modules_only():
     with pytest.raises(DTypeError, match="a Module"):
         fold_batch_norm(None)
+
+
+def halved(module, args, output):
+    return output * 0.5
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("how", ["class", "object", "hook"])
+def test_what_computes_otherwise_stays(vision, rng, place, how):
+    """A forward of one's own, or a hook that changes outputs, on the convolution, between, and on the norm."""
+    model = Sequential(vision.Conv2d(2, 4, 3), Identity(), vision.BatchNorm2d(4), ReLU()).double()
+    model[2].running_mean.write(rng.normal(size=4))
+    layer = model[place]
+    kind = type(layer)
+    if how == "class":
+
+        class Halved(kind):
+            def forward(self, x):
+                return kind.forward(self, x) * 0.5
+
+        layer.__class__ = Halved
+    elif how == "object":
+        layer.forward = lambda x: kind.forward(layer, x) * 0.5
+    else:
+        layer.register_forward_hook(halved)
+    model.eval()
+    x = rng.normal(size=(3, 2, 8, 8))
+    folded = fold_batch_norm(model)
+    np.testing.assert_allclose(folded(x).array, model(x).array, rtol=1e-9, atol=1e-12)

@@ -198,6 +198,28 @@ def test_what_is_not_known_keeps_its_size():
         prune_channels(model, {"0": 0.5})
 
 
+class Turned(ReLU):
+    """Looks like an activation, and moves every channel to another place."""
+
+    def forward(self, x):
+        return super().forward(x)[:, [3, 0, 1, 2]]
+
+
+class Doubled(Linear):
+    """Looks like a linear layer, and reads its input twice."""
+
+    def forward(self, x):
+        return super().forward(x) + x
+
+
+@pytest.mark.parametrize("stranger", [Turned(), Doubled(4, 4), Sequential(Doubled(4, 4))])
+def test_a_known_layer_with_a_forward_of_its_own_is_not_known(stranger):
+    model = Sequential(Linear(4, 4), stranger, Linear(4, 4), ReLU(), Linear(4, 2))
+    assert [group.producer for group in channel_groups(model).groups] == ["2"]
+    with pytest.raises(ArgumentError, match="what its forward does with channels is not known"):
+        prune_channels(model, {"0": 0.5})
+
+
 def test_a_layer_used_twice_or_tied_keeps_its_size():
     shared = Linear(4, 4)
     model = Sequential(Linear(4, 4), shared, ReLU(), shared, Linear(4, 2))

@@ -106,6 +106,15 @@ def test_a_subclass_with_its_own_forward_stays() -> None:
     assert type(small[0]) is Doubled and isinstance(small[1], QuantizedLinear)
 
 
+def test_a_layer_whose_forward_was_replaced_stays() -> None:
+    model = mlp()
+    layer = model[0]
+    layer.forward = lambda x: nn.Linear.forward(layer, x) * 2
+    small = quantize(model)
+    assert not isinstance(small[0], QuantizedLayer) and isinstance(small[2], QuantizedLayer)
+    np.testing.assert_allclose(small(data()).array, model(data()).array, atol=0.1)
+
+
 def test_a_layer_used_twice_is_quantized_once() -> None:
     shared = nn.Linear(4, 4)
     small = quantize(nn.Sequential(shared, nn.Tanh(), shared))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import tt_vision.transforms as T
 import tt_vision.transforms.functional as F
-from tt_tensor.errors import ArgumentError, DTypeError
+from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 from tt_vision.transforms.resizing import weights
 
 lengths = st.integers(1, 40)
@@ -84,3 +84,18 @@ WRONG = [
 def test_errors(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "nearest", "nearest-exact"])
+@pytest.mark.parametrize(
+    ("shape", "size", "max_size", "message"),
+    [
+        ((3, 32, 1), 7, 12, "max_size=12 leaves images of 32 × 1 no pixel across"),
+        ((2, 3, 1, 40), None, 20, "leaves images of 1 × 40 no pixel across"),
+        ((3, 0, 5), 7, None, "images of 0 × 5 have no pixels"),
+        ((3, 5, 0), (7, 7), None, "images of 5 × 0 have no pixels"),
+    ],
+)
+def test_images_of_which_nothing_would_be_left(shape, size, max_size, message, interpolation):
+    with pytest.raises(ShapeError, match=message):
+        F.resize(np.zeros(shape, np.uint8), size, interpolation, max_size)

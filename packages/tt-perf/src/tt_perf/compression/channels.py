@@ -32,7 +32,15 @@ from tt_nn import (
     Tanh,
 )
 from tt_nn.hard import Hardsigmoid, Hardswish
-from tt_perf.compression.layers import check_module, is_channel_norm, is_convolution, is_linear, is_row, uses
+from tt_perf.compression.layers import (
+    check_module,
+    has_own_forward,
+    is_channel_norm,
+    is_convolution,
+    is_linear,
+    is_row,
+    uses,
+)
 
 __all__ = ["ChannelGroup", "Channels", "channel_groups"]
 
@@ -114,6 +122,8 @@ class _Walk:
             for key, child in module._parts():
                 if isinstance(child, Module):
                     self.enter(f"{name}.{key}" if name else key, child)
+        elif has_own_forward(module):
+            self.close(f"{name}, a {kind}, reads them, and what its forward does with channels is not known")
         elif isinstance(module, ALONE) or kind in ALONE_BY_NAME:
             pass
         elif isinstance(module, Flatten):

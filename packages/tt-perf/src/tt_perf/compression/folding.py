@@ -16,7 +16,15 @@ from typing import Any
 import numpy as np
 
 from tt_nn import Identity, Module, Parameter, Sequential
-from tt_perf.compression.layers import check_module, is_channel_norm, is_convolution, is_linear, is_row, uses
+from tt_perf.compression.layers import (
+    check_module,
+    has_own_forward,
+    is_channel_norm,
+    is_convolution,
+    is_linear,
+    is_row,
+    uses,
+)
 
 __all__ = ["fold_batch_norm"]
 
@@ -28,7 +36,8 @@ def fold_batch_norm(model: Module) -> Module:
 
     An Identity stands in the place of each norm that is gone. Folded are norms that follow a convolution or linear
     layer directly in a Sequential, or behind a max pooling if all their scales are above 0, and bn1, bn2 of tt-vision's
-    residual blocks; the others stay. For inference: what is folded trains otherwise than before.
+    residual blocks; the others stay, as do layers with hooks or a forward of their own. For inference: what is folded
+    trains otherwise than before.
 
     Outputs are those of eval mode, but for rounding. Raises DTypeError for what is no Module.
     """
@@ -58,7 +67,9 @@ def _fold_row(parent: Module, row: list[str], counts: dict[int, int]) -> None:
     pooled = False
     for name in row:
         part: Any = getattr(parent, name) if not isinstance(parent, Sequential) else parent[row.index(name)]
-        if is_linear(part) or is_convolution(part):
+        if has_own_forward(part) or part._forward_hooks:
+            before = None  # neither what it computes is known, nor what a hook makes of that
+        elif is_linear(part) or is_convolution(part):
             before, pooled = (part if counts.get(id(part.weight)) == 1 else None), False
         elif type(part).__name__ in MAX_POOLS:
             pooled = True

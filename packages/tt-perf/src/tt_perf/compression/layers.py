@@ -54,8 +54,10 @@ def is_convolution(module: Module) -> bool:
 
 
 def has_own_forward(module: Module) -> bool:
-    """Does it compute what its wheel's layer does not: a subclass from elsewhere with another forward?"""
+    """Does it compute what its wheel's layer does not: a subclass from elsewhere, or one with another forward?"""
     forward = "forward"
+    if forward in vars(module):
+        return True
     for kind in type(module).__mro__:
         if forward in vars(kind):
             return kind.__module__.partition(".")[0] not in ("tt_nn", "tt_vision", "tt_text")

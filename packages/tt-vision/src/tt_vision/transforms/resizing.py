@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tt_tensor.errors import ArgumentError
+from tt_tensor.errors import ArgumentError, ShapeError
 from tt_vision.transforms.arguments import chosen, whole
 from tt_vision.transforms.drawing import ImageTransform
 from tt_vision.transforms.images import computing_dtype, in_order, opened, seen, stored
@@ -40,13 +40,21 @@ def resize(
 
     uint8 is rounded; images that have the size already come back as they are.
 
-    Raises ArgumentError for other arguments, DTypeError for integers other than uint8.
+    Raises ArgumentError for other arguments, DTypeError for integers other than uint8, ShapeError for images without
+    pixels, or so narrow that by `max_size` none would be left across.
     """
     given = opened(images, "resize")
     mode = chosen("resize", "interpolation", interpolation, MODES)
     pixels = given.pixels
     old = pixels.shape[2:]
-    new = _new_size(old, _wanted("resize", size, max_size), max_size)
+    wanted = _wanted("resize", size, max_size)
+    if not all(old):
+        raise ShapeError(f"resize: images of {old[0]} × {old[1]} have no pixels to make others of")
+    new = _new_size(old, wanted, max_size)
+    if not all(new):
+        raise ShapeError(
+            f"resize: max_size={max_size} leaves images of {old[0]} × {old[1]} no pixel across; take a larger one"
+        )
     if new == old:
         return images
     if mode == "bilinear":
