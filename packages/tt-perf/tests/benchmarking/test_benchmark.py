@@ -206,6 +206,10 @@ def test_the_error_of_a_contender_comes_through_here():
         ({"level": float("nan")}, "level lies between 0 and 1"),
         ({"slice_seconds": 0}, "slice_seconds is a positive number"),
         ({"slice_seconds": float("inf")}, "slice_seconds is a positive number"),
+        ({"slice_seconds": "short"}, "slice_seconds is a positive number of seconds, not 'short'"),
+        ({"level": "high"}, "level lies between 0 and 1, as 0.99 does, not 'high'"),
+        ({"level": None}, "level lies between"),
+        ({"title": 3}, "title is text, not 3"),
         ({"reference": "z"}, "the reference 'z' is not among fast"),
         ({"processes": True, "timer": lambda: 0.0}, "their own clock"),
     ],
@@ -214,6 +218,14 @@ def test_the_error_of_a_contender_comes_through_here():
 def test_arguments_that_make_no_benchmark(options, message):
     with pytest.raises(ArgumentError, match=message):
         benchmark({"fast": fast}, **options)
+
+
+def test_settings_that_numpy_made_go_into_a_file(tmp_path):
+    settings = {"rounds": np.int64(2), "slice_seconds": np.float32(0.001), "level": np.float32(0.5)}
+    result = benchmark(fast, restarts=np.int32(1), seed=np.int64(3), **settings)
+    result.save(tmp_path / "result.json")
+    again = type(result).load(tmp_path / "result.json")
+    assert again.settings == result.settings and again.measured == result.measured
 
 
 @pytest.mark.parametrize(

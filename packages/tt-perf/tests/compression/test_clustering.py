@@ -113,7 +113,9 @@ def test_bad_arguments(mlp):
         k_means([1.0, np.nan], 2)
     tied = tt_nn.Sequential(tt_nn.Linear(9, 9), tt_nn.Linear(9, 9))
     tied[1].weight = tied[0].weight
-    with pytest.raises(ArgumentError, match=r"tied to 1\.weight"):
+    with pytest.raises(ArgumentError, match=r"1\.weight is tied to 0\.weight; name the others"):
+        cluster(tied, 4, layers=["1"])
+    with pytest.raises(ArgumentError, match=r"0\.weight is tied to 1\.weight"):
         cluster(tied, 4)
     with pytest.raises(ArgumentError, match="no layer 'x'"):
         cluster(mlp(), 4, layers=["x"])

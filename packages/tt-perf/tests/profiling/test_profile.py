@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -388,6 +389,47 @@ def test_a_profile_is_for_one_block():
         assert str(p) == "Profile(the block has not ended)"
     with pytest.raises(ArgumentError, match="entered before"), p:
         pass
+
+
+def traced():
+    return tt_perf.profile(ceilings=ROOF, memory=False, traced=True)
+
+
+BYTES = 1 << 22
+
+
+def test_a_traced_block_inside_of_another_takes_nothing_of_its_peak():
+    with traced() as outer:
+        np.ones(BYTES, np.uint8)
+        with traced() as inner:
+            np.ones(BYTES // 4, np.uint8)
+        with traced() as idle:
+            pass
+    assert outer.memory.traced >= BYTES
+    assert BYTES // 4 <= inner.memory.traced < BYTES and idle.memory.traced < BYTES // 4
+    assert not tracemalloc.is_tracing()
+
+
+def test_traced_blocks_that_overlap_have_each_its_own_peak():
+    first, second = traced(), traced()
+    first.__enter__()
+    np.ones(BYTES, np.uint8)
+    second.__enter__()
+    first.__exit__(None, None, None)
+    np.ones(BYTES // 4, np.uint8)
+    second.__exit__(None, None, None)
+    assert first.memory.traced >= BYTES and BYTES // 4 <= second.memory.traced < BYTES
+    assert not tracemalloc.is_tracing()
+
+
+def test_tracing_that_somebody_else_began_goes_on():
+    tracemalloc.start()
+    try:
+        with traced():
+            pass
+        assert tracemalloc.is_tracing()
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("options", [{"most": 0}, {"most": True}, {"ceilings": 5}], ids=str)

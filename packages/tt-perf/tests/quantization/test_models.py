@@ -324,6 +324,25 @@ def test_a_tied_head_stays_tied(scheme: str, tmp_path) -> None:  # type: ignore[
         small.transformer.wte(np.zeros(3, np.float32))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_model_keeps_its_dtype(scheme: str, dtype: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    """Also where nothing but the table of embeddings says which that is."""
+    text = pytest.importorskip("tt_text", reason="tt-text is part of the extra compete")
+
+    def made():  # type: ignore[no-untyped-def]
+        random.manual_seed(4)
+        return nn.Sequential(text.Embedding(9, 8), nn.Linear(8, 3)).to(dtype).eval()
+
+    tokens = np.array([[1, 2, 8]])
+    small = quantize(made(), scheme, **calibrated(scheme, [tokens]))
+    assert made()(tokens).dtype == small(tokens).dtype == dtype
+    save_quantized(small, tmp_path / "small.safetensors")
+    again = load_quantized(tmp_path / "small.safetensors", made())
+    assert again(tokens).dtype == dtype
+    np.testing.assert_array_equal(again(tokens).array, small(tokens).array)
+
+
 @pytest.mark.parametrize("scheme", ["int8", "int8-dynamic"])
 def test_generation_goes_through_infer(scheme: str, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     text = pytest.importorskip("tt_text", reason="tt-text is part of the extra compete")

@@ -82,9 +82,11 @@ def benchmark(
     ):
         if not isinstance(count, int | np.integer) or isinstance(count, bool) or count < least:
             raise ArgumentError(f"benchmark: {name} is a whole number from {least} up, not {count!r}")
-    if not 0 < level < 1:
+    if not _is_number(level) or not 0 < level < 1:
         raise ArgumentError(f"benchmark: level lies between 0 and 1, as 0.99 does, not {level!r}")
-    if not 0 < slice_seconds < math.inf:
+    if not isinstance(title, str):
+        raise ArgumentError(f"benchmark: title is text, not {title!r}")
+    if not _is_number(slice_seconds) or not 0 < slice_seconds < math.inf:
         raise ArgumentError(
             f"benchmark: slice_seconds is a positive number of seconds, not {slice_seconds!r}"
         )
@@ -93,6 +95,8 @@ def benchmark(
             "benchmark: contenders in processes of their own have their own clock; leave timer out"
         )
 
+    # Plain numbers, as the result goes into a file.
+    rounds, restarts, slice_seconds = int(rounds), int(restarts), float(slice_seconds)
     rng = np.random.default_rng(seed)
     groups = min(restarts, rounds) if processes else 1
     turns = -(-rounds // groups)
@@ -133,6 +137,10 @@ def benchmark(
         describe_machine(),
         datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
 def _checked(contenders: Contenders) -> dict[str, Callable[[], Any] | str]:

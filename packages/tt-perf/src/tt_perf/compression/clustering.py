@@ -68,7 +68,10 @@ def cluster(
         owner = name.rpartition(".")[0]
         layer = small.get_submodule(owner)
         if len(places[id(parameter)]) > 1:
-            raise ArgumentError(f"{what}: {name} is tied to {places[id(parameter)][1]}; leave it out")
+            other = next(place for place in places[id(parameter)] if place != name)
+            raise ArgumentError(
+                f"{what}: {name} is tied to {other}; name the others: layers=[...] without {owner!r}"
+            )
         if not (is_linear(layer) or is_convolution(layer)) or not parameter.size:
             raise ArgumentError(f"{what}: {owner!r} is no linear layer or convolution with weights")
         codebook, index = k_means(parameter.array, clusters, seed=seed + at)

@@ -12,7 +12,6 @@ It is an observer in tt-tensor's slot. When the block ends it leaves, and nothin
 from __future__ import annotations
 
 import threading
-import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -26,6 +25,7 @@ from tt_perf.profiling.events import Event, Log
 from tt_perf.profiling.live import Live
 from tt_perf.profiling.nesting import Node, nested
 from tt_perf.profiling.rows import ModuleRow, OpRow, SpanRow, summed
+from tt_perf.profiling.traced import Traced
 from tt_tensor import observing
 from tt_tensor.errors import ArgumentError
 
@@ -75,7 +75,7 @@ class Profile:
             )
         if ceilings is not None and not isinstance(ceilings, Ceilings):
             raise ArgumentError(f"profile: ceilings must be Ceilings(flops, bandwidth), not {ceilings!r}")
-        self._given, self._traced, self._tracing = ceilings, traced, False
+        self._given, self._traced = ceilings, Traced() if traced else None
         self._live = Live() if memory else None
         self._log = Log(most, modules, self._live)
         self._begun: float | None = None
@@ -88,12 +88,8 @@ class Profile:
         if self._begun is not None:
             raise ArgumentError("profile: this one was entered before; make a new one for each block")
         self.thread = threading.get_ident()
-        if self._traced:
-            self._tracing = not tracemalloc.is_tracing()
-            if self._tracing:
-                tracemalloc.start()
-            self._traced_before = tracemalloc.get_traced_memory()[0]
-            tracemalloc.reset_peak()
+        if self._traced is not None:
+            self._traced.start()
         observers.add(self._log)
         self._begun = self.started = observing.clock()
         return self
@@ -103,11 +99,7 @@ class Profile:
     ) -> None:
         self._ended = observing.clock()
         observers.remove(self._log)
-        peak = None
-        if self._traced:
-            peak = max(0, tracemalloc.get_traced_memory()[1] - self._traced_before)
-            if self._tracing:
-                tracemalloc.stop()
+        peak = None if self._traced is None else self._traced.stop()
         if self._live is not None:
             self._live.stop()
         self.memory = MemoryPeak(self._live, peak)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gc
 import math
-import tracemalloc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 
 from tt_perf import words
 from tt_perf.profiling.fit import Fit, power_law
+from tt_perf.profiling.traced import Traced
 from tt_tensor.errors import ArgumentError, DTypeError
 
 __all__ = ["Scaling", "scaling"]
@@ -185,14 +185,10 @@ def _count(work: Callable[[], Any], clock: Callable[[], float]) -> int:
 def _peak(work: Callable[[], Any]) -> int:
     """The most bytes beyond what there was when it began."""
     gc.collect()
-    ours = not tracemalloc.is_tracing()
-    if ours:
-        tracemalloc.start()
+    traced = Traced()
+    traced.start()
     try:
-        before = tracemalloc.get_traced_memory()[0]
-        tracemalloc.reset_peak()
         work()
-        return max(0, tracemalloc.get_traced_memory()[1] - before)
     finally:
-        if ours:
-            tracemalloc.stop()
+        peak = traced.stop()
+    return peak

@@ -198,10 +198,19 @@ class _LinearFunction(Function):
 
 
 class QuantizedEmbedding(QuantizedLayer):
-    """y[…] = Ŵ[ids[…]], made of an Embedding by `quantize`: rows become float32 as they are read.
+    """y[…] = Ŵ[ids[…]], made of an Embedding by `quantize`: rows become floats, of its dtype, as they are read.
 
     Buffers: `weight` (num_embeddings, embedding_dim), `scale` and perhaps `zero_point` (num_embeddings, groups).
+
+    Args:
+        dtype: of the Embedding's table; from it the layers behind have theirs.
     """
+
+    def __init__(
+        self, scheme: Scheme, stored: StoredArray, tensors: Any = None, dtype: Any = np.float32
+    ) -> None:
+        super().__init__(scheme, stored, tensors=tensors)
+        self.dtype = np.dtype(dtype)
 
     @property
     def num_embeddings(self) -> int:
@@ -228,7 +237,8 @@ class QuantizedEmbedding(QuantizedLayer):
                 f"QuantizedEmbedding: id {wrong} is out of range for a table of {rows} rows (ids 0 to {rows - 1}); the "
                 "tokenizer has more tokens than the table, or is another one"
             )
-        return self.stored().take(x.reshape(-1)).reshape(*x.shape, self.shape[1])
+        found = self.stored().take(x.reshape(-1)).reshape(*x.shape, self.shape[1])
+        return found.astype(np.promote_types(self.dtype, found.dtype), copy=False)
 
     def extra_repr(self) -> str:
         return f"{self.num_embeddings}, {self.embedding_dim}, {self.settings()}"

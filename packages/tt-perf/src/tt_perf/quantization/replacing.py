@@ -166,7 +166,7 @@ def _layer(layer: Any, scheme: Scheme, stored: StoredArray, tensors: Any) -> Qua
     if kind == "Embedding":
         # It reads rows: there are no activations to round.
         return QuantizedEmbedding(
-            Scheme(**{**scheme.to_dict(), "activations": None}), stored, tensors=tensors
+            Scheme(**{**scheme.to_dict(), "activations": None}), stored, tensors, layer.weight.dtype
         )
     bias = None if layer.bias is None else layer.bias.array
     if isinstance(layer, Linear):
