@@ -1,20 +1,20 @@
 """Tensor: an N-dimensional array that knows its memory, its operations and its gradient.
 
 A Tensor holds one NumPy array (`tensor.array`), nothing more, until someone asks for gradients. This file
-is about what it is: how it is made, its memory, its conversions, its gradient. What can be done with it stands
-in `ops`, one file for each family, rule beside formula.
+is about what it is: how it is made, its memory, its copies, its gradient. What it is to NumPy and to Python
+stands in `conversions`; what can be done with it in `ops`, one file for each family, rule beside formula.
 """
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any, NoReturn
 
 import numpy as np
 
 from tt_tensor import memory, recorder
+from tt_tensor.conversions import ConversionMethods
 from tt_tensor.dtypes import check_dtype, default_dtype
 from tt_tensor.errors import (
     ArgumentError,
@@ -22,7 +22,6 @@ from tt_tensor.errors import (
     GradientError,
     InPlaceError,
     MissingWheelError,
-    ScalarError,
     ShapeError,
 )
 from tt_tensor.ops.arithmetic import ArithmeticMethods
@@ -45,6 +44,7 @@ __all__ = ["Tensor", "as_array", "as_tensor", "from_numpy", "tensor"]
 
 
 class Tensor(
+    ConversionMethods,
     ArithmeticMethods,
     InPlaceMethods,
     LogicMethods,
@@ -185,97 +185,6 @@ class Tensor(
             ) from error
         memory.mark_written(self.array)
         return self
-
-    # --- conversions ------------------------------------------------------------------------------------
-
-    def numpy(self) -> np.ndarray[Any, np.dtype[Any]]:
-        """The NumPy array underneath: zero-copy, so writing into it writes into the tensor (uncounted)."""
-        return self.array
-
-    def item(self) -> Any:
-        """The only element, as a Python number. Raises ShapeError if there is not exactly one."""
-        if self.array.size != 1:
-            raise ShapeError(
-                f"item: a tensor of shape {self.shape} has {self.size} elements, not one; use tolist()"
-            )
-        return self.array.item()
-
-    def tolist(self) -> Any:
-        """The elements as nested Python lists (a number for shape ())."""
-        return self.array.tolist()
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, np.dtype[Any]]:
-        return np.array(self.array, dtype=dtype, copy=copy)
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        from tt_tensor.numpy_protocol import call_ufunc
-
-        return call_ufunc(ufunc, method, inputs, kwargs)
-
-    def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
-        from tt_tensor.numpy_protocol import call_function
-
-        return call_function(func, types, args, kwargs)
-
-    def __dlpack__(self, **kwargs: Any) -> Any:
-        from tt_tensor.dlpack import export
-
-        return export(self.array, kwargs)
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return self.array.__dlpack_device__()
-
-    def __len__(self) -> int:
-        if self.array.ndim == 0:
-            raise ScalarError("len: a tensor of shape () has no length; item() gives its value")
-        return len(self.array)
-
-    def __iter__(self) -> Iterator[Tensor]:
-        if self.array.ndim == 0:
-            raise ScalarError("iteration: a tensor of shape () has no rows; item() gives its value")
-        return (self[row] for row in range(len(self.array)))
-
-    def __contains__(self, value: Any) -> bool:
-        return bool(np.any(self.array == (value.array if isinstance(value, Tensor) else value)))
-
-    def _one(self, what: str) -> Any:
-        if self.array.size != 1:
-            raise ShapeError(
-                f"{what}: a tensor of shape {self.shape} has {self.size} elements, not one; "
-                "reduce it first, with any(), all() or sum()"
-            )
-        return self.array.item()
-
-    def __bool__(self) -> bool:
-        return bool(self._one("bool"))
-
-    def __float__(self) -> float:
-        return float(self._one("float"))
-
-    def __int__(self) -> int:
-        return int(self._one("int"))
-
-    def __index__(self) -> int:
-        if self.array.dtype.kind not in "iu" or self.array.ndim:
-            raise DTypeError(
-                f"index: only an integer tensor of shape () is an index, not {self.dtype} {self.shape}"
-            )
-        return operator.index(self.array.item())
-
-    def __format__(self, spec: str) -> str:
-        if not spec:
-            return str(self)
-        if self.array.ndim:
-            raise ShapeError(
-                f"format: {spec!r} formats one number, not a tensor of shape {self.shape}; "
-                "use tolist(), or tt_tensor.printoptions"
-            )
-        return format(self.array.item(), spec)
-
-    def __repr__(self) -> str:
-        from tt_tensor.printing import represent
-
-        return represent(self)
 
     # Elementwise == makes no hash; identity does, as in PyTorch, so that tensors can be dict keys.
     __hash__ = object.__hash__
