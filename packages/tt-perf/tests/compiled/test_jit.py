@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("numba", reason="compiled kernels need the extra numba")
 
+import numba
 import numpy as np
 
 from tt_perf.compiled import matmul
@@ -41,6 +42,7 @@ def test_a_kernel_need_not_be_kept(tmp_path):
     assert (done.returncode, done.stdout) == (0, "8 12\n"), done.stderr
 
 
+@pytest.mark.skipif(not hasattr(numba.config, "CACHE_LOCATOR_CLASSES"), reason="numba 0.61 tries all folders")
 def test_where_no_folder_can_be_written_kernels_are_compiled_and_one_line_says_so(tmp_path):
     # Without NUMBA_CACHE_DIR this way of finding a folder finds none.
     done = run(tmp_path, NUMBA_CACHE_LOCATOR_CLASSES="UserProvidedCacheLocator")

@@ -35,8 +35,9 @@ def keep(kernel: Any) -> None:
     kernel._cache = _Cache(kernel.py_func)  # what numba's own enable_caching() does with its own
     found = kernel._cache._cache_file
     if not isinstance(kernel._cache._impl.locator, _Shared):
-        # Beside the source, or somebody else's kernel, with our pieces in it: its own file counts, too.
-        found._source_stamp = (found._source_stamp, stamp())
+        # Beside the source, or somebody else's kernel, with our pieces in it: its own file counts, too. Of that, numba
+        # looks at the contents in its later versions only.
+        found._source_stamp = (found._source_stamp, _content(kernel.py_func.__code__.co_filename), stamp())
 
 
 def _sources() -> list[Path]:
@@ -61,6 +62,15 @@ _before = _times()  # now: no module with a kernel has been read
 def unchanged() -> bool:
     """Whether the sources are those that this process began with."""
     return _times() == _before
+
+
+@lru_cache
+def _content(file: str) -> str:
+    """A digest of a file; nothing where it is none, as for what is typed in."""
+    try:
+        return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 @lru_cache
