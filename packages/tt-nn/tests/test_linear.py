@@ -51,6 +51,16 @@ def test_no_inputs_and_no_outputs():
     assert Linear(3, 0)(Tensor(np.zeros((2, 3), np.float32))).shape == (2, 0)
 
 
+@pytest.mark.parametrize("rows", [(1 << 12) + 1, 1 << 20, (1 << 20) + 77])
+def test_the_bias_of_many_rows_gets_all_digits_of_its_gradient(rows):
+    layer = Linear(1, 2)
+    layer(Tensor(np.zeros((rows, 1), np.float32)))
+    grad = np.full((rows, 2), 0.1, np.float32)
+    grad[:, 1] = np.random.default_rng(0).uniform(size=rows)
+    layer.backward(Tensor(grad))
+    np.testing.assert_allclose(layer.bias.grad.numpy(), grad.sum(axis=0, dtype=np.float64), rtol=1e-5)
+
+
 def test_dtype():
     assert Linear(2, 2, dtype=np.float64).weight.dtype == np.float64
     assert Linear(2, 2)(Tensor(np.ones((1, 2), np.float32))).dtype == np.float32

@@ -149,6 +149,12 @@ def test_unbroadcast_is_the_transpose_of_broadcasting(shape, to):
     assert isinstance(unbroadcast(tt.from_numpy(grad), to), Tensor)
 
 
+def test_unbroadcast_keeps_all_digits_over_many_rows():
+    grad = np.full((1 << 20, 2), 0.1, np.float32)
+    grad[:, 1] = np.random.default_rng(0).uniform(size=len(grad))
+    np.testing.assert_allclose(unbroadcast(grad, (2,)), grad.sum(axis=0, dtype=np.float64), rtol=1e-5)
+
+
 def test_reapplying_starts_afresh():
     function = Exp()
     y = function(tt.zeros(2))

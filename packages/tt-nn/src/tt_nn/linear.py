@@ -27,6 +27,20 @@ def ones(n: int, dtype: Any) -> Any:
     return made
 
 
+MANY, RUN = 1 << 12, 1 << 10
+"""Of more than MANY rows in one sum, float32 loses digits; they are summed in runs."""
+
+
+def row_sum(x: Any) -> Any:
+    """Σ over the rows of x (n, m): products with ones, in a third of the time of np.sum."""
+    n, m = x.shape
+    if n <= MANY:
+        return ones(n, x.dtype).dot(x)
+    runs, rest = divmod(n, RUN)
+    y = row_sum(np.matmul(ones(RUN, x.dtype), x[: n - rest].reshape(runs, RUN, m)))
+    return y + ones(rest, x.dtype).dot(x[n - rest :]) if rest else y
+
+
 class LinearFunction(Function):
     """y = x Wᵀ + b: dx = grad W, dW = gradᵀ x, db = Σ grad over all rows."""
 
@@ -63,8 +77,7 @@ class LinearFunction(Function):
         dweight = times(grad.T, x) if needs is None or needs[1] else None
         if len(self.inputs) == 2:
             return dx, dweight
-        # A product with ones is the sum over the rows, in a third of the time.
-        dbias = ones(len(grad), grad.dtype).dot(grad) if needs is None or needs[2] else None
+        dbias = row_sum(grad) if needs is None or needs[2] else None
         return dx, dweight, dbias
 
     @staticmethod

@@ -34,6 +34,7 @@ from tt_tensor.errors import (
     ShapeError,
     TTError,
 )
+from tt_tensor.kernels.reductions import numpy as sums
 
 __all__ = ["Function", "unbroadcast"]
 
@@ -323,7 +324,8 @@ def unbroadcast(grad: Any, shape: tuple[int, ...]) -> Any:
     stretched = tuple(
         axis for axis, size in enumerate(grad.shape) if axis < extra or shape[axis - extra] != size
     )
-    return grad.sum(axis=stretched, keepdims=True).reshape(shape)
+    # Not grad.sum(): of many rows it would lose digits.
+    return sums(np.add, grad, stretched, True).reshape(shape)
 
 
 def _overlap(x: Any, array: Any) -> bool:
