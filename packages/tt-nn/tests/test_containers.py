@@ -1,11 +1,24 @@
-"""Sequential, ModuleList, ModuleDict behave as a list, a dictionary, and PyTorch's."""
+"""Sequential, ModuleList, ModuleDict and those of parameters behave as a list, a dictionary, and PyTorch's."""
+
+import copy
 
 import numpy as np
 import pytest
 
-from tt_nn import Identity, Linear, ModuleDict, ModuleList, Sequential
+from tt_nn import (
+    Identity,
+    Linear,
+    Module,
+    ModuleDict,
+    ModuleList,
+    Parameter,
+    ParameterDict,
+    ParameterList,
+    Sequential,
+)
+from tt_nn.errors import UnknownNameError
 from tt_tensor import Tensor
-from tt_tensor.errors import ArgumentError, DTypeError, IndexingError
+from tt_tensor.errors import ArgumentError, DTypeError, GradientError, IndexingError
 
 
 def test_sequential_applies_in_order():
@@ -112,3 +125,54 @@ def test_dicts_are_dicts():
 def test_wrong_use(wrong, error, what):
     with pytest.raises(error, match=what):
         wrong()
+
+
+class Mixture(Module):
+    """Parameters in a list and in a dictionary; PyTorch's names for them are "by.0", "of.scale"."""
+
+    def __init__(self):
+        self.by = ParameterList([Parameter([1.0, 2.0]), Tensor([3.0])])
+        self.of = ParameterDict({"scale": Parameter([[4.0]])})
+
+
+def test_parameters_in_a_list_and_a_dictionary_are_the_models():
+    net = Mixture()
+    assert list(net.state_dict()) == ["by.0", "by.1", "of.scale"]
+    assert [p.tolist() for p in net.parameters()] == [[1, 2], [3], [[4]]]
+    assert all(isinstance(p, Parameter) and p.requires_grad for p in net.parameters())
+    assert (
+        repr(net.by) == "ParameterList(0: (2,), 1: (1,))" and repr(net.of) == "ParameterDict(scale: (1, 1))"
+    )
+    twin = copy.deepcopy(net).double()
+    assert twin.by[0].dtype == np.float64 and net.by[0].dtype == np.float32
+    twin.by[0].write([5.0, 6.0])
+    net.load_state_dict(twin.state_dict())
+    assert net.by[0].tolist() == [5, 6] and list(net.modules()) == [net, net.by, net.of]
+
+
+def test_lists_of_parameters_are_lists():
+    held = ParameterList([Tensor([float(i)]) for i in range(3)])
+    assert len(held) == 3 and [p.item() for p in held] == [0, 1, 2] and held[-1].item() == 2
+    part = held[1:]
+    assert isinstance(part, ParameterList) and part[0] is held[1]
+    held[0] = Parameter([9.0])
+    held.append(Tensor([3.0])).extend([Tensor([4.0])])
+    del held[1]
+    assert [p.item() for p in held.parameters()] == [9, 2, 3, 4]
+    named = ParameterDict()
+    named["a"] = Tensor([1.0])
+    named.update([("b", Parameter([2.0]))])
+    assert list(named) == ["a", "b"] and "a" in named and named.pop("a").item() == 1 and len(named) == 1
+    for wrong in (Identity(), 1.0, np.zeros(2)):
+        with pytest.raises(DTypeError, match="holds parameters"):
+            held.append(wrong)
+        with pytest.raises(DTypeError, match="holds parameters"):
+            named["c"] = wrong
+    with pytest.raises(GradientError, match="int64"):
+        held.append(Tensor([1]))
+    with pytest.raises(ArgumentError, match="without dots"):
+        named["a.b"] = Tensor([1.0])
+    with pytest.raises(IndexingError, match="no parameter 7 among 4"):
+        held[7]
+    with pytest.raises(UnknownNameError, match="no parameter 'z'"):
+        named["z"]

@@ -11,7 +11,7 @@ The same as plain functions stands in `tt_nn.functional`, ways to begin in `tt_n
 
 from tt_nn import functional, init
 from tt_nn.activations import ELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
-from tt_nn.containers import ModuleDict, ModuleList, Sequential
+from tt_nn.containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from tt_nn.dropout import Dropout
 from tt_nn.errors import StateDictError, UnknownNameError, WeightsError
 from tt_nn.flatten import Flatten, Unflatten
@@ -62,6 +62,8 @@ __all__ = [
     "ModuleList",
     "NLLLoss",
     "Parameter",
+    "ParameterDict",
+    "ParameterList",
     "RMSNorm",
     "ReLU",
     "ReLU6",

@@ -1,4 +1,4 @@
-"""Sequential, ModuleList, ModuleDict: modules that hold modules under names of their own."""
+"""Sequential, ModuleList, ModuleDict, and those of parameters: modules that hold others under names of their own."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from tt_nn.errors import UnknownNameError
 from tt_nn.fusions import forward as run_together
 from tt_nn.fusions import fusions
 from tt_nn.module import Module
+from tt_nn.parameter import Parameter
+from tt_tensor import Tensor
 from tt_tensor.errors import ArgumentError, DTypeError, IndexingError
 
-__all__ = ["ModuleDict", "ModuleList", "Sequential"]
+__all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
 
 
 def _check(module: Any, where: str) -> Module:
@@ -27,8 +29,14 @@ def _check(module: Any, where: str) -> Module:
 class _Numbered(Module):
     """Modules in a row, named "0", "1", …"""
 
+    _kind = "module"
+
     def __init__(self, modules: Iterable[Any] = ()) -> None:
-        self._list = [_check(module, type(self).__name__) for module in modules]
+        self._list = [self._held(module) for module in modules]
+
+    def _held(self, value: Any) -> Any:
+        """`value` as it is held here. Raises DTypeError for what is not."""
+        return _check(value, type(self).__name__)
 
     def _keys(self) -> list[str]:
         """The names of the modules, in order."""
@@ -53,28 +61,30 @@ class _Numbered(Module):
         try:
             return self._list[index]
         except IndexError as error:
-            raise IndexingError(f"{type(self).__name__}: no module {index} among {len(self)}") from error
+            raise IndexingError(
+                f"{type(self).__name__}: no {self._kind} {index} among {len(self)}"
+            ) from error
 
     def __setitem__(self, index: int, module: Module) -> None:
         self[index]
-        self._list[index] = _check(module, type(self).__name__)
+        self._list[index] = self._held(module)
 
     def __delitem__(self, index: Any) -> None:
         del self._list[index]
 
     def append(self, module: Module) -> Any:
         """Add a module at the end."""
-        self._list.append(_check(module, type(self).__name__))
+        self._list.append(self._held(module))
         return self
 
     def extend(self, modules: Iterable[Module]) -> Any:
         """Add modules at the end."""
-        self._list += [_check(module, type(self).__name__) for module in modules]
+        self._list += [self._held(module) for module in modules]
         return self
 
     def insert(self, index: int, module: Module) -> Any:
         """Put a module before the one at `index`."""
-        self._list.insert(index, _check(module, type(self).__name__))
+        self._list.insert(index, self._held(module))
         return self
 
     def pop(self, index: int = -1) -> Module:
@@ -87,7 +97,7 @@ class _Numbered(Module):
         return self.extend(modules)
 
     def __add__(self, modules: Iterable[Module]) -> Any:
-        return self._from([*self, *(_check(module, type(self).__name__) for module in modules)])
+        return self._from([*self, *(self._held(module) for module in modules)])
 
     @classmethod
     def _from(cls, modules: list[Module]) -> Any:
@@ -192,6 +202,8 @@ class ModuleList(_Numbered):
 class ModuleDict(Module):
     """A dictionary of modules that counts as part of the module that holds it; it computes nothing itself."""
 
+    _kind = "module"
+
     def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()) -> None:
         self._dict: dict[str, Module] = {}
         self.update(modules)
@@ -206,15 +218,19 @@ class ModuleDict(Module):
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
         """Add or replace modules by name."""
         pairs = modules.items() if isinstance(modules, Mapping) else modules
-        self._dict.update(
-            {_plain_name(name, "ModuleDict"): _check(module, "ModuleDict") for name, module in pairs}
-        )
+        self._dict.update({_plain_name(name, type(self).__name__): self._held(one) for name, one in pairs})
+
+    def _held(self, value: Any) -> Any:
+        """`value` as it is held here. Raises DTypeError for what is not."""
+        return _check(value, type(self).__name__)
 
     def __getitem__(self, name: str) -> Module:
         try:
             return self._dict[name]
         except KeyError as error:
-            raise UnknownNameError(f"ModuleDict: no module {name!r}; there are {list(self._dict)}") from error
+            raise UnknownNameError(
+                f"{type(self).__name__}: no {self._kind} {name!r}; there are {list(self._dict)}"
+            ) from error
 
     def __setitem__(self, name: str, module: Module) -> None:
         self.update({name: module})
@@ -255,7 +271,47 @@ class ModuleDict(Module):
         return self._dict.items()
 
 
+class ParameterList(_Numbered):
+    """A list of parameters that count among those of the module that holds it; it computes nothing itself.
+
+    A Tensor that is put in becomes a Parameter, with a copy of its values.
+    """
+
+    _kind = "parameter"
+
+    def _held(self, value: Any) -> Any:
+        return _parameter(value, type(self).__name__)
+
+    def extra_repr(self) -> str:
+        return _shapes(self)
+
+
+class ParameterDict(ModuleDict):
+    """A dictionary of parameters that count among those of the module that holds it; it computes nothing itself.
+
+    A Tensor that is put in becomes a Parameter, with a copy of its values.
+    """
+
+    _kind = "parameter"
+
+    def _held(self, value: Any) -> Any:
+        return _parameter(value, type(self).__name__)
+
+    def extra_repr(self) -> str:
+        return _shapes(self)
+
+
+def _parameter(value: Any, where: str) -> Parameter:
+    if not isinstance(value, Tensor):
+        raise DTypeError(f"{where} holds parameters, not {type(value).__name__}; use Parameter(values)")
+    return value if isinstance(value, Parameter) else Parameter(value)
+
+
+def _shapes(module: Module) -> str:
+    return ", ".join(f"{name}: {parameter.shape}" for name, parameter in module.named_parameters())
+
+
 def _plain_name(name: Any, where: str) -> str:
     if not isinstance(name, str) or not name or "." in name:
-        raise ArgumentError(f"{where}: a module's name is a non-empty string without dots, not {name!r}")
+        raise ArgumentError(f"{where}: a name is a non-empty string without dots, not {name!r}")
     return name
