@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 import tt_nn
-from tt_nn import Identity, Linear, Module, ModuleDict, ModuleList, Parameter, Sequential, UnknownNameError
+from tt_nn import (
+    Identity,
+    Linear,
+    Module,
+    ModuleDict,
+    ModuleList,
+    Parameter,
+    Sequential,
+    UnknownNameError,
+    infer,
+)
 from tt_tensor import Tensor
 from tt_tensor.errors import ArgumentError, DTypeError, GradientError, MissingWheelError
 
@@ -131,6 +141,33 @@ def test_hooks_see_and_may_change_the_output_and_can_be_removed():
     change.remove()
     watch.remove()
     assert net(x) is x and len(seen) == 1
+
+
+def test_hooks_before_forward_see_and_may_change_what_goes_in():
+    class Sum(Module):
+        def forward(self, x, y=0.0, scale=1.0):
+            return (x + y) * scale
+
+    net, seen = Sum(), []
+    x = Tensor([1.0])
+    after = net.register_forward_hook(lambda module, args, output: seen.append((args, output.tolist())))
+    watch = net.register_forward_pre_hook(lambda module, args: seen.append((module, args)))
+    one = net.register_forward_pre_hook(lambda module, args: args[0] * 10)
+    both = net.register_forward_pre_hook(lambda module, args: (*args, 5.0))
+    assert net(x, scale=2.0).tolist() == [30.0]
+    assert seen[0] == (net, (x,)) and seen[1][0][1:] == (5.0,) and seen[1][1] == [30.0]
+    both.remove()
+    assert infer(net, x.numpy()).tolist() == [10.0]
+    one.remove()
+    watch.remove()
+    after.remove()
+    assert net(x).tolist() == [1.0] and len(seen) == 4
+
+
+def test_a_layer_that_runs_together_with_others_meets_its_hook_before_forward():
+    net = Sequential(Linear(2, 2), Identity(), Linear(2, 2))
+    net[2].register_forward_pre_hook(lambda module, args: args[0] * 0)
+    np.testing.assert_array_equal(net(Tensor([[1.0, 2.0]])).numpy(), net[2].bias.numpy()[None])
 
 
 def test_a_handle_takes_away_one_hook_even_if_two_are_the_same():

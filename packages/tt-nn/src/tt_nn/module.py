@@ -41,6 +41,13 @@ class RemovableHandle:
         self._hook = None
 
 
+class _Before:
+    """A hook of `register_forward_pre_hook`: in one list with the others, so that whoever looks for hooks finds it."""
+
+    def __init__(self, hook: Callable[[Module, tuple[Any, ...]], Any]) -> None:
+        self.hook = hook
+
+
 class Module(StateMethods):
     """The base of all layers and networks.
 
@@ -61,19 +68,31 @@ class Module(StateMethods):
     # Defaults on the class, so that a subclass need not call super().__init__().
     _applied: Function | None = None
     _buffers: dict[str, bool] | None = None
-    _forward_hooks: list[Hook] | None = None
+    _forward_hooks: list[Any] | None = None
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; every subclass writes its own."""
         raise NotImplementedError(f"{type(self).__name__} has no forward(): write there what it computes")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._forward_hooks:
+            return self._call_with_hooks(args, kwargs)
+        if observing.active is not None:
+            return observed(self, args, kwargs)
+        return self.forward(*args, **kwargs) if kwargs else self.forward(*args)
+
+    def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        for hook in list(self._forward_hooks or ()):
+            if hook.__class__ is _Before:
+                changed = hook.hook(self, args)
+                if changed is not None:
+                    args = changed if isinstance(changed, tuple) else (changed,)
         if observing.active is not None:
             output = observed(self, args, kwargs)
         else:
-            output = self.forward(*args, **kwargs) if kwargs else self.forward(*args)
-        if self._forward_hooks:
-            for hook in list(self._forward_hooks):
+            output = self.forward(*args, **kwargs)
+        for hook in list(self._forward_hooks or ()):
+            if hook.__class__ is not _Before:
                 changed = hook(self, args, output)
                 output = output if changed is None else changed
         return output
@@ -338,6 +357,13 @@ class Module(StateMethods):
 
     def register_forward_hook(self, hook: Hook) -> RemovableHandle:
         """Call `hook(module, args, output)` after every forward; what it returns, if not None, is the output."""
+        return self._hooked(hook)
+
+    def register_forward_pre_hook(self, hook: Callable[[Module, tuple[Any, ...]], Any]) -> RemovableHandle:
+        """Call `hook(module, args)` before every forward; what it returns, if not None, goes in: one value, or a tuple."""
+        return self._hooked(_Before(hook))
+
+    def _hooked(self, hook: Any) -> RemovableHandle:
         if self._forward_hooks is None:
             object.__setattr__(self, "_forward_hooks", [])
         self._forward_hooks.append(hook)  # type: ignore[union-attr]
