@@ -360,7 +360,7 @@ class Module(StateMethods):
         return self._hooked(hook)
 
     def register_forward_pre_hook(self, hook: Callable[[Module, tuple[Any, ...]], Any]) -> RemovableHandle:
-        """Call `hook(module, args)` before every forward; what it returns, if not None, goes in: one value, or a tuple."""
+        """Call `hook(module, args)` before every forward; what it returns, if not None, goes in: a value or a tuple."""
         return self._hooked(_Before(hook))
 
     def _hooked(self, hook: Any) -> RemovableHandle:
