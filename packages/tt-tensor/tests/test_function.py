@@ -155,6 +155,15 @@ def test_unbroadcast_keeps_all_digits_over_many_rows():
     np.testing.assert_allclose(unbroadcast(grad, (2,)), grad.sum(axis=0, dtype=np.float64), rtol=1e-5)
 
 
+def test_a_tuple_is_no_output():
+    class Two(Function):
+        def forward(self, x):
+            return x * 2, x * 3
+
+    with pytest.raises(DTypeError, match="gave 2 values, but a Function has one output"):
+        Two()(tt.zeros(3))
+
+
 def test_reapplying_starts_afresh():
     function = Exp()
     y = function(tt.zeros(2))

@@ -127,6 +127,8 @@ class Function:
                 raise
             raise explain(self, inputs, error) from error
         if output.__class__ is not ndarray:
+            if output.__class__ is tuple:  # which would become one array where the shapes are equal
+                raise several(self, output)
             # Python numbers give a Python number, which becomes what tensor() makes of it.
             is_numpy = isinstance(output, np.generic)
             output = np.asarray(output) if is_numpy else as_array(output, type(self).__name__)
@@ -300,6 +302,14 @@ def applied_before(function: Function) -> GradientError:
     return GradientError(
         f"{name}: this instance was applied before, and one instance is one application; make a new one for each: "
         f"{name}()(x)"
+    )
+
+
+def several(function: Function, outputs: tuple[Any, ...]) -> DTypeError:
+    """The error for a forward that gives a tuple."""
+    return DTypeError(
+        f"{type(function).__name__}.forward gave {len(outputs)} values, but a Function has one output: write one for "
+        "each, or give them as one array and take it apart outside, where the tape sees it"
     )
 
 
