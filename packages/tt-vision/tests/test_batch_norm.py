@@ -291,6 +291,8 @@ def test_names_of_the_state_are_pytorchs():
     assert all(np.array_equal(layer.state_dict()[name], value) for name, value in given.items())
     layer(Tensor(numbers((3, 4, 2, 2))))
     assert layer.num_batches_tracked.item() == 18
+    del given["num_batches_tracked"]  # files from before PyTorch 0.4.1
+    assert layer.load_state_dict(given) == ([], []) and layer.num_batches_tracked.item() == 18
     layer.reset_parameters()
     assert set(layer.weight.tolist()) == set(layer.running_var.tolist()) == {1.0}
     assert set(layer.bias.tolist()) == set(layer.running_mean.tolist()) == {0.0}

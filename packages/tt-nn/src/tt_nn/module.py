@@ -8,7 +8,7 @@ Function that it applied last and calls its rule.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -64,6 +64,9 @@ class Module(StateMethods):
 
     training: bool = True
     """True in training; Dropout and batch statistics look at it. Set by `train()` and `eval()`."""
+
+    may_lack: ClassVar[tuple[str, ...]] = ()
+    """Names of its buffers that a state to be loaded may lack, such as those that older versions did not have."""
 
     # Defaults on the class, so that a subclass need not call super().__init__().
     _applied: Function | None = None

@@ -41,7 +41,7 @@ class StateMethods:
 
         Nothing is changed unless everything fits. With `strict=False`, missing and unexpected names are
         returned instead of refused; shapes must fit all the same. Of names that are tied to one tensor, one
-        suffices.
+        suffices; what a module says that a state `may_lack` stays as it is.
 
         Raises StateDictError that lists all missing, unexpected and mis-shaped names.
         """
@@ -51,6 +51,7 @@ class StateMethods:
             )
         own = dict(_state(self))
         given = {id(own[name]) for name in state_dict if name in own}
+        given |= {id(getattr(part, name, None)) for part in self.modules() for name in part.may_lack}
         missing = [name for name, tensor in own.items() if name not in state_dict and id(tensor) not in given]
         unexpected = [name for name in state_dict if name not in own]
         wrong: list[str] = []

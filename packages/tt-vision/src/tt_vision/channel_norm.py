@@ -122,6 +122,8 @@ class RunningNorm(Module):
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
 
+    may_lack = ("num_batches_tracked",)  # PyTorch's have it since 0.4.1, and it loads older ones
+
     def __init__(
         self,
         num_features: int,
