@@ -84,6 +84,19 @@ def test_a_second_ctrl_c_exits_at_once(start):
     assert child.returncode == 130
 
 
+@pytest.mark.parametrize("place", ["add_options", "check"])
+def test_ctrl_c_before_the_run_is_130_too(place, milestone, tmp_path, capsys):
+    """While arguments are read, which may import much: one line, no traceback."""
+
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    made = milestone(lambda session: None, **{place: interrupted})
+    assert made.main(["--out", str(tmp_path / "out")]) == 130
+    assert capsys.readouterr().err.endswith(": interrupted\n")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_keyboard_interrupt_is_130_on_every_system(milestone, tmp_path, capsys):
     def run(session):
         raise KeyboardInterrupt

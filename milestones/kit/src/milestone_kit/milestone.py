@@ -98,6 +98,12 @@ class Milestone:
         0 every bar met, 1 a bar missed or results not written, 2 wrong arguments, 130 interrupted (or 128 +
         the signal, where the interrupt carries another one as its `code`).
         """
+        try:
+            return self._main(argv)
+        except KeyboardInterrupt:  # before the run began, or after it
+            return self._complain(f"{self.program}: interrupted", INTERRUPTED)
+
+    def _main(self, argv: Sequence[str] | None) -> int:
         parser = build_parser(self.name, f"{self.year}: {self.about}", self.add_options)
         version = f"{self.program} {version_of(self.program) or '(not installed)'}"
         parser.add_argument("--version", action="version", version=version)
