@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,18 @@ def test_an_argument_that_turns_out_wrong_in_the_run_is_2(milestone, tmp_path, c
     assert milestone(run).main(["--out", str(tmp_path / "out")]) == 2
     assert capsys.readouterr().err == "milestone-toy: error: argument --resume: that is another run\n"
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("run", [met, missed])
+def test_without_a_standard_output_and_error_files_and_code_tell(run, milestone, tmp_path, monkeypatch):
+    """As under a service, or with them closed: >&- 2>&-."""
+    expected = milestone(run).main(["--out", str(tmp_path / "one"), "--quiet"])
+    monkeypatch.setattr("sys.stdout", None)
+    monkeypatch.setattr("sys.stderr", None)
+    assert milestone(run).main(["--out", str(tmp_path / "other")]) == expected
+    assert milestone(run).main(["--seed", "x"]) == 2
+    assert (tmp_path / "other" / "figures.json").is_file()
+    assert sys.stdout is None
 
 
 def test_a_bug_in_the_run_is_not_hidden(milestone, tmp_path):

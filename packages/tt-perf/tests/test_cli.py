@@ -46,6 +46,12 @@ def test_a_function_that_fails_is_no_regression(capsys):
     assert "ValueError: mine" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("where", [["--here"], []])
+def test_a_function_that_ends_the_program_has_failed(where, capsys):
+    assert main(["run", "sys:exit", *QUICK, *where]) == 2
+    assert "sys:exit" in (said := capsys.readouterr().err) or "SystemExit" in said
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 @pytest.mark.skipif(signal.getsignal(signal.SIGINT) is signal.SIG_IGN, reason="children ignore Ctrl-C, too")
 def test_ctrl_c_ends_it_with_one_line(folder):

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,10 +98,11 @@ class Milestone:
         0 every bar met, 1 a bar missed or results not written, 2 wrong arguments, 130 interrupted (or 128 +
         the signal, where the interrupt carries another one as its `code`).
         """
-        try:
-            return self._main(argv)
-        except KeyboardInterrupt:  # before the run began, or after it
-            return self._complain(f"{self.program}: interrupted", INTERRUPTED)
+        with _somewhere_to_print():
+            try:
+                return self._main(argv)
+            except KeyboardInterrupt:  # before the run began, or after it
+                return self._complain(f"{self.program}: interrupted", INTERRUPTED)
 
     def _main(self, argv: Sequence[str] | None) -> int:
         parser = build_parser(self.name, f"{self.year}: {self.about}", self.add_options)
@@ -172,6 +173,18 @@ class Milestone:
             sys.stderr.write(message + "\n")
             sys.stderr.flush()
         return code
+
+
+@contextlib.contextmanager
+def _somewhere_to_print() -> Iterator[None]:
+    """Inside, what is printed goes nowhere where there is no standard output or error: closed, or never there."""
+    before = sys.stdout, sys.stderr
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        sys.stdout, sys.stderr = (nowhere if stream is None else stream for stream in before)
+        try:
+            yield
+        finally:
+            sys.stdout, sys.stderr = before
 
 
 def _verdict(figures: Sequence[Figure], elapsed: float) -> str:

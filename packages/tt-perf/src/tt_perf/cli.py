@@ -166,7 +166,7 @@ def _run(options: argparse.Namespace) -> int:
         )
     except TTError:
         raise
-    except Exception as error:  # of a function, with --here
+    except (Exception, SystemExit) as error:  # of a function, with --here
         raise ContenderError(f"a function failed: {error}\n{traceback.format_exc()}") from error
     sys.stdout.write(result.table())
     if options.out is not None:
