@@ -213,6 +213,14 @@ def test_numbers_that_do_not_fit(data, dtype):
         tt.tensor(data, dtype=dtype)
 
 
+@pytest.mark.parametrize("data", [[2**64], [2**63, 1], [2**63, -1], [[1, 2], [3, -(2**63) - 1]]])
+def test_large_integers_are_not_rounded_in_silence(data):
+    with pytest.raises(ArgumentError, match="fit into int64"):
+        tt.tensor(data)
+    assert tt.tensor(data, dtype="float64").tolist() == np.array(data, np.float64).tolist()
+    assert tt.tensor([float(2**63), 1]).dtype == np.float32
+
+
 def test_no_attribute_of_a_later_wheel_is_needed():
     t = tt.ones(2, requires_grad=True)
     assert set(vars(t)) == {"array", "_requires_grad"}  # one attribute until a gradient is wanted

@@ -375,6 +375,8 @@ def as_array(data: Any, what: str = "Tensor", dtype: Any = None) -> np.ndarray[A
         raise ShapeError(f"{what}: the nested lists are ragged, so they have no shape: {error}") from error
     except TypeError as error:
         raise DTypeError(f"{what}: {type(data).__name__} is no array of numbers: {error}") from error
+    if array.dtype.kind == "O" and isinstance(data, list | tuple) and _whole(data):
+        array = array.astype(np.float64)
     if array.dtype.kind == "O":
         raise DTypeError(f"{what}: {type(data).__name__} is no array of numbers")
     if dtype is not None:
@@ -385,6 +387,10 @@ def as_array(data: Any, what: str = "Tensor", dtype: Any = None) -> np.ndarray[A
                 raise ArgumentError(f"{what}: not all values fit into {dtype} ({info.min} to {info.max})")
         return array.astype(dtype, copy=False)
     if array.dtype.kind == "f" and isinstance(data, list | tuple) and _python_numbers(data):
+        if array.size and not -(2.0**63) < array.min() <= array.max() < 2.0**63 and _whole(data):
+            raise ArgumentError(
+                f"{what}: not all values fit into int64; with dtype='float64' they are rounded"
+            )
         return array.astype(default_dtype)
     return array.astype(check_dtype(array.dtype, what), copy=False)
 
@@ -409,6 +415,11 @@ def _python_numbers(data: Any) -> bool:
             return True
         data = data[0]
     return not isinstance(data, np.generic | np.ndarray | Tensor)
+
+
+def _whole(data: Any) -> bool:
+    """True if nested lists hold nothing but Python's integers, of which NumPy makes float64 where they are large."""
+    return all(isinstance(item, int) for item in np.array(data, object).reshape(-1))
 
 
 def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
