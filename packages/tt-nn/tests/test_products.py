@@ -73,6 +73,26 @@ def test_blas_has_one_thread_meanwhile(in_shards, monkeypatch):
     assert all(limits)
 
 
+@pytest.mark.parametrize(("rows", "columns"), [(8, 300), (300, 8)])
+def test_the_longer_side_is_cut_as_the_other_matrix_is_copied_for_each_shard(
+    rows, columns, in_shards, monkeypatch
+):
+    made = []
+    real = np.matmul
+
+    def watched(x, y, out):
+        made.append(out.shape)
+        return real(x, y, out=out)
+
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(rows, 7)), rng.normal(size=(columns, 7)).T
+    with shards.threads(2), monkeypatch.context() as patch:
+        patch.setattr(products.np, "matmul", watched)
+        found = matrix_product(x, y)
+    np.testing.assert_allclose(found, x.dot(y), rtol=1e-12, atol=1e-12)
+    assert made == ([(8, 75)] * 4 if rows < columns else [(75, 8)] * 4)
+
+
 def test_shapes_that_do_not_fit_are_refused_as_before(in_shards):
     with pytest.raises(ValueError, match="linear"):
         Linear(3, 2)(Tensor(np.ones((4, 5), np.float32)))

@@ -74,6 +74,7 @@ def test_parts_cover_the_range_in_order(length, least, number):
     sizes = [stop - start for start, stop in cut]
     assert len(cut) <= shards.PARTS_A_THREAD * number and max(sizes) - min(sizes) <= 1
     assert len(cut) == 1 or min(sizes) >= max(least, 1)
+    assert len(cut) <= number or len(cut) % number == 0, "a thread has nothing to do at the end"
 
 
 @given(st.integers(0, 300), st.integers(1, 40), st.integers(1, 5))

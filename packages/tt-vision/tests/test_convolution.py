@@ -1,5 +1,7 @@
 """Convolution's Functions: one trilinear form, the kernel by shape, dtypes, what is kept; rules are in rules/."""
 
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 
@@ -35,6 +37,21 @@ def operands(rng, n=2, c=2, o=3, image=(5, 4), window=SAME, dtype=np.float64):
         (n, o, *window.output(image, "operands")),
     )
     return tuple(rng.normal(size=shape).astype(dtype) for shape in shapes)
+
+
+def test_products_run_in_shards_from_the_first_convolution_on():
+    """Not from the import on: a network without one is quicker with BLAS's own threads."""
+    for made in (
+        "Conv1d(1, 1, 1)",
+        "ConvTranspose2d(1, 1, 1)",
+        "functional.conv2d([[[[1.0]]]], [[[[1.0]]]])",
+    ):
+        source = (
+            "import tt_vision as v, tt_vision.datasets; from tt_nn import shards; before = shards.preferred; "
+            f"v.{made}; print(before, shards.preferred)"
+        )
+        run = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
+        assert run.stdout.split() == ["False", "True"], made
 
 
 few = st.integers(1, 3)

@@ -1,7 +1,7 @@
 """Matrix products of layers: by BLAS with its own threads, or in shards beside other layers that run in shards.
 
 A BLAS thread that has nothing to do looks for work for some 25 ms before it sleeps, and takes a core from the shards
-of the next layer meanwhile. So where layers in shards are about (tt_vision says so when it is imported), products run
+of the next layer meanwhile. So where layers in shards are about (convolutions say so when they are made), products run
 in shards, too, or on one thread if they are small. Which way depends on shapes only.
 """
 
@@ -42,17 +42,24 @@ def matrix_product(x: Any, y: Any) -> Any:
 
 
 def matrix_product_numpy(x: Any, y: Any) -> Any:
-    """By BLAS, the rows of x in shards, which have one thread of it each."""
+    """By BLAS, the rows of x or the columns of y in shards, which have one thread of it each.
+
+    The longer side of the result is cut: each shard copies all of the other matrix to where BLAS multiplies it.
+    """
     rows, n = x.shape[0], y.shape[1]
     if x.size * n <= BLAS_ALONE or shards.inside():
         return x.dot(y)
     out = np.empty((rows, n), np.result_type(x, y))
 
-    def body(start: int, stop: int, part: int) -> None:
+    def some_rows(start: int, stop: int, part: int) -> None:
         np.matmul(x[start:stop], y, out=out[start:stop])
 
+    def some_columns(start: int, stop: int, part: int) -> None:
+        np.matmul(x, y[:, start:stop], out=out[:, start:stop])
+
+    least = -(-WORTH // (x.shape[1] * min(rows, n)))
     with shards.one_blas_thread():
-        shards.run(body, rows, -(-WORTH // (x.shape[1] * n)))
+        shards.run(some_rows if rows >= n else some_columns, max(rows, n), least)
     return out
 
 

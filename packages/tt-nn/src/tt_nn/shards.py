@@ -108,7 +108,7 @@ def threads(number: int) -> Iterator[None]:
 
 
 def prefer() -> None:
-    """Let matrix products of layers run in shards from now on; a wheel whose layers do says so when it is imported."""
+    """Let matrix products of layers run in shards from now on; layers that do themselves say so when they are made."""
     global preferred
     preferred = True
 
@@ -122,7 +122,10 @@ def parts(length: int, least: int = 1) -> list[tuple[int, int]]:
     """How `run` cuts range(length): (start, stop) of each part; none shorter than `least`, except an only one."""
     count = 1
     if get_num_threads() > 1 and not _here.inside:
-        count = max(1, min(PARTS_A_THREAD * get_num_threads(), length // max(least, 1)))
+        number = get_num_threads()
+        count = max(1, min(PARTS_A_THREAD * number, length // max(least, 1)))
+        if count > number:
+            count -= count % number  # three parts take two threads as long as four
     return [(length * part // count, length * (part + 1) // count) for part in range(count)]
 
 
@@ -215,16 +218,20 @@ def scratch(purpose: str, shape: tuple[int, ...], dtype: Any) -> Any:
 
 
 _deep = 0
-_limit: Any = None
+_before: list[tuple[Any, int]] = []
+"""The BLAS libraries, and how many threads each had outside of `one_blas_thread`."""
 
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """BLAS at one thread inside the block, for the whole process: of threads that overlap, the last one restores it."""
-    global _deep, _limit
+    global _deep, _before
     with _lock:
         if _deep == 0:
-            _limit = _blas().limit(limits=1)
+            # One by one, as threadpoolctl's `limit` takes 30 µs, and layers in shards come here each time.
+            _before = [(library, library.num_threads) for library in _blas().lib_controllers]
+            for library, _ in _before:
+                library.set_num_threads(1)
         _deep += 1
     try:
         yield
@@ -232,8 +239,8 @@ def one_blas_thread() -> Iterator[None]:
         with _lock:
             _deep -= 1
             if _deep == 0:
-                _limit.restore_original_limits()
-                _limit = None
+                for library, number in _before:
+                    library.set_num_threads(number)
 
 
 def blas_threads() -> tuple[int, ...]:
@@ -332,8 +339,8 @@ def _cores() -> int:
 
 def _forget_threads() -> None:
     """In a forked process: its copy of the pool has no threads, and a lock may have been held."""
-    global _pool, _lock, _deep, _limit, _forked
-    _pool, _lock, _deep, _limit, _forked = None, threading.Lock(), 0, None, True
+    global _pool, _lock, _deep, _forked
+    _pool, _lock, _deep, _forked = None, threading.Lock(), 0, True
     _here.__dict__.clear()
 
 

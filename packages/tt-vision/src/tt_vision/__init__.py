@@ -8,7 +8,6 @@ Layers have PyTorch's names and shapes (N, C, H, W); inside, the channels of a p
 cut in shards for all cores (`tt_nn.shards`). As plain functions they stand in `tt_vision.functional`.
 """
 
-from tt_nn import shards as _shards
 from tt_vision import batch_norm_relu as _batch_norm_relu  # noqa: F401  (lets Sequential run such layers together)
 from tt_vision import conv_then as _conv_then  # noqa: F401  (likewise)
 from tt_vision import datasets, functional, models, pictures, transforms
@@ -61,5 +60,3 @@ __all__ = [
     "pictures",
     "transforms",
 ]
-
-_shards.prefer()

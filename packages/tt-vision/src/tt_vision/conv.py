@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tt_nn import Module, Parameter
+from tt_nn import Module, Parameter, shards
 from tt_tensor import Tensor, as_tensor, random
 from tt_tensor.errors import ArgumentError, ShapeError
 from tt_vision.convolution import ConvFunction
@@ -114,6 +114,7 @@ class _Conv(Module):
         name = type(self).__name__
         self.window = make_window(name, self.dims, kernel_size, stride, padding, dilation, groups)
         check_channels(name, in_channels, out_channels, groups)
+        shards.prefer()
         if padding_mode not in PADDING_MODES:
             raise ArgumentError(
                 f"{name}: padding_mode {padding_mode!r} is not one of {', '.join(PADDING_MODES)}"

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tt_nn import Module, Parameter
+from tt_nn import Module, Parameter, shards
 from tt_tensor import Tensor, as_tensor
 from tt_tensor.errors import ArgumentError, ShapeError
 from tt_vision.conv import Around, check_channels, describe, draw_uniformly, make_window
@@ -108,6 +108,7 @@ class _ConvTranspose(Module):
             raise ArgumentError(f"{name}: padding_mode can only be 'zeros', not {padding_mode!r}")
         self.window = _window(name, self.dims, kernel_size, stride, padding, dilation, groups)
         check_channels(name, in_channels, out_channels, groups)
+        shards.prefer()
         self.more = check_output_padding(name, self.window, output_padding)
         first = 2 - self.dims
         self.in_channels, self.out_channels, self.groups = int(in_channels), int(out_channels), int(groups)

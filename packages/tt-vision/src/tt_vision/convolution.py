@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tt_nn import shards
 from tt_tensor import Function, Tensor, kernels
 from tt_tensor.errors import DTypeError, ShapeError
 from tt_vision.channels import channel_sums, channels_last, rows_of
@@ -59,6 +60,7 @@ class _Trilinear(OnImages, Function):
     """One of the three. `window` is the geometry; filters of rows of samples, (O, C, k), are of height 1 inside."""
 
     def __init__(self, window: Window) -> None:
+        shards.prefer()
         self.window, self.dims = window, window.dims
 
     def filters(self, weight: Any) -> Any:

@@ -300,6 +300,30 @@ def test_nan_and_infinity_stay_where_they_are():
     assert np.isnan(wanted).sum() == 4
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 400),
+    st.integers(0, 12),
+    st.integers(0, 5),
+    st.sampled_from([0, 50, 300, 10**6]),
+    st.sampled_from([np.float32, np.float64]),
+)
+@example(387, 288, 32, 10**6, np.float32)  # as it is used: stacks of 108, and a rest
+def test_a_product_in_small_ones_is_the_product(rows, inner, columns, small, dtype):
+    rng = np.random.default_rng(rows)
+    x, y = rng.normal(size=(rows, inner)).astype(dtype), rng.normal(size=(inner, columns)).astype(dtype)
+    whole = np.full((rows, columns + 2), 7, dtype)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conv_blocked, "SMALL", small)
+        out = np.full((rows, columns), np.nan, dtype)
+        conv_blocked.multiply(x, y, out)
+        conv_blocked.multiply(x, y, whole[:, :columns])
+    scale = 1e-5 if dtype is np.float32 else 1e-12
+    np.testing.assert_allclose(out, x.astype(float) @ y.astype(float), rtol=scale, atol=scale * 10)
+    np.testing.assert_array_equal(whole[:, :columns], out)
+    assert (whole[:, columns:] == 7).all()
+
+
 def test_windows_are_a_view():
     images = np.arange(2 * 5 * 6 * 3.0).reshape(2, 5, 6, 3)
     window = Window((2, 3), (2, 1), dilation=(2, 1))

@@ -32,6 +32,9 @@ thread and wait to have it back, so a few long ones go before many short ones.""
 WORTH = 1 << 24
 """Multiplications and additions that are worth a thread."""
 
+SMALL, FILTERS = 10**6, 20_000
+"""Multiplications of a small product, and numbers in filters for it: see `multiply`."""
+
 Block = tuple[int, int, int, int]
 """Images from a to b, rows of places from r to s."""
 
@@ -59,7 +62,7 @@ def conv2d(x: Any, weight: Any, bias: Any, window: Window) -> Any:
             ):
                 out = y[a:b, r:s]
                 if groups == 1:
-                    np.matmul(some, matrix, out=out.reshape(len(some), o))
+                    multiply(some, matrix, out.reshape(len(some), o))
                 else:
                     out[..., part_of] = some.dot(matrix).reshape(*out.shape[:3], per_group)
                 if row is not None and group == groups - 1:
@@ -89,19 +92,20 @@ def conv2d_backward(
     # The filters upside down and back to front, as a matrix (kh kw O, C).
     matrix = weight[:, :, ::-1, ::-1].transpose(2, 3, 0, 1).reshape(kh * kw * o, c)
     cut = shards.parts(n, least(window, image, c, o))
-    sums = np.zeros((len(cut), c, kh * kw * o), grad.dtype) if needs[1] else None
+    sums = np.zeros((len(cut), kh * kw * o, c), grad.dtype) if needs[1] else None
 
     def body(start: int, stop: int, part: int) -> None:
         for (a, b, r, s), some in matrices(g, start, stop, turned, image, slice(0, o)):
-            np.matmul(some, matrix, out=dx[a:b, r:s].reshape(len(some), c))
+            multiply(some, matrix, dx[a:b, r:s].reshape(len(some), c))
             if sums is not None:
-                sums[part] += images[a:b, r:s].reshape(len(some), c).T.dot(some)
+                # The narrow matrix on the right: OpenBLAS is a tenth slower the other way round.
+                sums[part] += some.T.dot(images[a:b, r:s].reshape(len(some), c))
 
     shards.run_parts(body, cut)
     if sums is None:
         return channels_first(dx), None
-    turned_back = sums.sum(axis=0).reshape(c, kh, kw, o)[:, ::-1, ::-1]
-    return channels_first(dx), np.ascontiguousarray(turned_back.transpose(3, 0, 1, 2))
+    turned_back = sums.sum(axis=0).reshape(kh, kw, o, c)[::-1, ::-1]
+    return channels_first(dx), np.ascontiguousarray(turned_back.transpose(2, 3, 0, 1))
 
 
 def conv2d_weight(x: Any, grad: Any, window: Window) -> Any:
@@ -196,6 +200,26 @@ def matrices(
             some = _with_zeros_around(some, window, high, wide)
         for a, b, r, s in blocks(last - first, places, kh * kw * c * images.itemsize):
             yield (first + a, first + b, r, s), _rows(some[a:b], r, s, window, places)
+
+
+def multiply(rows: Any, matrix: Any, out: Any) -> None:
+    """rows @ matrix into `out`, rows (M, K), matrix (K, N).
+
+    OpenBLAS copies what it multiplies, which for few columns takes a third as long as the product itself. Only small
+    products, up to a million multiplications, read the matrices where they lie; so M rows are cut in a stack of such,
+    of which NumPy does all in one call. They go by twelve rows at a time, and want the matrix in their cache.
+    """
+    count, inner = rows.shape
+    few = SMALL // max(matrix.size, 1) // 12 * 12
+    if matrix.size > FILTERS or not 12 <= few < count:
+        np.matmul(rows, matrix, out=out)
+        return
+    height = count // few
+    whole = height * few
+    stack = out[:whole].reshape(height, few, matrix.shape[1])
+    np.matmul(rows[:whole].reshape(height, few, inner), matrix, out=stack)
+    if whole < count:
+        np.matmul(rows[whole:], matrix, out=out[whole:])
 
 
 def blocks(count: int, places: Pair, row: int) -> Iterator[Block]:
