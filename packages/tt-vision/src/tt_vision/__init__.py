@@ -11,6 +11,7 @@ cut in shards for all cores (`tt_nn.shards`). As plain functions they stand in `
 from tt_vision import batch_norm_relu as _batch_norm_relu  # noqa: F401  (lets Sequential run such layers together)
 from tt_vision import conv_then as _conv_then  # noqa: F401  (likewise)
 from tt_vision import datasets, functional, models, pictures, transforms
+from tt_vision import relu_pool as _relu_pool  # noqa: F401  (likewise)
 from tt_vision.adaptive_pooling import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool2d
 from tt_vision.avg_pooling import AvgPool1d, AvgPool2d, GlobalAvgPool2d
 from tt_vision.batch_norm import BatchNorm1d, BatchNorm2d

@@ -18,6 +18,7 @@ import numpy as np
 from tt_nn import shards
 from tt_vision.channels import channels_first
 from tt_vision.kernels.conv_im2col import windows
+from tt_vision.kernels.taps import copy_pixels
 from tt_vision.window import Pair, Window
 
 __all__ = ["conv2d", "conv2d_backward", "conv2d_input", "conv2d_weight"]
@@ -263,7 +264,7 @@ def _rows(images: Any, first: int, last: int, window: Window, places: Pair) -> A
         # A row of taps lies in one piece: fewer, longer copies.
         shape = (n, rows, places[1], kh, kw * c)
         spread = np.lib.stride_tricks.as_strided(spread, shape, (*spread.strides[:4], band.itemsize))
-        np.copyto(matrix.reshape(shape), spread)
+        copy_pixels(matrix.reshape(shape), spread)
     else:
         np.copyto(matrix, spread)
     return matrix.reshape(n * rows * places[1], kh * kw * c)

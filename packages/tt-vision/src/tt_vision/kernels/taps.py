@@ -79,9 +79,9 @@ def block_of(images: Any, a: int, b: int, rows: slice, purpose: str) -> Any:
 
 
 def copy_pixels(target: Any, source: Any) -> None:
-    """target = source, both (n, H, W, C) with the channels side by side: a pixel is moved as one thing."""
-    if source.shape[3]:
-        pixel = np.dtype((np.void, source.shape[3] * source.itemsize))
+    """target = source, both (…, C) with the channels side by side: a pixel is moved as one thing."""
+    if source.shape[-1]:
+        pixel = np.dtype((np.void, source.shape[-1] * source.itemsize))
         np.copyto(target.view(pixel), source.view(pixel))
 
 
