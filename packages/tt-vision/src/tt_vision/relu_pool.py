@@ -20,7 +20,9 @@ __all__: list[str] = []
 
 def _fused(layers: list[Any], at: int) -> Fused | None:
     """For a ReLU at that place: itself and the pooling after it, in the other order."""
-    relu, pool = layers[at], layers[at + 1] if at + 1 < len(layers) else None
+    if at + 1 == len(layers):
+        return None
+    relu, pool = layers[at : at + 2]
     if type(pool) not in (MaxPool1d, MaxPool2d) or pool.return_indices:
         return None
     window = pool.window
