@@ -23,8 +23,9 @@ from tt_vision.window import Pair, Window
 
 __all__ = ["conv2d", "conv2d_backward", "conv2d_input", "conv2d_weight"]
 
-BLOCK = 1 << 22
-"""Bytes of a block of windows: with what is multiplied and made, it stays in a level-2 cache."""
+BLOCK = 1 << 21
+"""Bytes of a block of windows, which a level-2 cache holds for the most part. Smaller ones are nearer to the processor,
+but the two threads then wait for each other more."""
 
 AROUND = 1 << 22
 """Bytes of images that are put between zeros at a time. Each call of NumPy may hand the interpreter's lock to the other
@@ -199,8 +200,12 @@ def matrices(
         some = images[first:last, :, :, channels]
         if window.padding != ((0, 0), (0, 0)):
             some = _with_zeros_around(some, window, high, wide)
+        spread = _windows(some, window, places)
         for a, b, r, s in blocks(last - first, places, kh * kw * c * images.itemsize):
-            yield (first + a, first + b, r, s), _rows(some[a:b], r, s, window, places)
+            part = spread[a:b, r:s]
+            if (kh, kw) != (1, 1):
+                part = _copied(part)
+            yield (first + a, first + b, r, s), part.reshape((b - a) * (s - r) * places[1], kh * kw * c)
 
 
 def multiply(rows: Any, matrix: Any, out: Any) -> None:
@@ -251,23 +256,25 @@ def _with_zeros_around(images: Any, window: Window, high: int, wide: int) -> Any
     return around
 
 
-def _rows(images: Any, first: int, last: int, window: Window, places: Pair) -> Any:
-    """The windows at the places in rows first to last of padded images (N, H, W, C) as a matrix."""
-    n, _, _, c = images.shape
-    (kh, kw), sh, rows = window.size, window.stride[0], last - first
-    band = images[:, first * sh :]
-    if (kh, kw) == (1, 1):
-        return band[:, : rows * sh : sh, : places[1] * window.stride[1] : window.stride[1]].reshape(-1, c)
-    matrix = shards.scratch("windows", (n, rows, places[1], kh, kw, c), images.dtype)
-    spread = windows(band, window, (rows, places[1]))
-    if window.dilation[1] == 1 and band.strides[2:] == (c * band.itemsize, band.itemsize):
+def _windows(images: Any, window: Window, places: Pair) -> Any:
+    """The windows of padded images (N, H, W, C) as a view (N, H', W', kh, kw C), or (N, H', W', kh, kw, C)."""
+    spread = windows(images, window, places)
+    c, item = images.shape[3], images.itemsize
+    if window.dilation[1] == 1 and images.strides[2:] == (c * item, item):
         # A row of taps lies in one piece: fewer, longer copies.
-        shape = (n, rows, places[1], kh, kw * c)
-        spread = np.lib.stride_tricks.as_strided(spread, shape, (*spread.strides[:4], band.itemsize))
-        copy_pixels(matrix.reshape(shape), spread)
+        shape = (*spread.shape[:4], window.size[1] * c)
+        return np.lib.stride_tricks.as_strided(spread, shape, (*spread.strides[:4], item))
+    return spread
+
+
+def _copied(spread: Any) -> Any:
+    """Windows one after the other, in scratch memory."""
+    matrix = shards.scratch("windows", spread.shape, spread.dtype)
+    if spread.ndim == 5:
+        copy_pixels(matrix, spread)
     else:
         np.copyto(matrix, spread)
-    return matrix.reshape(n * rows * places[1], kh * kw * c)
+    return matrix
 
 
 def least(window: Window, places: Pair, c: int, o: int) -> int:
