@@ -324,6 +324,27 @@ def test_a_product_in_small_ones_is_the_product(rows, inner, columns, small, dty
     assert (whole[:, columns:] == 7).all()
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 60),
+    st.integers(0, 12),
+    st.integers(0, 5),
+    st.sampled_from([0, 100, 10**6]),
+    st.sampled_from([np.float32, np.float64]),
+)
+@example(1000, 27, 32, 10**6, np.float32)
+def test_a_product_over_rows_in_small_ones_is_the_product(rows, inner, columns, small, dtype):
+    rng = np.random.default_rng(rows)
+    x, y = rng.normal(size=(rows, inner)).astype(dtype), rng.normal(size=(rows, columns)).astype(dtype)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conv_blocked, "SMALL", small)
+        patch.setattr(conv_blocked, "DEEP", 7 if rows < 100 else 96)
+        found = conv_blocked.multiplied_back(x, y)
+    assert found.dtype == dtype and found.shape == (inner, columns)
+    scale = 1e-4 if dtype is np.float32 else 1e-12
+    np.testing.assert_allclose(found, x.T.astype(float) @ y.astype(float), rtol=scale, atol=scale * 10)
+
+
 def test_windows_are_a_view():
     images = np.arange(2 * 5 * 6 * 3.0).reshape(2, 5, 6, 3)
     window = Window((2, 3), (2, 1), dilation=(2, 1))

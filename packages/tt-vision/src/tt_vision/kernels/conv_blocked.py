@@ -34,8 +34,8 @@ thread and wait to have it back, so a few long ones go before many short ones.""
 WORTH = 1 << 24
 """Multiplications and additions that are worth a thread."""
 
-SMALL, FILTERS = 10**6, 20_000
-"""Multiplications of a small product, and numbers in filters for it: see `multiply`."""
+SMALL, FILTERS, DEEP = 10**6, 20_000, 96
+"""Multiplications of a small product, numbers in filters for it (see `multiply`), rows that it sums over."""
 
 Block = tuple[int, int, int, int]
 """Images from a to b, rows of places from r to s."""
@@ -101,7 +101,7 @@ def conv2d_backward(
             multiply(some, matrix, dx[a:b, r:s].reshape(len(some), c))
             if sums is not None:
                 # The narrow matrix on the right: OpenBLAS is a tenth slower the other way round.
-                sums[part] += some.T.dot(images[a:b, r:s].reshape(len(some), c))
+                sums[part] += multiplied_back(some, images[a:b, r:s].reshape(len(some), c))
 
     shards.run_parts(body, cut)
     if sums is None:
@@ -125,7 +125,7 @@ def conv2d_weight(x: Any, grad: Any, window: Window) -> Any:
             channels = slice(group * c, (group + 1) * c)
             for (a, b, r, s), some in matrices(images, start, stop, window, places, channels):
                 back = g[a:b, r:s, :, group * per_group : (group + 1) * per_group]
-                sums[part, group] += some.T.dot(back.reshape(len(some), per_group))
+                sums[part, group] += multiplied_back(some, back.reshape(len(some), per_group))
 
     shards.run_parts(body, cut)
     dw = sums.sum(axis=0).reshape(groups, kh, kw, c, per_group).transpose(0, 4, 3, 1, 2)
@@ -226,6 +226,21 @@ def multiply(rows: Any, matrix: Any, out: Any) -> None:
     np.matmul(rows[:whole].reshape(height, few, inner), matrix, out=stack)
     if whole < count:
         np.matmul(rows[whole:], matrix, out=out[whole:])
+
+
+def multiplied_back(rows: Any, others: Any) -> Any:
+    """rowsᵀ @ others, rows (M, K), others (M, N): as a sum over a stack of small products, see `multiply`."""
+    count, inner = rows.shape
+    n = others.shape[1]
+    if inner * n * DEEP > SMALL or count < 2 * DEEP:
+        return rows.T.dot(others)
+    height = count // DEEP
+    whole = height * DEEP
+    stack = rows[:whole].reshape(height, DEEP, inner).transpose(0, 2, 1)
+    total = np.add.reduce(np.matmul(stack, others[:whole].reshape(height, DEEP, n)), 0)
+    if whole < count:
+        total += rows[whole:].T.dot(others[whole:])
+    return total
 
 
 def blocks(count: int, places: Pair, row: int) -> Iterator[Block]:
