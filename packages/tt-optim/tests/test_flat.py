@@ -5,13 +5,16 @@ import gc
 import pickle
 import threading
 import tracemalloc
+from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import tt_nn
 import tt_optim
-from tt_optim import layout
+from tt_optim import flat, layout
 from tt_optim.flat import flat_memory
 from tt_tensor import Tensor, from_numpy, memory
 from tt_tensor.errors import DTypeError, InPlaceError, ShapeError
@@ -388,3 +391,13 @@ def test_a_parameter_frozen_in_between_does_not_move():
     optimizer.step()
     assert params[1].tolist() == kept
     assert [optimizer.state[p]["step"].item() for p in params] == [2, 1, 2]
+
+
+@given(st.integers(0, 500), st.integers(0, 3000), st.integers(1, 700))
+def test_tiles_are_about_equal_and_none_is_too_long(start, size, most):
+    cut = flat.borders(start, start + size, most)
+    sizes = [high - low for low, high in pairwise(cut)]
+    assert cut[0] == start and cut[-1] == start + size
+    assert max(sizes) <= most and (min(sizes) > 0 or sizes == [0])
+    assert len(set(sizes[:-1])) <= 1 and sizes[-1] <= sizes[0], "all but the last are equal"
+    assert len(sizes) == max(1, -(-size // most)), "there are no more than it takes"

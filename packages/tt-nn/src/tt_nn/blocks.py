@@ -44,6 +44,9 @@ STRETCH = 1 << 17
 WORTH = 1 << 18
 """So many elements of a simple formula are worth a thread."""
 
+FEW = 1 << 11
+"""Up to so many elements a choice is quicker than what avoids it."""
+
 # An array of shape () costs a ufunc less than a Python number does.
 _ZERO = {dtype: np.zeros((), dtype) for dtype in "fd"}
 _BITS = {"f": np.int32, "d": np.int64}
@@ -144,6 +147,8 @@ def positive_part(x: Any) -> Any:
         return np.maximum(x, _ZERO.get(kind, 0))
     if x.size < WORTH and x.flags.c_contiguous:
         nothing = zeros(kind)
+        if x.size <= len(nothing):
+            return np.maximum(x, nothing[: x.size].reshape(x.shape))
         y = np.empty(x.shape, x.dtype)
         flat, out = x.reshape(-1), y.reshape(-1)
         for start in range(0, x.size, len(nothing)):
@@ -174,7 +179,7 @@ def kept(mask: Any, x: Any) -> Any:
     A large one goes by its bits: np.where branches at every element, and no processor can guess a mask.
     """
     kind = x.dtype.char
-    if mask.size < 2048 or kind not in _BITS:
+    if mask.size < FEW or kind not in _BITS:
         return np.where(mask, x, _ZERO.get(kind, 0))
     bits = _BITS[kind]
     out = mask.astype(bits)
@@ -186,10 +191,14 @@ def kept(mask: Any, x: Any) -> Any:
 def kept_where_positive(y: Any, x: Any) -> Any:
     """x where y > 0 or y is NaN, else 0: `kept`, without a mask for all of y."""
     kind = x.dtype.char
-    if y.size < RUN or kind not in _BITS or y.dtype != x.dtype:
+    if y.size < FEW or kind not in _BITS or y.dtype != x.dtype:
         return kept(~(y <= 0), x)
     bits = _BITS[kind]
     nothing = _ZERO[kind]
+    if y.size < WORTH:
+        into = np.less_equal(y, nothing).astype(bits)
+        into -= 1  # all bits where the value stays, none where it goes
+        return np.bitwise_and(into, x.view(bits), into).view(x.dtype)
     out = np.empty_like(y)
     signs, values, results = in_memory_order(y, x, out)
 
@@ -201,7 +210,7 @@ def kept_where_positive(y: Any, x: Any) -> Any:
             off, into = mask[: place.stop - first], results[place].view(bits)
             np.less_equal(signs[place], nothing, off)
             into[...] = off
-            into -= 1  # all bits where the value stays, none where it goes
+            into -= 1
             np.bitwise_and(into, values[place].view(bits), into)
 
     shards.run(work, y.size, WORTH)

@@ -18,6 +18,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,10 +27,21 @@ from tt_nn.blocks import LINE, room
 from tt_tensor import Tensor
 from tt_tensor.tensor import wrap
 
-__all__ = ["TILE", "Buffers", "Scratch", "Tile", "carve", "flat_memory", "movable", "overlapping", "tiles"]
+__all__ = [
+    "TILE",
+    "Buffers",
+    "Scratch",
+    "Tile",
+    "borders",
+    "carve",
+    "flat_memory",
+    "movable",
+    "overlapping",
+    "tiles",
+]
 
-TILE = 1 << 15
-"""How many numbers an update touches at a time: five float32 buffers of this length stay in a 1 MB cache."""
+TILE = 42 << 10
+"""How many numbers an update touches at a time: six float32 buffers of this length stay in a 1 MB cache."""
 
 
 class Scratch(threading.local):
@@ -99,6 +111,17 @@ class Tile:
     shape: tuple[int, ...]
 
 
+def borders(start: int, stop: int, most: int) -> list[int]:
+    """Where to cut [start, stop) in tiles of at most `most` numbers: a small rest would cost as many calls as a tile.
+
+    They are about equal in length, and begin with a cache line if `start` does. Of nothing, there is one of nothing.
+    """
+    count = max(1, -(-(stop - start) // most))
+    each = -(-(stop - start) // count)
+    step = max(1, min(most, -(-each // LINE) * LINE))
+    return [start, *range(start + step, stop, step), stop]
+
+
 def tiles(
     values: np.ndarray,
     grads: np.ndarray,
@@ -112,8 +135,7 @@ def tiles(
     Thus parameters of size 0 come by their (empty) state, too, and a saved state is complete. Scratch is lent
     later, by the thread that updates the tile.
     """
-    for low in range(start, max(stop, start + 1), length):
-        high = min(low + length, stop)
+    for low, high in pairwise(borders(start, stop, length)):
         tile = Tile()
         tile.values = values[low:high]
         tile.grads = grads[low:high]

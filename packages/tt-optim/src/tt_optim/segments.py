@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tt_nn import shards
-from tt_optim.flat import Buffers, Scratch, Tile, carve, flat_memory, tiles
+from tt_optim.flat import Buffers, Scratch, Tile, borders, carve, flat_memory, tiles
 from tt_optim.stretches import stretches
 from tt_tensor import memory
 
@@ -167,8 +167,8 @@ class Packed(Segment):
             return self.whole
         # Their gradients come and go with the thread that works on them.
         self.whole = self.cut(optimizer, 0, self.size, self.values)
-        ends = [*range(0, self.size, optimizer.tile or self.size), self.size]
-        self.sources = [list(stretches(self.offsets, low, high)) for low, high in pairwise(ends)]
+        cut = borders(0, self.size, optimizer.tile or self.size)
+        self.sources = [list(stretches(self.offsets, low, high)) for low, high in pairwise(cut)]
         return self.whole
 
     def gather_and_sweep(
