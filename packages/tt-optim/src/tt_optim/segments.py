@@ -224,6 +224,19 @@ class Single(Segment):
         direct = array.flags.c_contiguous and array.dtype == dtype
         self.values = array.reshape(-1) if direct else np.empty(array.size, dtype)
         self.direct = direct
+        self.whole: list[Tile] = []
+
+    def load(self, clocks: list[Clock], states: list[dict[str, np.ndarray]]) -> None:
+        super().load(clocks, states)
+        self.whole = []
+
+    def cover(self, optimizer: Optimizer) -> list[Tile]:
+        """The tiles, kept for the next step."""
+        length = optimizer.tile or max(self.size, 1)
+        self.whole = list(tiles(self.values, self.values, self.state, 0, self.size, length))
+        if optimizer.tile is None:
+            self.whole[0].shape = self.array.shape
+        return self.whole
 
     def step(self, optimizer: Optimizer, group: dict[str, Any], grads: Gradients, complete: bool) -> None:
         grad = grads[0]
@@ -233,11 +246,13 @@ class Single(Segment):
             self.values.reshape(self.array.shape)[...] = self.array
         flat = grad.reshape(-1).astype(self.dtype, copy=False)
         clock = optimizer.tick(self.clock_of(0), group)
-        length = optimizer.tile or max(self.size, 1)
-        some = list(tiles(self.values, flat, self.state, 0, self.size, length))
-        if optimizer.tile is None:
-            some[0].shape = self.array.shape
+        some, start = self.whole or self.cover(optimizer), 0
+        for tile in some:
+            tile.grads = flat[start : start + tile.values.size]
+            start += tile.values.size
         sweep(optimizer, group, clock, some)
+        for tile in some:
+            del tile.grads  # they are the caller's, who may let go of them
         self.clock = clock
         if not self.direct:
             self.array[...] = self.values.reshape(self.array.shape)
