@@ -1,5 +1,6 @@
 """The gang: every index once, in all circumstances; nobody waits for somebody who does not come."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -61,6 +62,28 @@ def toil_all(state, x):
     gang.share(state, toil, len(x), 4, (x,))
 
 
+@jit("void(int64[::1], float32[:, ::1], int64, int64, int64)")
+def announce(state, weight, side, length, grain):
+    gang.soon(state, weight, side, length, grain)
+
+
+@jit("void(int64, int64, int64[::1])")
+def meet(start, stop, seen):
+    """Who begins stays until somebody else has been at the other half, or for a while."""
+    gang.store(seen, start, 1)
+    looks = 0
+    while start == 0 and not gang.load(seen, len(seen) // 2) and looks < 1_000_000:
+        gang.breathe()
+        looks += 1
+    if start == 0 and gang.load(seen, len(seen) // 2):
+        gang.store(seen, 0, 2)
+
+
+@jit("void(int64[::1], int64[::1])")
+def meet_all(state, seen):
+    gang.share(state, meet, len(seen), 5, (seen,))
+
+
 @pytest.fixture(autouse=True)
 def two_threads():
     with shards.threads(2):
@@ -77,6 +100,17 @@ def each_once(state, length, grain):
     return (seen == 1).all(), int(calls.sum())
 
 
+@contextlib.contextmanager
+def many_cores():
+    """The state of a gang of five."""
+    made = gang._Gang(5, 4)
+    try:
+        assert made.state[gang.HELPERS] == 4
+        yield made.state
+    finally:
+        made.end()
+
+
 @settings(deadline=None)
 @given(length=st.integers(0, 300), grain=st.integers(1, 400))
 def test_every_index_comes_once(length, grain):
@@ -88,6 +122,65 @@ def test_every_index_comes_once(length, grain):
     else:
         assert calls <= -(-length // grain) + 1
     assert state[gang.BUSY] == 0 and not state[gang.DOOR] & (gang.NUMBER - 1)
+
+
+@settings(deadline=None, max_examples=20)
+@given(length=st.integers(0, 300), grain=st.integers(1, 100))
+def test_every_index_comes_once_on_many_cores(length, grain):
+    with many_cores() as state:
+        whole, calls = each_once(state, length, grain)
+    assert whole
+    assert calls <= -(-length // grain) + 1
+
+
+LARGE = 300, 256  # of float32, more than is in a cache anyhow
+
+
+def told(rows=LARGE[0], helpers=1):
+    """A state with nobody behind it, and the outcome of an announcement."""
+    state = np.zeros(gang.PARTS + gang.LINE * (helpers + 1), np.int64)
+    state[gang.HELPERS] = helpers
+    weight = np.zeros((rows, LARGE[1]), np.float32)
+    announce(state, weight, 8, -(-rows // 8), 4)
+    return state, weight
+
+
+def test_what_comes_next_is_asked_for_until_it_is_there():
+    state, weight = told()
+    assert state[gang.NEXT] == weight.__array_interface__["data"][0]
+    assert gang.fetch(state, 1, 0) == -1
+    state[gang.DOOR] = gang.OPEN
+    assert gang.fetch(state, 1, 128) == 128
+    state[gang.DOOR] = 0
+    assert gang.fetch(state, 1, 128) == -1
+
+
+def test_nothing_is_asked_for_of_a_small_weight_or_without_helpers():
+    assert told(10)[0][gang.NEXT] == 0
+    assert told(0)[0][gang.NEXT] == 0
+    assert told(helpers=0)[0][gang.NEXT] == 0
+
+
+def test_announcements_change_no_result():
+    weight = np.zeros(LARGE, np.float32)
+    for _ in range(50):
+        state = gang.state()
+        announce(state, weight, 8, 38, 4)
+        assert each_once(state, 38, 4)[0]
+        announce(state, weight[:0], 8, 0, 1)
+
+
+def test_that_more_work_comes_is_forgotten_in_sleep():
+    state = gang.state()
+    if not state[gang.HELPERS]:
+        pytest.skip("one core")
+    announce(state, np.zeros(LARGE, np.float32), 8, 38, 4)
+    assert state[gang.OFTEN] == 1
+    deadline = time.monotonic() + 20
+    while state[gang.OFTEN] and time.monotonic() < deadline:
+        gang.state()  # if it slept when it was told, it wakes up
+        time.sleep(0.01)
+    assert state[gang.OFTEN] == 0
 
 
 def test_between_two_calls_all_is_done():
@@ -107,14 +200,9 @@ def test_between_two_calls_all_is_done():
 def test_a_helper_works():
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        state, before = gang.state(), int(gang._gang.state[gang.DOOR])
-        seen, calls = np.zeros(400, np.int64), np.zeros(401, np.int64)
-        own = np.zeros(400)
-        # A helper takes from the end: where the last range is not the last that the caller would take, it was there.
-        toil_all(state, own)
-        mark_all(state, seen, calls, 7)
-        if calls[393]:  # 400 - 7: cut from the end
-            assert int(state[gang.DOOR]) > before
+        seen = np.zeros(400, np.int64)
+        meet_all(gang.state(), seen)
+        if seen[0] == 2:
             return
     pytest.fail("no helper came within 20 s")
 

@@ -431,3 +431,20 @@ def test_what_is_no_model_is_named(tmp_path) -> None:  # type: ignore[no-untyped
             call()
     with pytest.raises(ArgumentError, match="skip is a row of names of layers, not 3"):
         quantize(mlp(), skip=3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("scheme", ["int8", "float16", "bfloat16"])
+def test_one_token_is_embedded_as_among_others(scheme: str, dtype: str) -> None:
+    text = pytest.importorskip(
+        "tt_text", reason="embeddings come with tt-text: pip install 'tt-perf[compete]'"
+    )
+    table = quantize(text.Embedding(11, 8, dtype=dtype), scheme)
+    whole = table.infer(np.arange(11))
+    for shape in ((), (1,), (1, 1)):
+        alone = table.infer(np.full(shape, 10))
+        assert alone.dtype == whole.dtype == dtype
+        np.testing.assert_array_equal(alone, np.broadcast_to(whole[10], (*shape, 8)))
+    for wrong in (-1, 11):
+        with pytest.raises(IndexingError):
+            table.infer(np.array([wrong]))

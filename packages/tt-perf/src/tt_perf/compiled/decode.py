@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tt_perf.compiled.gang import share, state
+from tt_perf.compiled.gang import share, soon, state
 from tt_perf.compiled.jit import inline, jit
 from tt_perf.compiled.mathematics import exp32, normal32, sigmoid32
 from tt_perf.compiled.matvec import EIGHT, FEW, FLOAT32, GRAIN, NOTHING, grain, peek, places, rows, run_of
@@ -81,15 +81,23 @@ def activate(y: Any, n: Any, start: Any, stop: Any, activation: Any) -> None:
             y[n, i] = (_FAR if v < _FAR else v) * sigmoid32(v)
 
 
+@inline
+def announce(gang: Any, weight: Any, x: Any) -> None:
+    """The next product is of x, or of another matrix of that shape, and this weight; none where it is empty."""
+    soon(gang, weight, EIGHT, places(len(weight)), grain(x, len(weight)))
+
+
 _NORM = "float32[:, ::1], float32[::1], float32[::1], float64"
 
 
 @jit(f"void(int64[::1], {_NORM}, float32[:, ::1], float32[::1], float32[:, ::1])")
 def norm_rows(gang: Any, x: Any, scale: Any, shift: Any, eps: Any, weight: Any, bias: Any, y: Any) -> None:
     """y = norm(x) Wᵀ + b."""
+    announce(gang, weight, x)
     normal = np.empty(x.shape, np.float32)
     normalize(x, scale, shift, eps, normal)
     share(gang, rows, places(len(weight)), grain(x, len(weight)), (normal, weight, bias, y))
+    announce(gang, weight[:0], x)
 
 
 @jit("void(int64, int64, float32[:, ::1], float32[:, ::1], float32[::1], float32[:, ::1], float32[:, ::1])")
@@ -196,18 +204,22 @@ def block(
 ) -> None:  # fmt: skip
     """z = x + out(attention), y = z + down(activation(up(norm(z))))."""
     n = len(x)
+    announce(gang, out, gathered.reshape((n, gathered.size // max(n, 1))))
     each = max(GRAIN // max(keys.shape[2] * q.shape[2], 1) // 2, 1)
     share(gang, heads, q.shape[0] * q.shape[1], each, (q, keys, values, mask, factor, gathered))
     flat = gathered.reshape((n, gathered.size // max(n, 1)))
     z, normal = np.empty(x.shape, np.float32), np.empty(x.shape, np.float32)
     hidden = np.empty((n, len(up)), np.float32)
     share(gang, added_rows, places(len(out)), grain(flat, len(out)), (flat, out, out_bias, x, z))
+    announce(gang, up, x)
     normalize(z, scale, shift, eps, normal)
     share(gang, rows, places(len(up)), grain(normal, len(up)), (normal, up, up_bias, hidden))
+    announce(gang, down, hidden)
     # Here, as the runs of rows at a few places are too short for lanes.
     for i in range(n):
         activate(hidden, i, 0, len(up), activation)
     share(gang, added_rows, places(len(down)), grain(hidden, len(down)), (hidden, down, down_bias, z, y))
+    announce(gang, down[:0], x)
 
 
 @inline

@@ -24,8 +24,8 @@ from tt_perf.compiled.decode import (
     placed,
     suits,
 )  # fmt: skip
-from tt_perf.compiled.gang import share, state
-from tt_perf.compiled.jit import jit
+from tt_perf.compiled.gang import share, soon, state
+from tt_perf.compiled.jit import inline, jit
 from tt_perf.compiled.matvec import FEW, FLOAT32, run_of
 from tt_perf.compiled.stored_products import ROWS, WEIGHT, byte_grain, byte_places, byte_rows, coded
 from tt_perf.compiled.table import fallback
@@ -33,6 +33,10 @@ from tt_perf.quantization.products import SHORT
 from tt_tensor import memory
 
 __all__ = ["decode_block", "decode_layer", "layer", "norm_linear", "taken"]
+
+
+NONE = np.empty((0, 0), np.int8)
+"""What comes next where that is not known."""
 
 
 @jit(f"void(int64, int64, {ROWS}, float32[:, ::1])")
@@ -50,16 +54,25 @@ def added_rows(
                     y[n, i] += add[n, i]
 
 
+@inline
+def announce(gang: Any, weights: Any, x: Any) -> None:
+    """The next product is of x, or of another matrix of so many rows, and these weights; none where these are empty."""
+    soon(gang, weights, STREAMS, byte_places(len(weights)), byte_grain(x, weights))
+
+
 LAYER = f"int64, float32, int64, {WEIGHT}, float32[::1]"
 """A layer: bytes of an activation, the scale and the zero point of static ones, the weight, the bias."""
 
 
-@jit(f"boolean(int64[::1], float32[:, ::1], {LAYER}, int64, float32[:, ::1], float32[:, ::1])")
+@jit(f"boolean(int64[::1], float32[:, ::1], {LAYER}, int64, float32[:, ::1], int8[:, ::1], float32[:, ::1])")
 def finished(
     gang: Any, x: Any, planes: Any, given: Any, given_zero: Any, weights: Any, scale: Any, zero: Any, sums: Any,
-    offsets: Any, size: Any, bias: Any, activation: Any, add: Any, y: Any,
+    offsets: Any, size: Any, bias: Any, activation: Any, add: Any, then: Any, y: Any,
 ) -> Any:  # fmt: skip
-    """y = activation(add + x Ŵᵀ + b) for all rows, on all cores. False where x is not all numbers."""
+    """y = activation(add + x Ŵᵀ + b) for all rows, on all cores. False where x is not all numbers.
+
+    `then` are the weights of the product that comes after this, if that is known.
+    """
     rows, n = x.shape
     codes = np.empty((rows, planes * n), np.uint8)
     x_scale, x_zero = np.empty(rows, np.float32), np.empty(rows, np.int64)
@@ -70,6 +83,7 @@ def finished(
         gang, added_rows, byte_places(len(weights)), byte_grain(codes, weights),
         (codes, x_scale, x_zero, x_sums, weights, scale, zero, sums, offsets, size, bias, y, add),
     )  # fmt: skip
+    announce(gang, then, x)
     # Here, as the runs of rows at a few places are too short for lanes.
     if activation:
         for r in range(rows):
@@ -80,12 +94,13 @@ def finished(
 _NORM = "float32[:, ::1], float32[::1], float32[::1], float64"
 
 
-@jit(f"boolean(int64[::1], {_NORM}, {LAYER}, float32[:, ::1])")
+@jit(f"boolean(int64[::1], {_NORM}, {LAYER}, int8[:, ::1], float32[:, ::1])")
 def norm_bytes(
     gang: Any, x: Any, scale: Any, shift: Any, eps: Any, planes: Any, given: Any, given_zero: Any, weights: Any,
-    w_scale: Any, zero: Any, sums: Any, offsets: Any, size: Any, bias: Any, y: Any,
+    w_scale: Any, zero: Any, sums: Any, offsets: Any, size: Any, bias: Any, then: Any, y: Any,
 ) -> Any:  # fmt: skip
     """y = norm(x) Ŵᵀ + b. False where norm(x) is not all numbers."""
+    announce(gang, weights, x)
     normal = np.empty(x.shape, np.float32)
     normalize(x, scale, shift, eps, normal)
     return finished(
@@ -103,6 +118,7 @@ def norm_bytes(
         bias,
         0,
         normal[:0],
+        then,
         y,
     )
 
@@ -127,15 +143,16 @@ def block(
     z, normal = np.empty(x.shape, np.float32), np.empty(x.shape, np.float32)
     hidden = np.empty((n, len(up)), np.float32)
     if not finished(
-        gang, flat, planes, given, given_zero, out, scale, zero, sums, offsets, size, bias, 0, x, z
+        gang, flat, planes, given, given_zero, out, scale, zero, sums, offsets, size, bias, 0, x, up, z
     ):
         return False
     normalize(z, norm_scale, shift, eps, normal)
     return finished(
         gang, normal, planes_2, given_2, given_zero_2, up, scale_2, zero_2, sums_2, offsets_2, size_2, bias_2,
-        activation, x[:0], hidden,
+        activation, x[:0], down, hidden,
     ) and finished(
-        gang, hidden, planes_3, given_3, given_zero_3, down, scale_3, zero_3, sums_3, offsets_3, size_3, bias_3, 0, z, y
+        gang, hidden, planes_3, given_3, given_zero_3, down, scale_3, zero_3, sums_3, offsets_3, size_3, bias_3, 0, z,
+        down[:0], y,
     )  # fmt: skip
 
 
@@ -159,7 +176,7 @@ def layer(
     parts = np.empty((n, len(qkv)), np.float32)
     if not norm_bytes(
         gang, x, scale_1, shift_1, eps_1, planes_1, given_1, given_zero_1, qkv, qkv_scale, zero_1, sums_1, offsets_1,
-        size_1, bias_1, parts,
+        size_1, bias_1, out, parts,
     ):  # fmt: skip
         return False
     q = np.empty((n, len(qkv) // d - 2 * keys.shape[1], d), np.float32)
@@ -205,7 +222,7 @@ def norm_linear(x: Any, scale: Any, shift: Any, eps: float, module: Any, bias: A
         given = x.reshape(-1, x.shape[-1])
         y = np.empty((len(given), module.shape[0]), FLOAT32)
         try:
-            if norm_bytes(state(), given, or_nothing(scale), or_nothing(shift), eps, *arguments, y):
+            if norm_bytes(state(), given, or_nothing(scale), or_nothing(shift), eps, *arguments, NONE, y):
                 return y.reshape((*x.shape[:-1], module.shape[0]))
         except TypeError:  # an array of another kind than the kernel's signature says
             pass

@@ -15,10 +15,14 @@ A helper is a Python thread that waits in compiled code, without the interpreter
 memory. A job is there from the moment that this number changes; what runs is compiled, too, so nobody asks for the
 lock. Who has nothing to do for a while (`PATIENCE`) goes to sleep on a lock, and `state()` wakes it up.
 
-The caller works from the front of the range, helpers from its end, `grain` by `grain`, until they meet. So each core
-sees the same rows again at the next call, which may be in its cache still, and who is held up leaves its share to the
-others: the caller needs nobody, and waits only for what a helper has begun. Where another thread uses the gang just
-now, in a forked process, with one core, after `set_num_threads(1)` and inside a shard, it works alone.
+The range is cut in as many parts as there are cores. Each takes its own from the front to the end, as memory likes it
+best, then what is left of the others': a quarter of what is left at a time, in whole grains. To take costs some 0.3 µs
+in which memory waits; and at the end nobody shall wait for somebody's large piece. So each core sees the same rows
+again at the next call, which may be in its cache still, and who is held up leaves its part to the others: the caller
+needs nobody, and waits only for what a helper has begun. Where another thread uses the gang just now, in a forked
+process, with one core, after `set_num_threads(1)` and inside a shard, it works alone.
+
+While the caller prepares a job that reads much, helpers may ask memory for it: see `soon`.
 
 A body must not raise, and must write to places of its own range only; which range comes in which call is open.
 `share` may be called many times in one compiled function: between two calls all is done.
@@ -41,21 +45,36 @@ from numba import extending, types
 from numba.core import cgutils
 
 from tt_nn import shards
-from tt_perf.compiled.jit import jit
+from tt_perf.compiled.jit import inline, jit
 
-__all__ = ["PATIENCE", "share", "state", "stop"]
+__all__ = ["PATIENCE", "share", "soon", "state", "stop"]
 
 PATIENCE = 300e-6
 """Seconds that a helper looks for work before it sleeps. What comes later than that wakes it up, in 50 µs."""
 
+LONGER = 4
+"""So many times that long where `soon` was called since it slept last: who writes a text has Python between two tokens,
+which all that was read meanwhile has pushed out of the caches."""
+
+SHARE = 4
+"""This part of what is left is taken at a time."""
+
+ENOUGH = 1 << 19
+"""Bytes that a helper asks for in advance, at most: they must be in its cache still when it comes to them."""
+
+LITTLE = 1 << 18
+"""Bytes of a weight that is in a cache anyhow."""
+
 # Places in the state. What a job is stands on one cache line, which so goes to a helper as a whole; what is asked for
 # at other times stands on others.
-DOOR, RANGE, ADDRESS, TASK, GRAIN, BUSY, ASLEEP, ENDED, HELPERS = 0, 1, 2, 3, 4, 8, 16, 24, 32
-SIZE = 40
+DOOR, ADDRESS, TASK, GRAIN, CORES, BUSY, ASLEEP, ENDED, HELPERS = 0, 1, 2, 3, 4, 8, 16, 24, 32
+# What the next job reads: the address, 0 for nothing known; bytes of a row and between two of the rows that are read
+# side by side, and how many these are; the range and its grain. And whether any was since the helper slept last.
+NEXT, ROW, APART, SIDE, RANGE, STEP, OFTEN = 40, 41, 42, 43, 44, 45, 46
+# From here on a cache line for each core, the caller's first: where the rest of its part begins, and where it ends.
+PARTS, LINE = 48, 8
 # The door: how many helpers are in, whether it is open, and the number of the job.
 OPEN, NUMBER = 1 << 16, 1 << 17
-# The range: where its front is in the low half, its end in the high half.
-HALF = 1 << 32
 MOST = (1 << 31) - 1
 
 intrinsic: Any = extending.intrinsic
@@ -116,6 +135,31 @@ def swap(_: Any, array: Any, index: Any, old: Any, new: Any) -> Any:
         return builder.extract_value(builder.cmpxchg(place, given[2], given[3], "seq_cst", "seq_cst"), 1)
 
     return types.boolean(array, types.int64, types.int64, types.int64), code
+
+
+@intrinsic
+def address_of(_: Any, array: Any) -> Any:
+    """Where the numbers of an array stand."""
+
+    def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        return builder.ptrtoint(_place(context, builder, signature.args[0], given[0], _I64(0)), _I64)
+
+    return types.int64(array), code
+
+
+@intrinsic
+def ask_for(_: Any, address: Any) -> Any:
+    """Let the memory at that address be fetched into this core's caches; whatever is there, and if it is nothing."""
+
+    def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+        fetch = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(ir.VoidType(), [byte, word, word, word]), "llvm.prefetch.p0i8"
+        )
+        builder.call(fetch, [builder.inttoptr(given[0], byte), *(word(hint) for hint in (0, 3, 1))])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), code
 
 
 @intrinsic
@@ -209,24 +253,46 @@ def call(_: Any, address: Any, task: Any, start: Any, stop: Any) -> Any:
 # --- a job ----------------------------------------------------------------------------------------------------
 
 
+@inline
+def part_of(length: Any, grain: Any, number: Any, cores: Any) -> Any:
+    """Where the part of a core begins and ends, in whole grains."""
+    pieces = (length + grain - 1) // max(grain, 1)
+    return pieces * number // cores * grain, min(pieces * (number + 1) // cores * grain, length)
+
+
+@jit("void(int64[::1], int64)")
+def work(gang: Any, number: Any) -> None:
+    """What there is left to do, from the part of the core of that number on."""
+    address, task, grain, cores = gang[ADDRESS], gang[TASK], gang[GRAIN], gang[CORES]
+    for k in range(number, number + cores):
+        part = PARTS + LINE * (k if k < cores else k - cores)
+        end = gang[part + 1]
+        while True:
+            # Looked at first, as to add takes the line away from whom it belongs to.
+            rest = end - load(gang, part)
+            if rest <= 0:
+                break
+            size = max(rest // (grain * SHARE), 1) * grain
+            start = add(gang, part, size)
+            if start >= end:
+                break
+            call(address, task, start, min(start + size, end))
+
+
 @jit("void(int64[::1], int64, int64, int64, int64)")
 def run(gang: Any, address: Any, task: Any, length: Any, grain: Any) -> None:
     """`share`, for a body and its arguments that stand at these addresses."""
-    if length <= grain or length > MOST or load(gang, HELPERS) == 0 or not swap(gang, BUSY, 0, 1):
+    cores = load(gang, HELPERS) + 1
+    if length <= grain or length > MOST or cores == 1 or not swap(gang, BUSY, 0, 1):
         if length > 0:
             call(address, task, 0, length)
         return
-    gang[ADDRESS], gang[TASK], gang[GRAIN] = address, task, grain
-    store(gang, RANGE, length * HALF)
+    gang[ADDRESS], gang[TASK], gang[GRAIN], gang[CORES] = address, task, grain, cores
+    for k in range(cores):
+        part = PARTS + LINE * k
+        gang[part], gang[part + 1] = part_of(length, grain, k, cores)
     store(gang, DOOR, ((load(gang, DOOR) >> 17) + 1) * NUMBER + OPEN)
-    while True:
-        now = load(gang, RANGE)
-        front, end = now & (HALF - 1), now >> 32
-        if front >= end:
-            break
-        after = min(front + grain, end)
-        if swap(gang, RANGE, now, end * HALF + after):
-            call(address, task, front, after)
+    work(gang, 0)
     add(gang, DOOR, -OPEN)
     waited = 0
     while load(gang, DOOR) & (OPEN - 1):
@@ -246,39 +312,73 @@ def share(gang: Any, body: Any, length: Any, grain: Any, arguments: Any) -> None
         gang: what `state` gives.
         body: compiled by `jit`; takes two int64, then `arguments`.
         length: how much there is to do.
-        grain: how much is taken at a time; what is not longer runs here. 10 µs of work is a good size.
+        grain: how much is taken at a time, at least; what is not longer runs here.
         arguments: a tuple, of arrays mostly.
     """
     run(gang, address_of_body(body, arguments), address_of_task(arguments), length, grain)
 
 
-@jit("void(int64[::1], int64)")
-def serve(gang: Any, patience: Any) -> None:
+@inline
+def soon(gang: Any, weight: Any, side: Any, length: Any, grain: Any) -> None:
+    """`share` of (length, grain) comes next, which reads rows i, i + len(weight) // side, … of a matrix at place i.
+
+    Each helper asks memory for the front of its part now: what the caller does alone before would else be time in which
+    nothing comes. For compiled callers; to forget it afterwards is theirs, too: `soon` of no rows.
+    """
+    size = weight.size * weight.itemsize
+    if load(gang, HELPERS) and size > LITTLE:
+        row = weight.shape[1] * weight.itemsize
+        gang[ROW], gang[APART], gang[SIDE] = row, len(weight) // side * row, side
+        gang[RANGE], gang[STEP], gang[OFTEN] = length, grain, 1
+        store(gang, NEXT, address_of(weight))
+    else:
+        gang[NEXT] = 0
+
+
+@jit("int64(int64[::1], int64, int64)")
+def fetch(gang: Any, number: Any, done: Any) -> Any:
+    """Ask for one's part of the next job from `done` on, until a job is there. How far it came, -1 for to the end.
+
+    The caller may write down another while this looks; then some is asked for in vain.
+    """
+    row, apart, side, grain = gang[ROW], gang[APART], gang[SIDE], gang[STEP]
+    start, stop = part_of(gang[RANGE], grain, number, gang[HELPERS] + 1)
+    place, size = gang[NEXT] + start * row, min((stop - start) * row, ENOUGH // max(side, 1))
+    while done < size:
+        if load(gang, DOOR) & OPEN:
+            return done
+        for k in range(side):
+            ask_for(place + k * apart + done)
+        done += 64
+    return -1
+
+
+@jit("void(int64[::1], int64, int64)")
+def serve(gang: Any, number: Any, patience: Any) -> None:
     """Work on what comes, until nothing has come for `patience` looks, or it is the end."""
-    served, looks = -1, 0
+    served, looks, known, done = -1, 0, 0, -1
     while True:
         if load(gang, ENDED):
             return
         door = load(gang, DOOR)
         if door & OPEN and door >> 17 != served:
             if swap(gang, DOOR, door, door + 1):
-                served, looks = door >> 17, 0
-                address, task, grain = gang[ADDRESS], gang[TASK], gang[GRAIN]
-                while True:
-                    now = load(gang, RANGE)
-                    front, end = now & (HALF - 1), now >> 32
-                    if front >= end:
-                        break
-                    before = max(end - grain, front)
-                    if swap(gang, RANGE, now, before * HALF + front):
-                        call(address, task, before, end)
+                served, looks, done = door >> 17, 0, -1
+                work(gang, number)
                 add(gang, DOOR, -1)
-        else:
-            breathe()
-            looks += 1
-            if looks >= patience:
-                add(gang, ASLEEP, 1)
-                return
+            continue
+        coming = load(gang, NEXT)
+        if coming != known:
+            known, done = coming, 0 if coming else -1
+        if done >= 0:
+            done = fetch(gang, number, done)
+            continue
+        breathe()
+        looks += 1
+        if looks >= patience * (LONGER if gang[OFTEN] else 1):
+            gang[OFTEN] = 0
+            add(gang, ASLEEP, 1)
+            return
 
 
 @jit("void(int64[::1], int64)")
@@ -302,9 +402,9 @@ class _Gang:
 
     def __init__(self, wanted: int, helpers: int) -> None:
         self.wanted = wanted
-        memory = np.zeros(SIZE + 8, np.int64)
-        start = -(memory.__array_interface__["data"][0] // 8) % 8
-        self.state: Any = memory[start : start + SIZE]
+        memory = np.zeros(PARTS + LINE * (helpers + 2), np.int64)
+        start = -(memory.__array_interface__["data"][0] // 8) % LINE
+        self.state: Any = memory[start : start + PARTS + LINE * (helpers + 1)]
         self.asleep = memoryview(self.state.data)[ASLEEP : ASLEEP + 1]
         self.beds = threading.Semaphore(0)
         self.waking = threading.Lock()
@@ -314,15 +414,17 @@ class _Gang:
         self.threads: list[threading.Thread] = []
         # Python that ends, or a system with too many threads, gives no more.
         with contextlib.suppress(RuntimeError):
-            for number in range(helpers):
-                thread = threading.Thread(target=self._live, name=f"tt-gang-{number}", daemon=True)
+            for number in range(1, helpers + 1):
+                thread = threading.Thread(
+                    target=self._live, args=(number,), name=f"tt-gang-{number}", daemon=True
+                )
                 thread.start()
                 self.threads.append(thread)
         self.state[HELPERS] = len(self.threads)
 
-    def _live(self) -> None:
+    def _live(self, number: int) -> None:
         while not self.state[ENDED]:
-            serve(self.state, self.patience)
+            serve(self.state, number, self.patience)
             self.beds.acquire()
 
     def wake(self) -> None:
@@ -342,7 +444,7 @@ class _Gang:
             thread.join(1.0)
 
 
-_ALONE = np.zeros(SIZE, np.int64)
+_ALONE = np.zeros(PARTS, np.int64)
 """The state of a gang of one."""
 
 _gang: _Gang | None = None

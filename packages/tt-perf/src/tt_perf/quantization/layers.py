@@ -231,13 +231,15 @@ class QuantizedEmbedding(QuantizedLayer):
                 f"QuantizedEmbedding: ids are whole numbers, not {x.dtype}; use astype('int64') first"
             )
         rows = self.shape[0]
-        if x.size and not (x.min() >= 0 and x.max() < rows):
+        one = x.item() if x.size == 1 else -1  # a text's new token needs no search
+        if not 0 <= one < rows and x.size and not (x.min() >= 0 and x.max() < rows):
             wrong = int(x[(x < 0) | (x >= rows)].reshape(-1)[0])
             raise IndexingError(
                 f"QuantizedEmbedding: id {wrong} is out of range for a table of {rows} rows (ids 0 to {rows - 1}); the "
                 "tokenizer has more tokens than the table, or is another one"
             )
-        found = self.stored().take(x.reshape(-1)).reshape(*x.shape, self.shape[1])
+        some = x.reshape(-1) if one < 0 else slice(one, one + 1)
+        found = self.stored().take(some).reshape(*x.shape, self.shape[1])
         return found.astype(np.promote_types(self.dtype, found.dtype), copy=False)
 
     def extra_repr(self) -> str:
