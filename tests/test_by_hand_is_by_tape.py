@@ -16,7 +16,7 @@ ANY = [(), (1,), (5,), (1, 3), (0, 3), (4, 3), (2, 4, 3), (2, 1, 2, 3), (300, 25
 ROWS = [(3,), (1, 3), (0, 3), (4, 3), (2, 4, 3), (2, 0, 3), (2000, 3)]
 IMAGES = [(1, 2, 3, 4), (5, 2, 3, 4), (0, 2, 3, 4)]
 
-WITHOUT_FORWARD = [nn.Module, nn.Loss, nn.ModuleList, nn.ModuleDict]
+WITHOUT_FORWARD = [nn.Module, nn.Loss, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict]
 
 # module → ways to make it, shapes to try it on
 LAYERS = {
