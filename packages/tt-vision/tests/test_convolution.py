@@ -181,8 +181,9 @@ def test_a_whole_network_runs_on_any_kernel(name):
 
 def test_the_table_names_the_kernels():
     for operation in ("conv2d", "conv2d_backward"):
-        # What other wheels register comes after.
-        assert kernels.names(operation)[:4] == ["loops", "im2col", "blocked", "numpy"]
+        # Other wheels may have registered theirs, before or after.
+        own = ["loops", "im2col", "blocked", "numpy"]
+        assert [name for name in kernels.names(operation) if name in own] == own
         assert kernels.kernel(operation, "numpy") is getattr(convolution, operation)
         assert kernels.preferred() or kernels.kernel(operation) is kernels.kernel(operation, "numpy")
 

@@ -113,7 +113,8 @@ def test_accelerated_layers_run_on_them(monkeypatch):
     run = gated.pass_over
     monkeypatch.setattr(gated, "pass_over", lambda *arguments: (calls.append(1), run(*arguments)))
     x = numbers((4, 5))
-    plain = [F.gelu(x).numpy(), F.gelu(x, "tanh").numpy(), F.silu(x).numpy()]
+    with kernels.use("numpy"):
+        plain = [F.gelu(x).numpy(), F.gelu(x, "tanh").numpy(), F.silu(x).numpy()]
     with tt_perf.accelerate():
         fast = [F.gelu(x).numpy(), F.gelu(x, "tanh").numpy(), F.silu(x).numpy()]
     assert len(calls) == 3

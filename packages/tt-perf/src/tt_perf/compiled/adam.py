@@ -22,18 +22,24 @@ from tt_perf.compiled.table import fallback
 __all__ = ["AdamStep", "adam"]
 
 
+def way_of(beta1: float) -> float:
+    """How the mean goes to the gradient, from whichever is nearer, as in NumPy's kernel.
+
+    Above 0: from the mean, mean + way (g - mean). Else from the gradient, g + way (g - mean).
+    """
+    return 1 - beta1 if beta1 >= 0.5 else -beta1
+
+
 @piece
 def moved(
     value: Any, grad: Any, mean: Any, square: Any,
-    to: Any, part: Any, less: Any, rest1: Any, keep: Any, rest2: Any, by: Any, least: Any,
+    to: Any, part: Any, less: Any, way: Any, keep: Any, rest2: Any, by: Any, least: Any,
 ) -> Any:  # fmt: skip
-    """The value and both moments after the step."""
+    """The value and both moments after the step; for `way` see `way_of`."""
     grad = to * grad
     # Nothing is nothing, also of what is infinite.
     grad = grad + part * value if part != 0 else grad
-    # From whichever end is nearer, as in NumPy's kernel.
-    near, way = (mean, rest1) if rest1 <= 0.5 else (grad, rest1 - np.float32(1))
-    m = near + way * (grad - mean)
+    m = (mean if way > 0 else grad) + way * (grad - mean)
     v = keep * square + rest2 * grad * grad
     return less * value - by * (m / (np.sqrt(v) + least)), m, v
 
@@ -44,14 +50,14 @@ def moved(
 )
 def _adam(
     values: Any, grads: Any, mean: Any, square: Any,
-    sign: float, decay: float, shrink: float, beta1: float, beta2: float, pace: float, floor: float,
+    sign: float, decay: float, shrink: float, way: float, beta2: float, pace: float, floor: float,
 ) -> None:  # fmt: skip
     f = np.float32
-    keep, rest1, rest2 = f(beta2), f(1 - beta1), f(1 - beta2)
+    along, keep, rest2 = f(way), f(beta2), f(1 - beta2)
     to, part, less, by, least = f(sign), f(decay), f(shrink), f(pace), f(floor)
     for i in range(values.size):
         values[i], mean[i], square[i] = moved(
-            values[i], grads[i], mean[i], square[i], to, part, less, rest1, keep, rest2, by, least
+            values[i], grads[i], mean[i], square[i], to, part, less, along, keep, rest2, by, least
         )
 
 
@@ -61,7 +67,7 @@ def _adam(
 )
 def adam_stretch(
     start: Any, stop: Any, places: Any, offsets: Any, all_values: Any, all_mean: Any, all_square: Any,
-    to: Any, part: Any, less: Any, rest1: Any, keep: Any, rest2: Any, by: Any, least: Any,
+    to: Any, part: Any, less: Any, way: Any, keep: Any, rest2: Any, by: Any, least: Any,
 ) -> None:  # fmt: skip
     """Numbers start to stop of all, whose gradients stand at the addresses places[k, 0]."""
     k = first_of(offsets, start)
@@ -73,7 +79,7 @@ def adam_stretch(
             values, mean, square = all_values[start:end], all_mean[start:end], all_square[start:end]
             for i in range(grads.size):
                 values[i], mean[i], square[i] = moved(
-                    values[i], grads[i], mean[i], square[i], to, part, less, rest1, keep, rest2, by, least
+                    values[i], grads[i], mean[i], square[i], to, part, less, way, keep, rest2, by, least
                 )
         start = end
         k += 1
@@ -85,11 +91,11 @@ def adam_stretch(
 )
 def adam_numbers(
     gang: Any, places: Any, offsets: Any, values: Any, mean: Any, square: Any,
-    to: Any, part: Any, less: Any, rest1: Any, keep: Any, rest2: Any, by: Any, least: Any,
+    to: Any, part: Any, less: Any, way: Any, keep: Any, rest2: Any, by: Any, least: Any,
 ) -> None:  # fmt: skip
     share(
         gang, adam_stretch, offsets[-1], STRETCH,
-        (places, offsets, values, mean, square, to, part, less, rest1, keep, rest2, by, least),
+        (places, offsets, values, mean, square, to, part, less, way, keep, rest2, by, least),
     )  # fmt: skip
 
 
@@ -113,7 +119,7 @@ class AdamStep:
     ) -> None:  # fmt: skip
         """For arrays of shape (n,)."""
         if largest is None and suit(values, grads, mean, square):
-            _adam(values, grads, mean, square, sign, decay, shrink, beta1, beta2, pace, floor)
+            _adam(values, grads, mean, square, sign, decay, shrink, way_of(beta1), beta2, pace, floor)
         else:
             fallback("adam")(
                 values, grads, mean, square, largest, scratch, sign, decay, shrink, beta1, beta2, pace, floor
@@ -128,7 +134,7 @@ class AdamStep:
         False, and nothing done, where they do not suit.
         """
         return adam_all(
-            values, grads, mean, square, sign, decay, shrink, 1 - beta1, beta2, 1 - beta2, pace, floor
+            values, grads, mean, square, sign, decay, shrink, way_of(beta1), beta2, 1 - beta2, pace, floor
         )
 
 
