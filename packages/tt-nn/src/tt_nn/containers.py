@@ -26,17 +26,41 @@ def _check(module: Any, where: str) -> Module:
     return module
 
 
-class _Numbered(Module):
-    """Modules in a row, named "0", "1", …"""
+class _OfModules:
+    """What a container holds: modules."""
 
     _kind = "module"
-
-    def __init__(self, modules: Iterable[Any] = ()) -> None:
-        self._list = [self._held(module) for module in modules]
 
     def _held(self, value: Any) -> Any:
         """`value` as it is held here. Raises DTypeError for what is not."""
         return _check(value, type(self).__name__)
+
+
+class _OfParameters:
+    """What a container holds: parameters. A Tensor becomes one, with a copy of its values."""
+
+    _kind = "parameter"
+    named_parameters: Any
+
+    def _held(self, value: Any) -> Any:
+        if not isinstance(value, Tensor):
+            raise DTypeError(
+                f"{type(self).__name__} holds parameters, not {type(value).__name__}; use Parameter(values)"
+            )
+        return value if isinstance(value, Parameter) else Parameter(value)
+
+    def extra_repr(self) -> str:
+        return ", ".join(f"{name}: {parameter.shape}" for name, parameter in self.named_parameters())
+
+
+class _Numbered(Module):
+    """Modules or parameters in a row, named "0", "1", …"""
+
+    _kind: str
+    _held: Any
+
+    def __init__(self, modules: Iterable[Any] = ()) -> None:
+        self._list = [self._held(module) for module in modules]
 
     def _keys(self) -> list[str]:
         """The names of the modules, in order."""
@@ -106,7 +130,7 @@ class _Numbered(Module):
         return made
 
 
-class Sequential(_Numbered):
+class Sequential(_OfModules, _Numbered):
     """Modules one after the other: y = layerₙ(… layer₁(x)).
 
     Made of modules, or of one mapping of names to modules, whose names the state dict then uses. As in PyTorch, a
@@ -195,14 +219,15 @@ class Sequential(_Numbered):
         return super().insert(index, module)
 
 
-class ModuleList(_Numbered):
+class ModuleList(_OfModules, _Numbered):
     """A list of modules that counts as part of the module that holds it; it computes nothing itself."""
 
 
-class ModuleDict(Module):
-    """A dictionary of modules that counts as part of the module that holds it; it computes nothing itself."""
+class _Named(Module):
+    """Modules or parameters by names of their own."""
 
-    _kind = "module"
+    _kind: str
+    _held: Any
 
     def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()) -> None:
         self._dict: dict[str, Module] = {}
@@ -219,10 +244,6 @@ class ModuleDict(Module):
         """Add or replace modules by name."""
         pairs = modules.items() if isinstance(modules, Mapping) else modules
         self._dict.update({_plain_name(name, type(self).__name__): self._held(one) for name, one in pairs})
-
-    def _held(self, value: Any) -> Any:
-        """`value` as it is held here. Raises DTypeError for what is not."""
-        return _check(value, type(self).__name__)
 
     def __getitem__(self, name: str) -> Module:
         try:
@@ -271,44 +292,22 @@ class ModuleDict(Module):
         return self._dict.items()
 
 
-class ParameterList(_Numbered):
+class ModuleDict(_OfModules, _Named):
+    """A dictionary of modules that counts as part of the module that holds it; it computes nothing itself."""
+
+
+class ParameterList(_OfParameters, _Numbered):
     """A list of parameters that count among those of the module that holds it; it computes nothing itself.
 
     A Tensor that is put in becomes a Parameter, with a copy of its values.
     """
 
-    _kind = "parameter"
 
-    def _held(self, value: Any) -> Any:
-        return _parameter(value, type(self).__name__)
-
-    def extra_repr(self) -> str:
-        return _shapes(self)
-
-
-class ParameterDict(ModuleDict):
+class ParameterDict(_OfParameters, _Named):
     """A dictionary of parameters that count among those of the module that holds it; it computes nothing itself.
 
     A Tensor that is put in becomes a Parameter, with a copy of its values.
     """
-
-    _kind = "parameter"
-
-    def _held(self, value: Any) -> Any:
-        return _parameter(value, type(self).__name__)
-
-    def extra_repr(self) -> str:
-        return _shapes(self)
-
-
-def _parameter(value: Any, where: str) -> Parameter:
-    if not isinstance(value, Tensor):
-        raise DTypeError(f"{where} holds parameters, not {type(value).__name__}; use Parameter(values)")
-    return value if isinstance(value, Parameter) else Parameter(value)
-
-
-def _shapes(module: Module) -> str:
-    return ", ".join(f"{name}: {parameter.shape}" for name, parameter in module.named_parameters())
 
 
 def _plain_name(name: Any, where: str) -> str:
