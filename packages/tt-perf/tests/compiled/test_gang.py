@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 pytest.importorskip("numba", reason="compiled kernels need numba")
 
 from tt_nn import shards
-from tt_perf.compiled import gang
+from tt_perf.compiled import atomics, gang
 from tt_perf.compiled.jit import jit
 
 
@@ -70,13 +70,13 @@ def announce(state, weight, side, length, grain):
 @jit("void(int64, int64, int64[::1])")
 def meet(start, stop, seen):
     """Who begins stays until somebody else has been at the other half, or for a while."""
-    gang.store(seen, start, 1)
+    atomics.store(seen, start, 1)
     looks = 0
-    while start == 0 and not gang.load(seen, len(seen) // 2) and looks < 1_000_000:
-        gang.breathe()
+    while start == 0 and not atomics.load(seen, len(seen) // 2) and looks < 1_000_000:
+        atomics.breathe()
         looks += 1
-    if start == 0 and gang.load(seen, len(seen) // 2):
-        gang.store(seen, 0, 2)
+    if start == 0 and atomics.load(seen, len(seen) // 2):
+        atomics.store(seen, 0, 2)
 
 
 @jit("void(int64[::1], int64[::1])")
@@ -298,7 +298,7 @@ def test_an_interrupt_comes_through():
 
 
 KERNELS = """
-from tt_perf.compiled import gang
+from tt_perf.compiled import atomics, gang
 from tt_perf.compiled.jit import jit
 
 @jit("void(int64, int64, int64[::1])")
@@ -315,7 +315,7 @@ SCRIPT = """
 import os
 import numpy as np
 from tt_nn import shards
-from tt_perf.compiled import gang
+from tt_perf.compiled import atomics, gang
 from kernels_of_a_script import add_ones
 
 def right():

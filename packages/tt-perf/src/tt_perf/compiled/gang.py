@@ -33,7 +33,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-import platform
 import threading
 import time
 from typing import Any
@@ -41,10 +40,21 @@ from typing import Any
 import numba
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba import extending, types
+from numba import types
 from numba.core import cgutils
 
 from tt_nn import shards
+from tt_perf.compiled.atomics import (
+    add,
+    address_of,
+    ask_for,
+    breathe,
+    intrinsic,
+    load,
+    step_aside,
+    store,
+    swap,
+)
 from tt_perf.compiled.jit import inline, jit
 
 __all__ = ["PATIENCE", "share", "soon", "state", "stop"]
@@ -65,6 +75,9 @@ ENOUGH = 1 << 19
 LITTLE = 1 << 18
 """Bytes of a weight that is in a cache anyhow."""
 
+LONG = 2000
+"""So many looks in vain, and whom this one waits for may be waiting for its core."""
+
 # Places in the state. What a job is stands on one cache line, which so goes to a helper as a whole; what is asked for
 # at other times stands on others.
 DOOR, ADDRESS, TASK, GRAIN, CORES, BUSY, ASLEEP, ENDED, HELPERS = 0, 1, 2, 3, 4, 8, 16, 24, 32
@@ -77,117 +90,8 @@ PARTS, LINE = 48, 8
 OPEN, NUMBER = 1 << 16, 1 << 17
 MOST = (1 << 31) - 1
 
-intrinsic: Any = extending.intrinsic
-
 _I64 = ir.IntType(64)
 _BODY = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer(), _I64, _I64])
-
-
-# --- memory that others change -----------------------------------------------------------------------------
-
-
-def _place(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
-    data = context.make_array(kind)(context, builder, array).data
-    return builder.gep(builder.bitcast(data, _I64.as_pointer()), [index])
-
-
-@intrinsic
-def load(_: Any, array: Any, index: Any) -> Any:
-    """array[index], read anew each time."""
-
-    def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        return builder.load_atomic(
-            _place(context, builder, signature.args[0], given[0], given[1]), "seq_cst", 8
-        )
-
-    return types.int64(array, types.int64), code
-
-
-@intrinsic
-def store(_: Any, array: Any, index: Any, value: Any) -> Any:
-    """array[index] = value; what was written before is there for who sees it."""
-
-    def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        place = _place(context, builder, signature.args[0], given[0], given[1])
-        builder.store_atomic(given[2], place, "seq_cst", 8)
-        return context.get_dummy_value()
-
-    return types.void(array, types.int64, types.int64), code
-
-
-@intrinsic
-def add(_: Any, array: Any, index: Any, value: Any) -> Any:
-    """array[index] += value in one go; what it was."""
-
-    def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        place = _place(context, builder, signature.args[0], given[0], given[1])
-        return builder.atomic_rmw("add", place, given[2], "seq_cst")
-
-    return types.int64(array, types.int64, types.int64), code
-
-
-@intrinsic
-def swap(_: Any, array: Any, index: Any, old: Any, new: Any) -> Any:
-    """array[index] = new if it is `old`, in one go; whether it was."""
-
-    def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        place = _place(context, builder, signature.args[0], given[0], given[1])
-        return builder.extract_value(builder.cmpxchg(place, given[2], given[3], "seq_cst", "seq_cst"), 1)
-
-    return types.boolean(array, types.int64, types.int64, types.int64), code
-
-
-@intrinsic
-def address_of(_: Any, array: Any) -> Any:
-    """Where the numbers of an array stand."""
-
-    def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        return builder.ptrtoint(_place(context, builder, signature.args[0], given[0], _I64(0)), _I64)
-
-    return types.int64(array), code
-
-
-@intrinsic
-def ask_for(_: Any, address: Any) -> Any:
-    """Let the memory at that address be fetched into this core's caches; whatever is there, and if it is nothing."""
-
-    def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
-        fetch = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(ir.VoidType(), [byte, word, word, word]), "llvm.prefetch.p0i8"
-        )
-        builder.call(fetch, [builder.inttoptr(given[0], byte), *(word(hint) for hint in (0, 3, 1))])
-        return context.get_dummy_value()
-
-    return types.void(types.int64), code
-
-
-@intrinsic
-def breathe(_: Any) -> Any:
-    """Let the core know that this is a loop which waits; some 50 ns."""
-    machine = platform.machine().lower()
-
-    def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        if machine in ("x86_64", "amd64"):
-            hint = ir.FunctionType(ir.VoidType(), [])
-            builder.call(cgutils.get_or_insert_function(builder.module, hint, "llvm.x86.sse2.pause"), [])
-        elif machine in ("aarch64", "arm64"):
-            hint = ir.FunctionType(ir.VoidType(), [ir.IntType(32)])
-            rest = cgutils.get_or_insert_function(builder.module, hint, "llvm.aarch64.hint")
-            builder.call(rest, [ir.Constant(ir.IntType(32), 1)])
-        return context.get_dummy_value()
-
-    return types.void(), code
-
-
-if hasattr(os, "sched_yield"):
-    step_aside = types.ExternalFunction("sched_yield", types.int32())
-    """Let another thread have this core, if one wants it; some 500 ns if none does."""
-else:
-    step_aside = breathe
-
-LONG = 2000
-"""So many looks in vain, and whom this one waits for may be waiting for its core."""
 
 
 # --- work as an address -------------------------------------------------------------------------------------

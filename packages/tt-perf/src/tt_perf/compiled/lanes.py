@@ -22,6 +22,7 @@ from numba.core import cgutils
 from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
+from tt_perf.compiled.atomics import prefetch
 from tt_perf.compiled.jit import FAST
 
 __all__ = [
@@ -204,12 +205,8 @@ def ask_for(typing: Any, array: Any, index: Any) -> Any:
 
     def make(context: Any, builder: Any, kinds: Any, values: Any) -> Any:
         data = context.make_array(kinds.args[0])(context, builder, values[0]).data
-        byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
-        place = builder.bitcast(builder.gep(data, [values[1]]), byte)
-        fetch = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(ir.VoidType(), [byte, word, word, word]), "llvm.prefetch.p0i8"
-        )
-        builder.call(fetch, [place, *(ir.Constant(word, flag) for flag in (0, 2, 1))])
+        place = builder.bitcast(builder.gep(data, [values[1]]), ir.IntType(8).as_pointer())
+        prefetch(builder, place, 2)
         return context.get_dummy_value()
 
     return types.void(array, types.intp), make
