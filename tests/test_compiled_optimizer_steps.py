@@ -43,9 +43,12 @@ def test_adam_is_like_the_loops(n, settings):
 
 @pytest.mark.parametrize("beta", [0.0, 0.01, 0.3])
 def test_what_a_small_beta_forgets_leaves_nothing_in_the_digits(beta):
-    mean, square, grads = (np.full(33, x, np.float32) for x in (1e7, 0, 1.25))
-    adam(np.zeros(33, np.float32), grads, mean, square, None, [], 1.0, 0.0, 1.0, beta, 0.0, 1e-2, 1e-8)
-    np.testing.assert_allclose(mean, beta * 1e7 + (1 - beta) * 1.25, rtol=1e-6)
+    mean, square, wanted = np.zeros(33, np.float32), np.zeros(33, np.float32), 0.0
+    for g in (1e7, 1.25, -0.75):
+        grads = np.full(33, g, np.float32)
+        adam(np.zeros(33, np.float32), grads, mean, square, None, [], 1.0, 0.0, 1.0, beta, 0.0, 1e-2, 1e-8)
+        wanted = beta * wanted + (1 - beta) * g
+        np.testing.assert_allclose(mean, wanted, rtol=1e-6)
 
 
 @pytest.mark.parametrize("settings", SGD, ids=str)
