@@ -17,7 +17,7 @@ from tt_nn import shards
 from tt_tensor import Function, Tensor, kernels
 from tt_tensor.errors import DTypeError, ShapeError
 from tt_vision.channels import channel_sums, channels_last, rows_of
-from tt_vision.kernels import conv_blocked, conv_depthwise, conv_im2col, conv_loops
+from tt_vision.kernels import conv_blocked, conv_depthwise, conv_im2col, conv_loops, conv_winograd
 from tt_vision.on_images import OnImages
 from tt_vision.window import Pair, Window
 
@@ -33,8 +33,12 @@ def conv2d(x: Any, weight: Any, bias: Any, window: Window) -> Any:
         return conv_depthwise.conv2d(x, weight, bias, window)
     places = window.output(x.shape[2:], "conv2d")
     size = x.shape[0] * places[0] * places[1] * x.shape[1] * window.size[0] * window.size[1]
-    kernel = conv_im2col if size <= SMALL else conv_blocked
-    return kernel.conv2d(x, weight, bias, window)
+    if size <= SMALL:
+        return conv_im2col.conv2d(x, weight, bias, window)
+    y = None
+    if conv_winograd.suits(window, places, len(x), weight.shape[0] * weight.shape[1], x.dtype):
+        y = conv_winograd.conv2d(x, weight, bias, window)
+    return conv_blocked.conv2d(x, weight, bias, window) if y is None else y
 
 
 def conv2d_backward(
@@ -45,8 +49,13 @@ def conv2d_backward(
     if conv_depthwise.suits(window, grad.shape[1], c * window.groups):
         return conv_depthwise.conv2d_backward(x, weight, grad, window, image, needs)
     size = grad.size // max(grad.shape[1], 1) * c * window.groups * window.size[0] * window.size[1]
-    kernel = conv_im2col if size <= SMALL else conv_blocked
-    return kernel.conv2d_backward(x, weight, grad, window, image, needs)
+    if size <= SMALL:
+        return conv_im2col.conv2d_backward(x, weight, grad, window, image, needs)
+    found = None
+    channels = c * grad.shape[1] * (1 + needs[1])
+    if needs[0] and conv_winograd.suits(window, image, len(grad), channels, grad.dtype):
+        found = conv_winograd.conv2d_backward(x if needs[1] else None, weight, grad, window, image)
+    return found or conv_blocked.conv2d_backward(x, weight, grad, window, image, needs)
 
 
 for _name, _kernel in (("loops", conv_loops), ("im2col", conv_im2col), ("blocked", conv_blocked)):

@@ -21,7 +21,7 @@ from tt_vision.kernels.conv_im2col import windows
 from tt_vision.kernels.taps import copy_pixels
 from tt_vision.window import Pair, Window
 
-__all__ = ["conv2d", "conv2d_backward", "conv2d_input", "conv2d_weight"]
+__all__ = ["conv2d", "conv2d_backward", "conv2d_input", "conv2d_weight", "turned"]
 
 BLOCK = 1 << 21
 """Bytes of a block of windows, which a level-2 cache holds for the most part. Smaller ones are nearer to the processor,
@@ -80,8 +80,8 @@ def conv2d_backward(
 ) -> tuple[Any, Any]:
     """(dx, dweight), from one pass over the windows of the gradient where the geometry allows it."""
     c = weight.shape[1] if weight is not None else x.shape[1]
-    turned = _turned(window)
-    if not needs[0] or turned is None or kernel_is_one(window):
+    way_back = turned(window)
+    if not needs[0] or way_back is None or kernel_is_one(window):
         return (
             conv2d_input(weight, grad, window, image) if needs[0] else None,
             conv2d_weight(x, grad, window) if needs[1] else None,
@@ -97,7 +97,7 @@ def conv2d_backward(
     sums = np.zeros((len(cut), kh * kw * o, c), grad.dtype) if needs[1] else None
 
     def body(start: int, stop: int, part: int) -> None:
-        for (a, b, r, s), some in matrices(g, start, stop, turned, image, slice(0, o)):
+        for (a, b, r, s), some in matrices(g, start, stop, way_back, image, slice(0, o)):
             multiply(some, matrix, dx[a:b, r:s].reshape(len(some), c))
             if sums is not None:
                 # The narrow matrix on the right: OpenBLAS is a tenth slower the other way round.
@@ -106,8 +106,8 @@ def conv2d_backward(
     shards.run_parts(body, cut)
     if sums is None:
         return channels_first(dx), None
-    turned_back = sums.sum(axis=0).reshape(kh, kw, o, c)[::-1, ::-1]
-    return channels_first(dx), np.ascontiguousarray(turned_back.transpose(2, 3, 0, 1))
+    taps = sums.sum(axis=0).reshape(kh, kw, o, c)[::-1, ::-1]
+    return channels_first(dx), np.ascontiguousarray(taps.transpose(2, 3, 0, 1))
 
 
 def conv2d_weight(x: Any, grad: Any, window: Window) -> Any:
@@ -137,8 +137,7 @@ def conv2d_input(weight: Any, grad: Any, window: Window, image: Pair) -> Any:
     n, o, *found = grad.shape
     places = (found[0], found[1])
     c, (kh, kw) = weight.shape[1], window.size
-    turned = _turned(window)
-    if turned is not None and not kernel_is_one(window):
+    if turned(window) is not None and not kernel_is_one(window):
         return conv2d_backward(None, weight, grad, window, image, (True, False))[0]
     groups, per_group = window.groups, o // window.groups
     (top, bottom), (left, right) = window.padding
@@ -303,7 +302,7 @@ def kernel_is_one(window: Window) -> bool:
     return window.size == (1, 1) and window.padding == ((0, 0), (0, 0))
 
 
-def _turned(window: Window) -> Window | None:
+def turned(window: Window) -> Window | None:
     """The geometry of the way back, a convolution of the gradient; None where that needs holes or groups."""
     padding = []
     for axis in (0, 1):
