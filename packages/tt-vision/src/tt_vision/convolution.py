@@ -52,8 +52,7 @@ def conv2d_backward(
     if size <= SMALL:
         return conv_im2col.conv2d_backward(x, weight, grad, window, image, needs)
     found = None
-    channels = c * grad.shape[1] * (1 + needs[1])
-    if needs[0] and conv_winograd.suits(window, image, len(grad), channels, grad.dtype):
+    if needs[0] and conv_winograd.suits(window, image, len(grad), c * grad.shape[1], grad.dtype):
         found = conv_winograd.conv2d_backward(x if needs[1] else None, weight, grad, window, image)
     return found or conv_blocked.conv2d_backward(x, weight, grad, window, image, needs)
 
