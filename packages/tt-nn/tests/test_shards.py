@@ -236,11 +236,14 @@ def test_where_no_thread_can_be_had_this_one_does_it_all(two_threads, monkeypatc
 # --- what else runs --------------------------------------------------------------------------------------
 
 
-def test_blas_has_one_thread_inside_and_its_own_again_outside(two_threads):
+def test_blas_has_one_thread_inside_and_its_own_again_outside(two_threads, monkeypatch):
     inside = []
     shards.run(in_both_threads(lambda *part: inside.append(blas_has(1))), 100)
     assert inside == [True] * PARTS and blas_has(2)
-    shards.run(lambda *part: inside.append(blas_has(2)), 1)  # one part keeps them
+    shards.run(lambda *part: inside.append(blas_has(2)), 1)  # one part keeps them …
+    assert inside.pop()
+    monkeypatch.setattr(shards, "preferred", True)
+    shards.run(lambda *part: inside.append(blas_has(1)), 1)  # … but beside layers that run in shards
     assert inside == [True] * (PARTS + 1)
 
 

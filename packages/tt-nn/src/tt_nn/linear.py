@@ -77,7 +77,9 @@ class LinearFunction(Function):
         dweight = times(grad.T, x) if needs is None or needs[1] else None
         if len(self.inputs) == 2:
             return dx, dweight
-        dbias = row_sum(grad) if needs is None or needs[2] else None
+        dbias = None
+        if needs is None or needs[2]:
+            dbias = shards.alone(row_sum, grad) if shards.preferred else row_sum(grad)
         return dx, dweight, dbias
 
     @staticmethod

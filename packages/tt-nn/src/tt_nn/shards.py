@@ -31,6 +31,7 @@ import numpy as np
 from tt_tensor.errors import ArgumentError
 
 __all__ = [
+    "alone",
     "blas_threads",
     "get_num_threads",
     "inside",
@@ -133,7 +134,8 @@ def run(body: Body, length: int, least: int = 1) -> int:
     """Call body(start, stop, part) for the parts of range(length), side by side; how many there were.
 
     `body` must write to places of its own part only. `least` is how long a part must be to be worth a thread:
-    handing one over takes about 0.1 ms. Where there is one part, `body` runs here and BLAS keeps its threads.
+    handing one over takes about 0.1 ms. Where there is one part, `body` runs here, and BLAS keeps its threads unless
+    other layers run in shards.
 
     An error of a body, or an interrupt, is raised when those that run have ended; no more are begun then.
     """
@@ -147,9 +149,12 @@ def run(body: Body, length: int, least: int = 1) -> int:
 
 def run_parts(body: Body, cut: list[tuple[int, int]]) -> None:
     """`run`, for the parts that `parts` gave: where memory for a result of each is needed beforehand."""
-    if len(cut) == 1 or _here.inside:
+    if _here.inside:
         for part, place in enumerate(cut):
             body(*place, part)
+        return
+    if len(cut) == 1:
+        alone(body, *cut[0], 0)
         return
     waiting = iter(enumerate(cut))
     taking = threading.Lock()
@@ -241,6 +246,17 @@ def one_blas_thread() -> Iterator[None]:
             if _deep == 0:
                 for library, number in _before:
                     library.set_num_threads(number)
+
+
+def alone(work: Callable[..., Any], *given: Any) -> Any:
+    """work(*given), with BLAS at one thread where layers run in shards.
+
+    A second one would look for more work for some 25 ms, and take a core from the shards of the next layer.
+    """
+    if not preferred:
+        return work(*given)
+    with one_blas_thread():
+        return work(*given)
 
 
 def blas_threads() -> tuple[int, ...]:
