@@ -1,4 +1,4 @@
-"""Beside layers that run in shards no layer wakes a thread of BLAS, which would look for work for a while on their core."""
+"""Beside layers that run in shards none wakes a thread of BLAS, which would look for work for a while on their core."""
 
 import json
 import subprocess
