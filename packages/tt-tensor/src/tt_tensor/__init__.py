@@ -136,13 +136,10 @@ from tt_tensor.creation import (
     zeros,
     zeros_like,
 )
+from tt_tensor.generator import Generator, default_generator, drawing_from, manual_seed
 from tt_tensor.random import (
-    Generator,
     bernoulli,
     choice,
-    default_generator,
-    drawing_from,
-    manual_seed,
     multinomial,
     normal,
     permutation,

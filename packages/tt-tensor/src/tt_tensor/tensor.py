@@ -25,6 +25,9 @@ from tt_tensor.errors import (
     ShapeError,
 )
 from tt_tensor.ops.arithmetic import ArithmeticMethods
+from tt_tensor.ops.arranging import ArrangingMethods
+from tt_tensor.ops.axes import AxisMethods
+from tt_tensor.ops.casting import CastMethods
 from tt_tensor.ops.compare import CompareMethods
 from tt_tensor.ops.gathering import GatheringMethods
 from tt_tensor.ops.indexing import IndexingMethods
@@ -32,6 +35,7 @@ from tt_tensor.ops.inplace import InPlaceMethods
 from tt_tensor.ops.joining import JoiningMethods
 from tt_tensor.ops.linalg import LinalgMethods
 from tt_tensor.ops.logic import LogicMethods
+from tt_tensor.ops.padding import PaddingMethods
 from tt_tensor.ops.pointwise import PointwiseMethods
 from tt_tensor.ops.reductions import ReductionMethods
 from tt_tensor.ops.scan import ScanMethods
@@ -55,8 +59,12 @@ class Tensor(
     ScanMethods,
     SoftmaxMethods,
     LinalgMethods,
+    CastMethods,
     ShapeMethods,
+    AxisMethods,
     JoiningMethods,
+    ArrangingMethods,
+    PaddingMethods,
     IndexingMethods,
     GatheringMethods,
     SortingMethods,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tt_tensor.errors import AxisError, ShapeError
 from tt_tensor.function import Function
 from tt_tensor.ops.casting import tensor_of
-from tt_tensor.ops.reductions import axes_of, one_axis
+from tt_tensor.ops.over_axes import axes_of, one_axis
 
 if TYPE_CHECKING:
     from tt_tensor.tensor import Tensor

@@ -309,7 +309,7 @@ def tensordot(x: Any, y: Any, axes: Any = 2) -> Tensor:
 
     Raises ShapeError where paired axes differ in size or number, AxisError for an axis out of range.
     """
-    from tt_tensor.ops.reductions import axes_of
+    from tt_tensor.ops.over_axes import axes_of
     from tt_tensor.tensor import as_tensor
 
     x, y = as_tensor(x), as_tensor(y)

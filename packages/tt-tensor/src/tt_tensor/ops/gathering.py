@@ -10,7 +10,7 @@ from tt_tensor.errors import DTypeError, IndexingError, ShapeError
 from tt_tensor.function import Function
 from tt_tensor.ops.casting import tensor_of
 from tt_tensor.ops.indexing import GetItem, PutAt, index_of, within_rule
-from tt_tensor.ops.reductions import one_axis
+from tt_tensor.ops.over_axes import one_axis
 
 if TYPE_CHECKING:
     from tt_tensor.tensor import Tensor

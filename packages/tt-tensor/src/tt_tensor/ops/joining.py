@@ -8,11 +8,9 @@ import numpy as np
 
 from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 from tt_tensor.function import Function
-from tt_tensor.ops.arranging import ArrangingMethods
 from tt_tensor.ops.casting import tensor_of
 from tt_tensor.ops.indexing import GetItem
-from tt_tensor.ops.padding import PaddingMethods
-from tt_tensor.ops.reductions import one_axis
+from tt_tensor.ops.over_axes import one_axis
 
 if TYPE_CHECKING:
     from tt_tensor.tensor import Tensor
@@ -176,8 +174,8 @@ def unbind(x: Any, axis: int = 0) -> tuple[Tensor, ...]:
     return tuple([GetItem((*before, place))(x) for place in range(x.shape[axis])])
 
 
-class JoiningMethods(ArrangingMethods, PaddingMethods):
-    """Splitting, padding, repeating and reordering, as methods of a Tensor."""
+class JoiningMethods:
+    """Splitting, as methods of a Tensor."""
 
     split = split
     array_split = array_split

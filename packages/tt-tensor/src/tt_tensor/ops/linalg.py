@@ -12,8 +12,8 @@ from tt_tensor.function import Function
 from tt_tensor.kernels.matmul import product
 from tt_tensor.kernels.reductions import reduce
 from tt_tensor.ops.einsum import einsum
+from tt_tensor.ops.over_axes import Axes, OverAxes, axes_of, wide
 from tt_tensor.ops.plain import raw
-from tt_tensor.ops.reductions import Axes, OverAxes, axes_of, wide
 
 if TYPE_CHECKING:
     from tt_tensor.tensor import Tensor

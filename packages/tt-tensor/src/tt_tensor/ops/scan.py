@@ -9,7 +9,7 @@ import numpy as np
 from tt_tensor.dtypes import check_dtype
 from tt_tensor.errors import DTypeError
 from tt_tensor.function import Function
-from tt_tensor.ops.reductions import axes_of
+from tt_tensor.ops.over_axes import axes_of
 
 if TYPE_CHECKING:
     from tt_tensor.tensor import Tensor

@@ -14,9 +14,8 @@ import numpy as np
 
 from tt_tensor.errors import AxisError, ShapeError
 from tt_tensor.function import Function
-from tt_tensor.ops.axes import AxisMethods
-from tt_tensor.ops.casting import CastMethods, tensor_of
-from tt_tensor.ops.reductions import axes_of, one_axis
+from tt_tensor.ops.casting import tensor_of
+from tt_tensor.ops.over_axes import axes_of, one_axis
 
 if TYPE_CHECKING:
     from tt_tensor.tensor import Tensor
@@ -207,7 +206,7 @@ def expand(x: Any, *shape: Any) -> Tensor:
     return BroadcastTo(sizes)(x)
 
 
-class ShapeMethods(AxisMethods, CastMethods):
+class ShapeMethods:
     """The shape operations as methods of a Tensor."""
 
     reshape = reshape

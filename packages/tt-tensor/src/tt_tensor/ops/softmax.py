@@ -18,8 +18,8 @@ from tt_tensor.kernels import softmax as kernels
 from tt_tensor.kernels import table
 from tt_tensor.kernels.elementwise import unary
 from tt_tensor.kernels.reductions import reduce
+from tt_tensor.ops.over_axes import Axes, OverAxes, one_axis, wide
 from tt_tensor.ops.plain import raw
-from tt_tensor.ops.reductions import Axes, OverAxes, one_axis, wide
 
 if TYPE_CHECKING:
     from tt_tensor.tensor import Tensor

@@ -14,17 +14,13 @@ from tt_tensor.errors import ArgumentError, AxisError
 from tt_tensor.function import Function
 from tt_tensor.ops.casting import tensor_of
 from tt_tensor.ops.gathering import TakeAlongAxis
-from tt_tensor.ops.reductions import one_axis
+from tt_tensor.ops.over_axes import one_axis
+from tt_tensor.ops.plain import raw
 
 if TYPE_CHECKING:
     from tt_tensor.tensor import Tensor
 
 __all__ = ["Sort", "SortingMethods", "TopK", "TopKResult", "argsort", "sort", "topk", "unique"]
-
-
-def _raw(x: Any) -> Any:
-    """The array under a Tensor: an order is a constant of the rule."""
-    return x.array if hasattr(x, "requires_grad") else x
 
 
 def _order(x: Any, axis: int, descending: bool, stable: bool) -> Any:
@@ -46,7 +42,7 @@ class Sort(Function):
         if x.ndim == 0:
             raise AxisError("sort: a tensor of shape () has no axis to sort along; reshape it to (1,)")
         self.along = one_axis(self.axis, x.ndim, "sort")
-        self.order = _order(_raw(x), self.along, self.descending, self.stable)
+        self.order = _order(raw(x), self.along, self.descending, self.stable)
         return np.take_along_axis(x, self.order, self.along)
 
     def backward(self, grad: Any) -> Any:
@@ -74,7 +70,7 @@ class TopK(TakeAlongAxis):
                 f"topk: k is an integer from 0 to {x.shape[axis]}, the size of axis {axis} of shape {x.shape}, "
                 f"not {self.k!r}"
             )
-        self.indices = _first_k(_raw(x), int(self.k), axis, self.largest, self.sorted)
+        self.indices = _first_k(raw(x), int(self.k), axis, self.largest, self.sorted)
         return super().forward(x)
 
 

@@ -10,8 +10,9 @@ import numpy as np
 from tt_tensor.errors import ArgumentError
 from tt_tensor.function import Function
 from tt_tensor.kernels.reductions import reduce
+from tt_tensor.ops.over_axes import Axes, OverAxes, wide
 from tt_tensor.ops.plain import raw
-from tt_tensor.ops.reductions import Axes, OverAxes, average, wide
+from tt_tensor.ops.reductions import average
 
 if TYPE_CHECKING:
     from tt_tensor.tensor import Tensor
