@@ -454,7 +454,7 @@ def test_what_is_too_large_is_not_kept(monkeypatch):
 @pytest.mark.parametrize("number", [0, -1, 1.5, "2", None, True, np.array([2])])
 def test_wrong_numbers_of_threads(number):
     before = shards.get_num_threads()
-    with pytest.raises(ArgumentError, match=r"set_num_threads: a whole number from 1 up"):
+    with pytest.raises(ArgumentError, match=r"set_num_threads: number must be a whole number from 1 up"):
         shards.set_num_threads(number)
     with pytest.raises(ArgumentError), shards.threads(number):
         pass

@@ -128,7 +128,7 @@ def test_a_full_disk_leaves_the_old_file_whole(tmp_path, monkeypatch):
     def full(*args, **kwargs):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    for where in ("tt_nn.weights.os.fsync", "tt_nn.weights.os.replace"):
+    for where in ("os.fsync", "os.replace"):
         with monkeypatch.context() as patch:
             patch.setattr(where, full)
             with pytest.raises(OSError, match="No space"):

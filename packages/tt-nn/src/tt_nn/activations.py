@@ -7,7 +7,6 @@ Functions.
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,8 @@ import numpy as np
 from tt_nn.blocks import kept, kept_where_positive, positive_part, working
 from tt_nn.module import Module
 from tt_tensor import Function, Tensor, as_tensor, kernels
-from tt_tensor.errors import ArgumentError, DTypeError
+from tt_tensor.arguments import number
+from tt_tensor.errors import DTypeError
 from tt_tensor.kernels import table
 from tt_tensor.kernels.elementwise import binary
 from tt_tensor.ops.plain import raw
@@ -39,7 +39,6 @@ __all__ = [
     "elu",
     "leaky_relu",
     "log_softmax",
-    "number",
     "relu",
     "sigmoid",
     "softmax",
@@ -205,13 +204,6 @@ def log_softmax(input: Any, dim: int = -1) -> Tensor:
     Raises DTypeError for integers, AxisError for a dim out of range.
     """
     return LogSoftmaxFunction(dim)(_floating(input, "log_softmax"))
-
-
-def number(where: str, name: str, value: Any) -> float:
-    """`value` if it is a real number. Raises ArgumentError otherwise."""
-    if not isinstance(value, Real) or isinstance(value, bool):
-        raise ArgumentError(f"{where}: {name} must be a number, not {value!r}")
-    return value if isinstance(value, int) else float(value)
 
 
 def _floating(x: Any, where: str) -> Tensor:

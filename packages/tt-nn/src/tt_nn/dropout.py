@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from tt_nn.activations import number
 from tt_nn.module import Module
 from tt_tensor import Function, Generator, Tensor, as_tensor
-from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
+from tt_tensor.arguments import probability
+from tt_tensor.errors import DTypeError, ShapeError
+from tt_tensor.generator import rng_of
 from tt_tensor.kernels import table
-from tt_tensor.random import default_generator
 from tt_tensor.tensor import wrap
 
 __all__ = ["Dropout", "DropoutFunction", "draw_mask", "dropout"]
@@ -70,12 +70,7 @@ def draw_mask(shape: tuple[int, ...], p: float, generator: Any = None) -> Tensor
 
     Raises DTypeError for a `generator` that is none.
     """
-    source = default_generator() if generator is None else generator
-    rng = source.rng if isinstance(source, Generator) else source
-    if not isinstance(rng, np.random.Generator):
-        raise DTypeError(
-            f"dropout: generator is a Generator, not {type(generator).__name__}; use Generator(seed)"
-        )
+    rng = rng_of(generator, "dropout")
     size = math.prod(shape)
     if size < 512:
         return wrap(rng.random(size).reshape(shape) >= p)
@@ -103,18 +98,12 @@ def dropout(
     Source: Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", 2014.
     """
     x = as_tensor(input)
-    p = _probability("dropout", p)
+    p = probability("dropout", "p", p)
     return _apply(p)(x, draw_mask(x.shape, p, generator)) if training and p else x
 
 
 def _apply(p: float) -> DropoutFunction:
     return DropoutFunction(1 / (1 - p) if p < 1 else 0.0)
-
-
-def _probability(where: str, p: Any) -> float:
-    if not 0 <= number(where, "p", p) <= 1:
-        raise ArgumentError(f"{where}: p is a probability from 0 to 1, not {p!r}")
-    return number(where, "p", p)
 
 
 class Dropout(Module):
@@ -131,7 +120,7 @@ class Dropout(Module):
     _passed = False
 
     def __init__(self, p: float = 0.5, inplace: bool = False, generator: Generator | None = None) -> None:
-        self.p, self.generator = _probability("Dropout", p), generator
+        self.p, self.generator = probability("Dropout", "p", p), generator
 
     def forward(self, x: Any) -> Any:
         x = as_tensor(x)

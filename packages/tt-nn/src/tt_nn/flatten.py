@@ -9,7 +9,7 @@ from typing import Any
 from tt_nn.module import Module
 from tt_tensor import Tensor, as_tensor
 from tt_tensor.errors import ArgumentError, ShapeError
-from tt_tensor.ops.reductions import one_axis
+from tt_tensor.ops.over_axes import one_axis
 from tt_tensor.ops.shapes import Reshape
 
 __all__ = ["Flatten", "Unflatten"]

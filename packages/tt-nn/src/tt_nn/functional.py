@@ -1,4 +1,7 @@
-"""The layers and losses as plain functions: `import tt_nn.functional as F`, as in PyTorch."""
+"""The layers and losses as plain functions: `import tt_nn.functional as F`, as in PyTorch.
+
+Where PyTorch's take `inplace`, so do these; it changes nothing, the input keeps its memory.
+"""
 
 from tt_nn.activations import elu, leaky_relu, log_softmax, relu, sigmoid, softmax, tanh
 from tt_nn.dropout import dropout

@@ -10,12 +10,12 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from tt_tensor import Generator, Tensor, normal, uniform
+from tt_tensor.arguments import number
 from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 
 __all__ = [
@@ -262,11 +262,10 @@ def _tensor(what: str, tensor: Any) -> Tensor:
 
 def _number(what: str, name: str, value: Any, finite: bool = True) -> Any:
     """`value` if it is a number. Raises ArgumentError otherwise."""
-    if not isinstance(value, Real) or isinstance(value, bool) or math.isnan(value):
-        raise ArgumentError(f"{what}: {name} is a number, not {value!r}")
-    if finite and math.isinf(value):
-        raise ArgumentError(f"{what}: {name} is infinite")
-    return value
+    found = number(what, name, value)
+    if math.isnan(found) or (finite and math.isinf(found)):
+        raise ArgumentError(f"{what}: {name} must be a {'finite ' if finite else ''}number, not {value!r}")
+    return found
 
 
 def _check(what: str, tensor: Any) -> None:

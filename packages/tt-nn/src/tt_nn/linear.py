@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,33 +11,13 @@ from tt_nn import init, shards
 from tt_nn.module import Module
 from tt_nn.parameter import Parameter
 from tt_nn.products import matrix_product
+from tt_nn.sums import over_rows
 from tt_tensor import Function, Tensor, as_tensor, kernels, matmul, random, swapaxes
-from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
+from tt_tensor.arguments import whole_number
+from tt_tensor.errors import DTypeError, ShapeError
 from tt_tensor.kernels import table
 
 __all__ = ["Identity", "Linear", "LinearFunction", "linear"]
-
-
-@lru_cache(maxsize=8)
-def ones(n: int, dtype: Any) -> Any:
-    """n ones, kept: a training asks for the same ones at each step."""
-    made = np.ones(n, dtype)
-    made.setflags(write=False)
-    return made
-
-
-MANY, RUN = 1 << 12, 1 << 10
-"""Of more than MANY rows in one sum, float32 loses digits; they are summed in runs."""
-
-
-def row_sum(x: Any) -> Any:
-    """Σ over the rows of x (n, m): products with ones, in a third of the time of np.sum."""
-    n, m = x.shape
-    if n <= MANY:
-        return ones(n, x.dtype).dot(x)
-    runs, rest = divmod(n, RUN)
-    y = row_sum(np.matmul(ones(RUN, x.dtype), x[: n - rest].reshape(runs, RUN, m)))
-    return y + ones(rest, x.dtype).dot(x[n - rest :]) if rest else y
 
 
 class LinearFunction(Function):
@@ -79,7 +58,7 @@ class LinearFunction(Function):
             return dx, dweight
         dbias = None
         if needs is None or needs[2]:
-            dbias = shards.alone(row_sum, grad) if shards.preferred else row_sum(grad)
+            dbias = shards.alone(over_rows, grad) if shards.preferred else over_rows(grad)
         return dx, dweight, dbias
 
     @staticmethod
@@ -140,12 +119,11 @@ class Linear(Module):
     """
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, dtype: Any = None) -> None:
-        for name, size in (("in_features", in_features), ("out_features", out_features)):
-            if not isinstance(size, int | np.integer) or isinstance(size, bool) or size < 0:
-                raise ArgumentError(f"Linear: {name} must be a whole number from 0 up, not {size!r}")
-        self.in_features, self.out_features = int(in_features), int(out_features)
-        self.weight = Parameter(np.zeros((out_features, in_features), np.float32), dtype=dtype)
-        self.bias = Parameter(np.zeros(out_features, np.float32), dtype=dtype) if bias else None
+        self.in_features = whole_number("Linear", "in_features", in_features)
+        self.out_features = whole_number("Linear", "out_features", out_features)
+        shape = (self.out_features, self.in_features)
+        self.weight = Parameter(np.zeros(shape, np.float32), dtype=dtype)
+        self.bias = Parameter(np.zeros(self.out_features, np.float32), dtype=dtype) if bias else None
         if init.wanted():
             self.reset_parameters()
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from tt_nn.by_hand import send_back
 from tt_nn.module import Module, no_way_back
+from tt_nn.sums import total
 from tt_tensor import Function, Tensor, as_tensor, observing, recorder
 from tt_tensor.errors import ArgumentError, DTypeError, GradientError, ShapeError
 from tt_tensor.tensor import as_array, wrap
@@ -18,13 +17,10 @@ from tt_tensor.tensor import as_array, wrap
 __all__ = [
     "Loss",
     "Reduced",
-    "check_positive",
     "check_prediction",
     "check_reduction",
     "constant",
     "narrowed",
-    "ones",
-    "total",
 ]
 
 # Numbers of one dtype: what the rules do with a NumPy scalar costs a tenth of what a 0-d array costs.
@@ -38,13 +34,6 @@ def check_reduction(reduction: Any, *more: str) -> str:
     if not isinstance(reduction, str) or reduction not in allowed:
         raise ArgumentError(f"reduction must be one of {', '.join(map(repr, allowed))}, not {reduction!r}")
     return reduction
-
-
-def check_positive(what: str, name: str, value: Any) -> float:
-    """`value` as a float if it is a number above 0; ArgumentError otherwise."""
-    if not isinstance(value, Real) or isinstance(value, bool) or not float(value) > 0:
-        raise ArgumentError(f"{what}: {name} must be a number above 0, not {value!r}")
-    return float(value)
 
 
 def check_prediction(what: str, x: Any) -> None:
@@ -72,22 +61,6 @@ def narrowed(loss: Any) -> Any:
     """float16 of what was computed in float32; what it cannot hold is inf."""
     with np.errstate(over="ignore"):
         return loss.astype(np.float16)
-
-
-@functools.lru_cache(maxsize=64)
-def ones(size: int, dtype: str) -> Any:
-    """`size` ones, the same array each time, read-only."""
-    found = np.ones(size, dtype)
-    found.flags.writeable = False
-    return found
-
-
-def total(losses: Any) -> Any:
-    """The sum of all elements."""
-    if losses.__class__ is np.ndarray and losses.size <= 256:
-        # A product with ones is half the price of a reduction, while that is the price of its start.
-        return losses.ravel().dot(ones(losses.size, losses.dtype.char))
-    return np.add.reduce(losses, axis=None)
 
 
 class Reduced:

@@ -9,12 +9,12 @@ from typing import Any, cast
 
 import numpy as np
 
-from tt_nn.activations import number
 from tt_nn.blocks import working
 from tt_nn.module import Module
 from tt_nn.norm_kernels import NormKernel
 from tt_nn.parameter import Parameter
 from tt_tensor import Function, Tensor, kernels
+from tt_tensor.arguments import number
 from tt_tensor.errors import ArgumentError, ShapeError
 
 __all__ = ["LayerNorm", "LayerNormFunction", "RMSNorm", "RMSNormFunction", "layer_norm", "rms_norm"]

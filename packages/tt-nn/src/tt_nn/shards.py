@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from tt_tensor.errors import ArgumentError
+from tt_tensor.arguments import whole_number
 
 __all__ = [
     "alone",
@@ -89,10 +89,9 @@ def set_num_threads(number: int) -> None:
     Raises ArgumentError for a number below 1.
     """
     global _number, _pool
-    if not isinstance(number, int | np.integer) or isinstance(number, bool) or number < 1:
-        raise ArgumentError(f"set_num_threads: a whole number from 1 up is needed, not {number!r}")
+    number = whole_number("set_num_threads", "number", number, 1)
     with _lock:
-        _number, old, _pool = int(number), _pool, None
+        _number, old, _pool = number, _pool, None
     if old is not None:
         old.shutdown(wait=False)
 

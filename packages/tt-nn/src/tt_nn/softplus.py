@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from tt_nn.activations import number
 from tt_nn.blocks import working
 from tt_nn.module import Module
 from tt_tensor import Function, Tensor
+from tt_tensor.arguments import number
 from tt_tensor.errors import ArgumentError
 from tt_tensor.kernels.elementwise import unary
 from tt_tensor.ops import special

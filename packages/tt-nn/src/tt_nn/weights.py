@@ -9,8 +9,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +18,7 @@ import numpy as np
 from tt_nn.errors import WeightsError
 from tt_nn.module import Module
 from tt_tensor import Tensor
+from tt_tensor.files import whole_file
 from tt_tensor.tensor import as_array, wrap
 
 if TYPE_CHECKING:
@@ -72,17 +71,8 @@ def save(
         contents = serialize(arrays, metadata=header)
     except SafetensorError as error:
         raise WeightsError(f"save: the format cannot hold these weights: {error}") from error
-    aside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        # Written here and not by the library, whose files only their owner can read.
-        with open(aside, "xb") as file:
-            file.write(contents)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, target)
-        _sync_folder(target.parent)
-    finally:
-        aside.unlink(missing_ok=True)
+    with whole_file(target) as file:  # not by the library, whose files only their owner can read
+        file.write(contents)
 
 
 def load(path: str | PathLike[str]) -> dict[str, Tensor]:
@@ -187,13 +177,3 @@ def _bfloat16(path: Path, name: str) -> Any:
         file.seek(8 + length + start)
         halves = np.frombuffer(file.read(end - start), np.dtype("<u2"))
     return (halves.astype(np.uint32) << 16).view(np.float32).reshape(entry["shape"])
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the rename durable; Windows has no such call and needs none."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

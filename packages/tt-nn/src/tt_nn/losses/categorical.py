@@ -13,8 +13,9 @@ import numpy as np
 
 from tt_nn.loss import Loss, check_reduction, constant
 from tt_nn.losses import picked
-from tt_nn.losses.rows import ClassRows, column, row_sums
+from tt_nn.losses.rows import ClassRows, column
 from tt_nn.losses.soft import SoftCrossEntropyFunction
+from tt_nn.sums import over_classes
 from tt_tensor import Function, as_tensor, log_softmax
 from tt_tensor.errors import ArgumentError
 from tt_tensor.kernels import table
@@ -119,7 +120,7 @@ class CrossEntropyFunction(ClassRows, Function):
             w = self.along(self.w)
             with np.errstate(invalid="ignore"):
                 log_p = np.where(w == 0, 0, log_p * w)
-        return row_sums(log_p) * (-self.label_smoothing / self.flat[1])
+        return over_classes(log_p) * (-self.label_smoothing / self.flat[1])
 
     def backward(self, grad: Any) -> Any:
         grad = self.shared(grad)

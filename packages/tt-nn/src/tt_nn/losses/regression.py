@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tt_nn.loss import Loss, Reduced, check_positive, check_reduction
+from tt_nn.loss import Loss, Reduced, check_reduction
 from tt_tensor import Function
+from tt_tensor.arguments import positive
 
 if TYPE_CHECKING:
     from tt_tensor import Tensor
@@ -99,7 +100,7 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     Arguments and errors as for `mse_loss`; ArgumentError also for a delta that is not above 0.
     Source: Huber, "Robust Estimation of a Location Parameter", 1964.
     """
-    delta = check_positive("huber_loss", "delta", delta)
+    delta = positive("huber_loss", "delta", delta)
     return HuberFunction(delta, reduction=check_reduction(reduction))(input, target)
 
 
@@ -122,7 +123,7 @@ def _smooth_l1(beta: float, reduction: str) -> Function:
 
 
 def _check_beta(what: str, beta: Any) -> float:
-    return 0.0 if beta.__class__ in (int, float) and beta == 0 else check_positive(what, "beta", beta)
+    return 0.0 if beta.__class__ in (int, float) and beta == 0 else positive(what, "beta", beta)
 
 
 class MSELoss(Loss):
@@ -144,7 +145,7 @@ class HuberLoss(Loss):
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction)
-        self.delta = check_positive("HuberLoss", "delta", delta)
+        self.delta = positive("HuberLoss", "delta", delta)
 
     def forward(self, input: Any, target: Any) -> Tensor:
         return self.compute(HuberFunction(self.delta, reduction=self.reduction), input, target)

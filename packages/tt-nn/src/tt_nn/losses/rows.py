@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from tt_nn.loss import check_prediction, narrowed, ones, total
+from tt_nn.loss import check_prediction, narrowed
+from tt_nn.sums import over_classes, total
 from tt_tensor.errors import DTypeError, IndexingError, ShapeError
 from tt_tensor.kernels.softmax import LOWEST
 
-__all__ = ["ClassRows", "Rows", "column", "exponentials", "row_sums"]
+__all__ = ["ClassRows", "Rows", "column", "exponentials"]
 
 SAFE = 36.0
 """exp of logits up to here, and sums of such, neither overflow nor underflow, nor lose a digit to a shift."""
@@ -194,14 +195,6 @@ def _starts(n: int, size: int) -> Any:
     return found
 
 
-def row_sums(x: Any) -> Any:
-    """Σ over the classes of x (N, C) or (N, C, B)."""
-    # Many short rows: a product with ones does not pay for the start of each. Long ones are summed pairwise.
-    if x.ndim == 2 and x.shape[1] <= 512:
-        return x.dot(ones(x.shape[1], x.dtype.char))
-    return np.add.reduce(x, axis=1)
-
-
 def exponentials(x: Any, out: Any = None) -> tuple[Any, Any, Any]:
     """exp(x - m) for the rows, their sums over the classes, and m, a number for each row: None stands for 0.
 
@@ -215,12 +208,12 @@ def exponentials(x: Any, out: Any = None) -> tuple[Any, Any, Any]:
         np.maximum.reduce(x, axis=None) < SAFE and np.minimum.reduce(x, axis=None) > -SAFE
     ):
         e = np.exp(x, out)
-        return e, row_sums(e), None
+        return e, over_classes(e), None
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         top = np.maximum(np.maximum.reduce(x, axis=1, keepdims=True), LOWEST[x.dtype.char])
         e = np.subtract(x, top, out)
         np.exp(e, e)
-        return e, row_sums(e), top
+        return e, over_classes(e), top
 
 
 def column(rows: Any) -> Any:

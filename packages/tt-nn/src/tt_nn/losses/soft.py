@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tt_nn.losses.rows import Rows, column, exponentials, row_sums
+from tt_nn.losses.rows import Rows, column, exponentials
+from tt_nn.sums import over_classes
 from tt_tensor import Function, log_softmax
 from tt_tensor.errors import ShapeError
 from tt_tensor.ops.plain import raw
@@ -44,7 +45,7 @@ class SoftCrossEntropyFunction(Rows, Function):
                 log_p -= column(np.log(total))
             self.masked = self.masked if self.masked.any() else None
         self.inverse, self.log_p = np.reciprocal(total), log_p
-        return self.result(0 - row_sums(self.costs(log_p, top is None)))
+        return self.result(0 - over_classes(self.costs(log_p, top is None)))
 
     def look_at_both(self, x: Any, target: Any) -> None:
         self.look_at("cross_entropy", x)
@@ -69,7 +70,7 @@ class SoftCrossEntropyFunction(Rows, Function):
     def backward(self, grad: Any) -> Any:
         grad = self.shared(grad)
         live = grad if self.masked is None else np.where(self.masked, 0, grad)
-        dx = self.e * column(self.inverse * row_sums(self.t) * live)
+        dx = self.e * column(self.inverse * over_classes(self.t) * live)
         dx -= self.t * (column(live) if live.ndim else live)
         if not self.wants(1):
             return dx.reshape(self.shape), None
