@@ -378,9 +378,9 @@ def test_it_is_the_function():
     ("text", "args", "kwargs"),
     [
         ("embed_dim 5 is no multiple of num_heads 2", (5, 2), {}),
-        ("embed_dim is a whole number from 1 up, not 0", (0, 2), {}),
-        ("num_heads is a whole number from 1 up, not 2.0", (4, 2.0), {}),
-        ("num_heads is a whole number from 1 up, not True", (4, True), {}),
+        ("embed_dim must be a whole number from 1 up, not 0", (0, 2), {}),
+        ("num_heads must be a whole number from 1 up, not 2.0", (4, 2.0), {}),
+        ("num_heads must be a whole number from 1 up, not True", (4, True), {}),
         ("4 heads cannot share 3", (8, 4), {"num_key_value_heads": 3}),
         ("num_key_value_heads", (8, 4), {"num_key_value_heads": 0}),
         ("kdim", (8, 4), {"kdim": 0}),

@@ -21,7 +21,7 @@ from tt_vision.batch_norm import (
     BatchNormFunction,
     batch_norm,
 )
-from tt_vision.channel_norm import wide
+from tt_vision.channel_norm import in_float64
 
 SHAPES = [(7, 4), (2, 4), (3, 4, 5), (1, 4, 2), (5, 4, 3, 2), (1, 4, 3, 3), (127, 4, 3, 5), (2, 4, 31, 17)]
 
@@ -274,7 +274,7 @@ def test_functional_is_the_layer():
         np.testing.assert_array_equal(variance, layer.running_var)
     alone = batch_norm(x, None, None, training=True)
     np.testing.assert_array_equal(alone, BatchNorm2d(3, affine=False)(x))
-    assert wide(None) is None
+    assert in_float64(None) is None
 
 
 def test_names_of_the_state_are_pytorchs():

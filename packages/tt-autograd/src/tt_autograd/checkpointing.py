@@ -24,7 +24,7 @@ from tt_autograd.views import edge
 from tt_autograd.watching import watch
 from tt_tensor import Function, Tensor, as_tensor, concatenate, memory
 from tt_tensor.errors import ArgumentError, DTypeError, GradientError, InPlaceError
-from tt_tensor.random import live_generators
+from tt_tensor.generator import live_generators
 from tt_tensor.tensor import wrap
 
 __all__ = ["Segment", "checkpoint", "checkpoint_sequential"]

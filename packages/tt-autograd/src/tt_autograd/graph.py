@@ -80,8 +80,9 @@ class Graph:
 
         Raises ArgumentError for another ending, OSError where the file cannot be written.
         """
-        import secrets
         from pathlib import Path
+
+        from tt_tensor.files import whole_file
 
         target = Path(path)
         kinds = {".svg": self.svg, ".dot": self.dot, ".gv": self.dot}
@@ -92,15 +93,8 @@ class Graph:
                 f"({target.name})"
             )
         contents = write().encode()
-        aside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-        try:
-            with open(aside, "xb") as file:
-                file.write(contents)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(aside, target)
-        finally:
-            aside.unlink(missing_ok=True)
+        with whole_file(target) as file:
+            file.write(contents)
 
     def note(self) -> str:
         """What the graph consists of, in a line."""
@@ -219,7 +213,11 @@ def _newest(functions: list[Function], limit: int) -> list[Function]:
     return functions[len(functions) - count :]
 
 
-def _tree(graph: Graph, most: int = 60) -> list[str]:
+MOST = 60
+"""Lines of a text tree."""
+
+
+def _tree(graph: Graph) -> list[str]:
     """The graph as lines of text: each output, below it its inputs, theirs, and so on, each node once.
 
     A single input stands straight below its user, several are branches.
@@ -234,7 +232,7 @@ def _tree(graph: Graph, most: int = 60) -> list[str]:
     while stack:
         v, first, rest = stack.pop()
         told = first + "  ".join(graph.nodes[v].lines)
-        if len(lines) >= most:
+        if len(lines) >= MOST:
             lines.append(f"… ({len(graph.nodes) - len(number)} more nodes)")
             break
         if lines and not rest and graph.nodes[v].output:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-__all__ = ["Aside", "sync_folder"]
+from tt_tensor.files import sync_folder
+
+__all__ = ["Aside"]
 
 
 class Aside:
@@ -52,14 +53,3 @@ class Aside:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.discard()
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename durable; Windows has no such call, and some network file systems refuse it."""
-    if sys.platform != "win32":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            with contextlib.suppress(OSError):
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

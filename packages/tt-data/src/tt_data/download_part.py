@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tt_data.cache_aside import sync_folder
 from tt_data.download_spec import RemoteFile
+from tt_tensor.files import sync_folder
 
 __all__ = ["Part"]
 

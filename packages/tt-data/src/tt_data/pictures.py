@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import io
 import logging
-import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tt_tensor.errors import MissingWheelError
+from tt_tensor.files import whole_file
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -91,11 +89,6 @@ def finished(figure: Figure, path: str | PathLike[str] | None) -> Figure:
     """The figure, which is also written to `path` as PNG, if there is one: aside, then renamed. Raises OSError."""
     if path is None:
         return figure
-    target = Path(path)
-    aside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        aside.write_bytes(png(figure))
-        os.replace(aside, target)
-    finally:
-        aside.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        file.write(png(figure))
     return figure

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from tt_data.arguments import count as count_of
-from tt_tensor import Generator, default_generator, multinomial
+from tt_tensor import Generator, multinomial
 from tt_tensor.errors import ArgumentError
+from tt_tensor.generator import rng_of
 from tt_tensor.tensor import as_array
 
 __all__ = [
@@ -90,7 +91,11 @@ class RandomSampler(Sampler):
         return len(self.data_source) if self._num_samples is None else self._num_samples
 
     def __iter__(self) -> Iterator[int]:
-        count, left, rng = len(self.data_source), self.num_samples, _rng(self.generator)
+        count, left, rng = (
+            len(self.data_source),
+            self.num_samples,
+            rng_of(self.generator, type(self).__name__),
+        )
         while left:
             if self.replacement:
                 drawn = rng.integers(0, count, min(left, PIECE))
@@ -110,7 +115,7 @@ class SubsetRandomSampler(Sampler):
         self.indices, self.generator = indices, generator
 
     def __iter__(self) -> Iterator[Any]:
-        for at in _rng(self.generator).permutation(len(self.indices)).tolist():
+        for at in rng_of(self.generator, type(self).__name__).permutation(len(self.indices)).tolist():
             yield self.indices[at]
 
     def __len__(self) -> int:
@@ -229,7 +234,3 @@ class ShardedSampler(Sampler):
     def __len__(self) -> int:
         count = len(self.dataset)
         return count // self.num_replicas if self.drop_last else -(-count // self.num_replicas)
-
-
-def _rng(generator: Generator | None) -> np.random.Generator:
-    return (default_generator() if generator is None else generator).rng

@@ -8,15 +8,15 @@ Source: Press, Smith, Lewis, "Train Short, Test Long: Attention with Linear Bias
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tt_tensor import Tensor
+from tt_tensor.arguments import whole_number
 from tt_tensor.dtypes import check_dtype
-from tt_tensor.errors import ArgumentError, DTypeError
+from tt_tensor.errors import DTypeError
 from tt_tensor.tensor import wrap
 
 __all__ = ["alibi_bias", "alibi_slopes"]
@@ -33,7 +33,7 @@ def alibi_slopes(heads: int) -> npt.NDArray[np.float64]:
     >>> alibi_slopes(8).tolist()
     [0.5, 0.25, 0.125, 0.0625, 0.03125, 0.015625, 0.0078125, 0.00390625]
     """
-    count = _whole("alibi_slopes", "heads", heads, 1)
+    count = whole_number("alibi_slopes", "heads", heads, 1)
     power = 1 << (count.bit_length() - 1)
     slopes = 2.0 ** (-8.0 * np.arange(1, power + 1) / power)
     between = 2.0 ** (-8.0 * np.arange(1, 2 * power + 1, 2) / (2 * power))
@@ -58,20 +58,11 @@ def alibi_bias(
     >>> alibi_bias(2, 3)[0].tolist()
     [[-0.0, -0.0625, -0.125], [-0.0625, -0.0, -0.0625], [-0.125, -0.0625, -0.0]]
     """
-    count, start = _whole("alibi_bias", "queries", queries), _whole("alibi_bias", "offset", offset)
-    seen = count + start if keys is None else _whole("alibi_bias", "keys", keys)
+    count = whole_number("alibi_bias", "queries", queries)
+    start = whole_number("alibi_bias", "offset", offset)
+    seen = count + start if keys is None else whole_number("alibi_bias", "keys", keys)
     kind = check_dtype(dtype, "alibi_bias")
     if kind.kind != "f":
         raise DTypeError(f"alibi_bias: a bias needs a floating dtype, not {kind}")
     distance = np.abs(np.arange(start, start + count)[:, None] - np.arange(seen))
     return wrap((-alibi_slopes(heads)[:, None, None] * distance).astype(kind, copy=False))
-
-
-def _whole(what: str, name: str, value: Any, least: int = 0) -> int:
-    try:
-        number = least - 1 if isinstance(value, bool | np.bool_) else operator.index(value)
-    except TypeError:
-        number = least - 1
-    if number < least:
-        raise ArgumentError(f"{what}: {name} must be a whole number from {least} up, not {value!r}")
-    return number

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
 
 from tt_nn import Module, Parameter, init
 from tt_tensor import Function, Tensor, as_tensor, random
+from tt_tensor.arguments import whole_number
 from tt_tensor.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from tt_text.kernels.add_rows import rows_added
 
@@ -94,19 +94,10 @@ def _padding(what: str, padding_idx: Any, rows: int) -> int | None:
     """The row that is padding, counted from the front."""
     if padding_idx is None:
         return None
-    row = _whole(what, "padding_idx", padding_idx)
+    row = whole_number(what, "padding_idx", padding_idx, None)
     if not -rows <= row < rows:
         raise ArgumentError(f"{what}: padding_idx={row} is no row of a table of {rows}")
     return row % rows
-
-
-def _whole(what: str, name: str, value: Any) -> int:
-    if isinstance(value, bool | np.bool_):
-        raise ArgumentError(f"{what}: {name} must be a whole number, not {value!r}")
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise ArgumentError(f"{what}: {name} must be a whole number, not {value!r}") from None
 
 
 class Embedding(Module):
@@ -136,10 +127,8 @@ class Embedding(Module):
     def __init__(
         self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, *, dtype: Any = None
     ) -> None:
-        for name, size in (("num_embeddings", num_embeddings), ("embedding_dim", embedding_dim)):
-            if _whole("Embedding", name, size) < 0:
-                raise ArgumentError(f"Embedding: {name} must be a whole number from 0 up, not {size!r}")
-        self.num_embeddings, self.embedding_dim = int(num_embeddings), int(embedding_dim)
+        self.num_embeddings = whole_number("Embedding", "num_embeddings", num_embeddings)
+        self.embedding_dim = whole_number("Embedding", "embedding_dim", embedding_dim)
         self.padding_idx = _padding("Embedding", padding_idx, self.num_embeddings)
         self.weight = Parameter(np.zeros((self.num_embeddings, self.embedding_dim), np.float32), dtype=dtype)
         if init.wanted():

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from tt_tensor import Tensor, as_tensor
+from tt_tensor.arguments import whole_number
 from tt_tensor.dtypes import check_dtype
-from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
+from tt_tensor.errors import DTypeError, ShapeError
 
 __all__ = ["all_of", "check_mask", "generate_square_subsequent_mask", "is_causal_mask", "may_see"]
 
@@ -22,8 +23,7 @@ def generate_square_subsequent_mask(sz: int, dtype: Any = None) -> Tensor:
 
     Raises ArgumentError for a size that is none, DTypeError for a dtype that is not floating.
     """
-    if not isinstance(sz, int | np.integer) or isinstance(sz, bool) or sz < 0:
-        raise ArgumentError(f"generate_square_subsequent_mask: sz is a whole number from 0 up, not {sz!r}")
+    sz = whole_number("generate_square_subsequent_mask", "sz", sz)
     kind = check_dtype(np.float32 if dtype is None else dtype, "generate_square_subsequent_mask")
     if kind.kind != "f":
         raise DTypeError(

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from tt_nn import Linear, Module, Parameter, init
-from tt_nn.activations import number
 from tt_nn.dropout import draw_mask
 from tt_nn.functional import linear
 from tt_tensor import Tensor, as_tensor, broadcast_to, concatenate, expand_dims, softmax, swapaxes
+from tt_tensor.arguments import probability, whole_number
 from tt_tensor.errors import ArgumentError, ShapeError
 from tt_text.attention import AttentionFunction, PackedAttentionFunction
 from tt_text.cache import Cache
@@ -72,11 +72,12 @@ class MultiheadAttention(Module):
     ) -> None:
         groups = num_heads if num_key_value_heads is None else num_key_value_heads
         kdim, vdim = embed_dim if kdim is None else kdim, embed_dim if vdim is None else vdim
-        sizes = {"embed_dim": embed_dim, "num_heads": num_heads, "num_key_value_heads": groups}
-        sizes |= {"kdim": kdim, "vdim": vdim} | ({} if window is None else {"window": window})
-        for name, value in sizes.items():
-            if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-                raise ArgumentError(f"MultiheadAttention: {name} is a whole number from 1 up, not {value!r}")
+        what = "MultiheadAttention"
+        self.embed_dim = whole_number(what, "embed_dim", embed_dim, 1)
+        self.kdim, self.vdim = whole_number(what, "kdim", kdim, 1), whole_number(what, "vdim", vdim, 1)
+        self.num_heads = whole_number(what, "num_heads", num_heads, 1)
+        self.num_key_value_heads = whole_number(what, "num_key_value_heads", groups, 1)
+        self.window = None if window is None else whole_number(what, "window", window, 1)
         if embed_dim % num_heads:
             raise ArgumentError(
                 f"MultiheadAttention: embed_dim {embed_dim} is no multiple of num_heads {num_heads}, and each head "
@@ -87,13 +88,9 @@ class MultiheadAttention(Module):
                 f"MultiheadAttention: {num_heads} heads cannot share {groups} heads of keys and values; "
                 "num_heads must be a multiple of num_key_value_heads"
             )
-        if not 0 <= number("MultiheadAttention", "dropout", dropout) <= 1:
-            raise ArgumentError(f"MultiheadAttention: dropout is a probability from 0 to 1, not {dropout!r}")
-        self.embed_dim, self.kdim, self.vdim = int(embed_dim), int(kdim), int(vdim)
-        self.num_heads, self.num_key_value_heads = int(num_heads), int(groups)
         self.head_dim = self.embed_dim // self.num_heads
-        self.dropout, self.batch_first, self.add_zero_attn = float(dropout), bool(batch_first), add_zero_attn
-        self.window = None if window is None else int(window)
+        self.dropout = float(probability(what, "dropout", dropout))
+        self.batch_first, self.add_zero_attn = bool(batch_first), add_zero_attn
         shared = self.num_key_value_heads * self.head_dim  # features of all keys
 
         def empty(*shape: int) -> Parameter:

@@ -5,15 +5,14 @@ Attention by itself does not know the order of tokens; what is added tells it.
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tt_nn import Module, Parameter
-from tt_nn.activations import number
 from tt_tensor import Function, Tensor, as_tensor, random
+from tt_tensor.arguments import number, whole_number
 from tt_tensor.dtypes import check_dtype
 from tt_tensor.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from tt_tensor.ops.arithmetic import Add
@@ -33,7 +32,8 @@ def sinusoidal_table(length: int, dim: int, dtype: Any = np.float32) -> npt.NDAr
     array([[0.    , 1.    , 0.    , 1.    ],
            [0.8415, 0.5403, 0.01  , 1.    ]], dtype=float32)
     """
-    length, dim = _count("sinusoidal_table", "length", length), _count("sinusoidal_table", "dim", dim)
+    length = whole_number("sinusoidal_table", "length", length)
+    dim = whole_number("sinusoidal_table", "dim", dim)
     kind = check_dtype(dtype, "sinusoidal_table")
     if kind.kind != "f":
         raise DTypeError(f"sinusoidal_table: sines need a floating dtype, not {kind}")
@@ -94,7 +94,7 @@ class _Positions(Module):
             raise DTypeError(f"{what}: the input is {x.dtype}; give embeddings, floating numbers")
         length = x.shape[-2]
         if positions is None:
-            start = _whole(what, "offset", offset)
+            start = whole_number(what, "offset", offset, None)
             self._check(start, start + length - 1)
             return slice(start, start + length)
         places = positions.array if isinstance(positions, Tensor) else as_array(positions, what)
@@ -133,9 +133,8 @@ class SinusoidalPositions(_Positions):
     """
 
     def __init__(self, max_len: int, dim: int) -> None:
-        self.max_len, self.dim = (
-            _count("SinusoidalPositions", name, value) for name, value in (("max_len", max_len), ("dim", dim))
-        )
+        self.max_len = whole_number("SinusoidalPositions", "max_len", max_len)
+        self.dim = whole_number("SinusoidalPositions", "dim", dim)
         # One for each dtype that came, so that none is promoted.
         self._tables: dict[Any, Any] = {}
 
@@ -173,9 +172,8 @@ class LearnedPositions(_Positions):
     """
 
     def __init__(self, max_len: int, dim: int, std: float = 0.02, *, dtype: Any = None) -> None:
-        self.max_len, self.dim = (
-            _count("LearnedPositions", name, value) for name, value in (("max_len", max_len), ("dim", dim))
-        )
+        self.max_len = whole_number("LearnedPositions", "max_len", max_len)
+        self.dim = whole_number("LearnedPositions", "dim", dim)
         self.std = number("LearnedPositions", "std", std)
         if not self.std >= 0:
             raise ArgumentError(f"LearnedPositions: std is a standard deviation, from 0 up, not {std!r}")
@@ -190,19 +188,3 @@ class LearnedPositions(_Positions):
         """x (…, T, C) with its positions added. Arguments and errors as for SinusoidalPositions."""
         x = as_tensor(x)
         return self.compute(AddPositionsFunction(self._places(x, positions, offset)), x, self.weight)
-
-
-def _whole(what: str, name: str, value: Any) -> int:
-    try:
-        if isinstance(value, bool | np.bool_):
-            raise TypeError
-        return operator.index(value)
-    except TypeError:
-        raise ArgumentError(f"{what}: {name} must be a whole number, not {value!r}") from None
-
-
-def _count(what: str, name: str, value: Any) -> int:
-    count = _whole(what, name, value)
-    if count < 0:
-        raise ArgumentError(f"{what}: {name} must be a whole number from 0 up, not {value!r}")
-    return count

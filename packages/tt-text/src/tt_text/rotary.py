@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from tt_nn import Module
-from tt_nn.activations import number
 from tt_tensor import Function, Tensor, as_tensor
+from tt_tensor.arguments import number, whole_number
 from tt_tensor.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from tt_tensor.tensor import as_array
 from tt_text.rotary_scaling import rotary_frequencies
@@ -80,8 +79,9 @@ class RotaryEmbedding(Module):
         scaling: Mapping[str, Any] | None = None,
         rotary_dim: int | None = None,
     ) -> None:
-        self.head_dim = _count("head_dim", head_dim)
-        self.rotary_dim = self.head_dim if rotary_dim is None else _count("rotary_dim", rotary_dim)
+        self.head_dim = whole_number("RotaryEmbedding", "head_dim", head_dim, 1)
+        rotary_dim = self.head_dim if rotary_dim is None else rotary_dim
+        self.rotary_dim = whole_number("RotaryEmbedding", "rotary_dim", rotary_dim, 1)
         if self.rotary_dim % 2 or self.rotary_dim > self.head_dim:
             raise ArgumentError(
                 f"RotaryEmbedding: {self.rotary_dim} numbers of head_dim={self.head_dim} cannot turn: numbers turn in "
@@ -92,7 +92,9 @@ class RotaryEmbedding(Module):
         if layout not in LAYOUTS:
             raise ArgumentError(f"RotaryEmbedding: layout is one of {LAYOUTS}, not {layout!r}")
         self.base, self.layout = float(base), layout
-        self.max_positions = None if max_positions is None else _count("max_positions", max_positions)
+        if max_positions is not None:
+            max_positions = whole_number("RotaryEmbedding", "max_positions", max_positions, 1)
+        self.max_positions = max_positions
         self._theta = rotary_frequencies(self.rotary_dim, self.base, scaling)
         self.scaling = None if scaling is None else dict(scaling)
         self._tables: dict[Any, tuple[Any, ...]] = {}
@@ -156,7 +158,7 @@ class RotaryEmbedding(Module):
 
     def _from(self, offset: Any, length: int, after: int, dtype: Any) -> tuple[Any, ...]:
         """The factors of positions offset, offset + 1, …"""
-        start = _whole("offset", offset)
+        start = whole_number("RotaryEmbedding", "offset", offset, None)
         self._check_range(start, start + length - 1)
         stop = start + length
         if stop > MOST:
@@ -217,19 +219,3 @@ class RotaryEmbedding(Module):
         scaling = "" if self.scaling is None else f", scaling={self.scaling}"
         end = "" if self.max_positions is None else f", max_positions={self.max_positions}"
         return f"{self.head_dim}, base={self.base:g}{end}, layout={self.layout!r}{scaling}{partial}"
-
-
-def _whole(name: str, value: Any) -> int:
-    try:
-        if isinstance(value, bool | np.bool_):
-            raise TypeError
-        return operator.index(value)
-    except TypeError:
-        raise ArgumentError(f"RotaryEmbedding: {name} must be a whole number, not {value!r}") from None
-
-
-def _count(name: str, value: Any) -> int:
-    count = _whole(name, value)
-    if count < 1:
-        raise ArgumentError(f"RotaryEmbedding: {name} must be a whole number from 1 up, not {value!r}")
-    return count

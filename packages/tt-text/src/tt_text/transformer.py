@@ -8,11 +8,10 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-import numpy as np
-
 from tt_nn import LayerNorm, Module, ModuleList, init
 from tt_tensor import Tensor, as_tensor
-from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
+from tt_tensor.arguments import whole_number
+from tt_tensor.errors import DTypeError, ShapeError
 from tt_text.masks import generate_square_subsequent_mask, is_causal_mask
 from tt_text.transformer_layers import Activation, TransformerDecoderLayer, TransformerEncoderLayer
 
@@ -202,9 +201,7 @@ class Transformer(Module):
 def _copies(where: str, layer: Any, count: Any) -> ModuleList:
     if not isinstance(layer, Module):
         raise DTypeError(f"{where}: the layer is a module (an instance), not {layer!r}")
-    if not isinstance(count, int | np.integer) or isinstance(count, bool) or count < 0:
-        raise ArgumentError(f"{where}: num_layers is a whole number from 0 up, not {count!r}")
-    return ModuleList([copy.deepcopy(layer) for _ in range(count)])
+    return ModuleList([copy.deepcopy(layer) for _ in range(whole_number(where, "num_layers", count))])
 
 
 def _is_causal(mask: Any, told: bool | None) -> bool:

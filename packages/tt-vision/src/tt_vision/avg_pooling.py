@@ -155,7 +155,34 @@ def _settings(
     )
 
 
-class AvgPool2d(Module):
+class _AvgPool(Module):
+    """The mean under each window."""
+
+    dims: int
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> None:
+        what = type(self).__name__
+        window = make_window(what, self.dims, kernel_size, stride, padding)
+        self.shares = _settings(what, window, ceil_mode, count_include_pad, divisor_override)
+        self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
+        self.padding = padding
+
+    def forward(self, x: Any) -> Tensor:
+        return self.compute(AvgPoolFunction(self.shares), x)
+
+    def extra_repr(self) -> str:
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class AvgPool2d(_AvgPool):
     """y[n, c, h, w] = Σ over i < kh, j < kw of x[n, c, h s - p + i, w s - p + j] / (kh · kw), zeros around x.
 
     x is (N, C, H, W) or (C, H, W); y is (N, C, H', W'), H' = ⌊(H + 2 p - kh) / s⌋ + 1.
@@ -172,48 +199,13 @@ class AvgPool2d(Module):
     does not fit.
     """
 
-    def __init__(
-        self,
-        kernel_size: Any,
-        stride: Any = None,
-        padding: Any = 0,
-        ceil_mode: bool = False,
-        count_include_pad: bool = True,
-        divisor_override: int | None = None,
-    ) -> None:
-        window = make_window("AvgPool2d", 2, kernel_size, stride, padding)
-        self.shares = _settings("AvgPool2d", window, ceil_mode, count_include_pad, divisor_override)
-        self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
-        self.padding = padding
-
-    def forward(self, x: Any) -> Tensor:
-        return self.compute(AvgPoolFunction(self.shares), x)
-
-    def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+    dims = 2
 
 
-class AvgPool1d(Module):
+class AvgPool1d(_AvgPool):
     """y[n, c, l] = Σ over i < k of x[n, c, l s - p + i] / k: AvgPool2d for one axis, x (N, C, L) or (C, L)."""
 
-    def __init__(
-        self,
-        kernel_size: Any,
-        stride: Any = None,
-        padding: Any = 0,
-        ceil_mode: bool = False,
-        count_include_pad: bool = True,
-    ) -> None:
-        window = make_window("AvgPool1d", 1, kernel_size, stride, padding)
-        self.shares = _settings("AvgPool1d", window, ceil_mode, count_include_pad, None)
-        self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
-        self.padding = padding
-
-    def forward(self, x: Any) -> Tensor:
-        return self.compute(AvgPoolFunction(self.shares), x)
-
-    def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+    dims = 1
 
 
 class GlobalAvgPool2d(Module):

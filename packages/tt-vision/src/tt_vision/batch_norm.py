@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from tt_nn.activations import number
 from tt_tensor import Function, Tensor, as_tensor, kernels
+from tt_tensor.arguments import number
 from tt_tensor.errors import ArgumentError, ShapeError
 from tt_vision.channel_norm import (
     RunningNorm,
@@ -15,10 +15,10 @@ from tt_vision.channel_norm import (
     checked,
     given,
     handed_back,
+    in_float64,
     planes,
     update_running,
     wanted,
-    wide,
 )
 from tt_vision.kernels import batch_norm as by
 
@@ -62,7 +62,7 @@ class BatchNormFunction(Function):
         if not x.size:
             return np.zeros(x.shape, dtype)
         y, self.mean, self.variance = kernels.kernel("batch_norm")(
-            planes(x, dtype), wide(weight), wide(bias), self.eps
+            planes(x, dtype), in_float64(weight), in_float64(bias), self.eps
         )
         return y.reshape(x.shape).astype(dtype, copy=False)
 
@@ -100,7 +100,9 @@ class BatchNormEvalFunction(Function):
         if not x.size:
             return np.zeros(x.shape, dtype)
         run = kernels.kernel("batch_norm")
-        y = run(planes(x, dtype), wide(weight), wide(bias), self.eps, (self.mean, self.variance))[0]
+        y = run(planes(x, dtype), in_float64(weight), in_float64(bias), self.eps, (self.mean, self.variance))[
+            0
+        ]
         return y.reshape(x.shape).astype(dtype, copy=False)
 
     def backward(self, grad: Any) -> Any:
@@ -126,7 +128,7 @@ def _back(
     found = kernels.kernel("batch_norm_backward")(
         planes(grad, grad.dtype),
         planes(x, grad.dtype),
-        wide(function.weight),
+        in_float64(function.weight),
         mean,
         scale,
         through,

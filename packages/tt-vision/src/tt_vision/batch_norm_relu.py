@@ -15,7 +15,7 @@ from tt_nn.activations import ReLUFunction
 from tt_nn.fusions import Fused, fusions
 from tt_tensor import Tensor, kernels
 from tt_vision.batch_norm import BatchNorm2d, BatchNormFunction
-from tt_vision.channel_norm import handed_back, wanted, wide
+from tt_vision.channel_norm import handed_back, in_float64, wanted, working
 from tt_vision.kernels import batch_norm_relu as by
 from tt_vision.kernels.batch_norm import inverse_root
 from tt_vision.max_pooling import MaxPool2d, MaxPoolFunction
@@ -48,7 +48,7 @@ class BatchNormReLUFunction(BatchNormFunction):
             return np.zeros((*x.shape[:2], *halves), dtype)
         run = kernels.kernel("batch_norm_relu")
         y, self.mean, self.variance, self.kept = run(
-            _wide(x, dtype), wide(weight), wide(bias), self.eps, self.pool
+            working(x, dtype), in_float64(weight), in_float64(bias), self.eps, self.pool
         )
         return y.astype(dtype, copy=False)
 
@@ -60,8 +60,8 @@ class BatchNormReLUFunction(BatchNormFunction):
         scale = inverse_root(self.variance + self.eps)
         dtype = grad.dtype
         found = kernels.kernel("batch_norm_relu_backward")(
-            _wide(grad, dtype), _wide(x, dtype), wide(self.weight), wide(self.bias), self.mean, scale, self.pool,
-            self.kept, wanted(self),
+            working(grad, dtype), working(x, dtype), in_float64(self.weight), in_float64(self.bias), self.mean, scale,
+            self.pool, self.kept, wanted(self),
         )  # fmt: skip
         return handed_back(self, x, *found)
 
@@ -69,10 +69,6 @@ class BatchNormReLUFunction(BatchNormFunction):
         """The same from simpler Functions, for higher orders."""
         y = ReLUFunction.composite(super().composite(x, weight, bias))
         return MaxPoolFunction(by.PAIRS)(y) if self.pool else y
-
-
-def _wide(x: Any, dtype: Any) -> Any:
-    return x.astype(np.float32 if dtype == np.float16 else dtype, copy=False)
 
 
 def _fused(layers: list[Any], at: int) -> Fused | None:

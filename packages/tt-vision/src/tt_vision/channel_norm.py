@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from tt_nn import Module, Parameter
-from tt_nn.activations import number
 from tt_tensor import Function, Tensor
-from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
+from tt_tensor.arguments import number, whole_number
+from tt_tensor.errors import DTypeError, ShapeError
 
 __all__ = [
     "RunningNorm",
@@ -18,11 +18,11 @@ __all__ = [
     "checked",
     "given",
     "handed_back",
+    "in_float64",
     "planes",
     "update_running",
     "wanted",
-    "whole_number",
-    "wide",
+    "working",
 ]
 
 
@@ -49,13 +49,18 @@ def checked(what: str, x: Any, weight: Any, bias: Any) -> Any:
     return dtype
 
 
+def working(x: Any, dtype: Any) -> Any:
+    """x in `dtype`, or in float32 where that is float16."""
+    return x.astype(np.float32 if dtype == np.float16 else dtype, copy=False)
+
+
 def planes(x: Any, dtype: Any) -> Any:
-    """(N, C, …) as (N, C, P) with P pixels, in `dtype`, or in float32 where that is float16."""
-    x = x.astype(np.float32 if dtype == np.float16 else dtype, copy=False)
+    """(N, C, …) as (N, C, P) with P pixels, in the dtype to work in."""
+    x = working(x, dtype)
     return x if x.ndim == 3 else x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
 
 
-def wide(part: Any) -> Any:
+def in_float64(part: Any) -> Any:
     """A weight or a bias in float64; None stays None."""
     return None if part is None else part.astype(np.float64)
 
@@ -87,13 +92,6 @@ def given(*parameters: Any) -> tuple[Any, ...]:
     while found and found[-1] is None:
         found.pop()
     return tuple(found)
-
-
-def whole_number(what: str, name: str, value: Any, least: int = 0) -> int:
-    """`value` as a number of channels or groups. Raises ArgumentError for what is none."""
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
-        raise ArgumentError(f"{what}: {name} must be a whole number from {least} up, not {value!r}")
-    return int(value)
 
 
 def update_running(

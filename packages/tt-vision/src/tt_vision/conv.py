@@ -9,6 +9,7 @@ import numpy as np
 
 from tt_nn import Module, Parameter, shards
 from tt_tensor import Tensor, as_tensor, random
+from tt_tensor.arguments import whole_number
 from tt_tensor.errors import ArgumentError, ShapeError
 from tt_vision.convolution import ConvFunction
 from tt_vision.padding import PADDING_MODES, PadImagesFunction
@@ -76,8 +77,7 @@ def make_window(
         pair(value, f"{what}: {name}", 1, dims)
         for name, value in (("kernel_size", size), ("stride", stride), ("dilation", dilation))
     )
-    if not isinstance(groups, int | np.integer) or isinstance(groups, bool) or groups < 1:
-        raise ArgumentError(f"{what}: groups must be a whole number from 1 up, not {groups!r}")
+    groups = whole_number(what, "groups", groups, 1)
     if isinstance(padding, str):
         if padding not in ("same", "valid"):
             raise ArgumentError(f"{what}: padding is numbers, 'same' or 'valid', not {padding!r}")
@@ -214,9 +214,7 @@ class Around(Module):
 def check_channels(what: str, inputs: Any, outputs: Any, groups: Any) -> None:
     """Raise ArgumentError unless both numbers of channels are whole numbers that the groups divide."""
     for name, number in (("in_channels", inputs), ("out_channels", outputs)):
-        if not isinstance(number, int | np.integer) or isinstance(number, bool) or number < 0:
-            raise ArgumentError(f"{what}: {name} must be a whole number from 0 up, not {number!r}")
-        if number % groups:
+        if whole_number(what, name, number) % groups:
             raise ArgumentError(f"{what}: {name} = {number} cannot be shared out to groups = {groups}")
 
 

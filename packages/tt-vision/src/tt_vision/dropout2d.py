@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from tt_nn import Dropout
-from tt_nn.activations import number
 from tt_nn.dropout import draw_mask
 from tt_tensor import Function, Generator, Tensor, as_tensor
-from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
+from tt_tensor.arguments import probability
+from tt_tensor.errors import DTypeError, ShapeError
 from tt_tensor.ops.plain import raw
 from tt_vision.kernels.image_rows import scaled_channels
 
@@ -70,7 +70,7 @@ def dropout2d(
     Source: Tompson et al., "Efficient Object Localization Using Convolutional Networks", 2015, arXiv:1411.4280.
     """
     x = as_tensor(input)
-    p = _probability("dropout2d", p)
+    p = probability("dropout2d", "p", p)
     _check("dropout2d", x, (4,), "(N, C, H, W); for one image use x[None], for (N, C, L) dropout1d")
     return _apply(p)(x, _mask(x.shape, p, generator)) if training and p else x
 
@@ -84,7 +84,7 @@ def dropout1d(
 ) -> Tensor:
     """`dropout2d` for channels of L samples: (N, C, L), or (C, L), in which each row is a channel."""
     x = as_tensor(input)
-    p = _probability("dropout1d", p)
+    p = probability("dropout1d", "p", p)
     _check("dropout1d", x, (2, 3), "(N, C, L) or (C, L)")
     return _apply(p)(x, _mask(x.shape, p, generator)) if training and p else x
 
@@ -101,13 +101,6 @@ def _shape_of_mask(shape: tuple[int, ...]) -> tuple[int, ...]:
     """One for each channel: along the second axis, of two axes along the first."""
     channels = shape[:2] if len(shape) > 2 else shape[:1]
     return channels + (1,) * (len(shape) - len(channels))
-
-
-def _probability(what: str, p: Any) -> float:
-    value = number(what, "p", p)
-    if not 0 <= value <= 1:
-        raise ArgumentError(f"{what}: p is a probability from 0 to 1, not {p!r}")
-    return value
 
 
 def _check(what: str, x: Tensor, ranks: tuple[int, ...], shapes: str) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from tt_nn import Module, Parameter
-from tt_nn.activations import number
 from tt_tensor import Function, Tensor, as_tensor, kernels
+from tt_tensor.arguments import number, whole_number
 from tt_tensor.errors import ArgumentError, ShapeError
-from tt_vision.channel_norm import affine, checked, given, handed_back, planes, wanted, whole_number, wide
+from tt_vision.channel_norm import affine, checked, given, handed_back, in_float64, planes, wanted
 from tt_vision.kernels import group_norm as by
 from tt_vision.kernels.batch_norm import inverse_root
 
@@ -45,7 +45,7 @@ class GroupNormFunction(Function):
         if not x.size:
             return np.zeros(x.shape, dtype)
         y, self.mean, self.variance = kernels.kernel("group_norm")(
-            planes(x, dtype), self.groups, wide(weight), wide(bias), self.eps
+            planes(x, dtype), self.groups, in_float64(weight), in_float64(bias), self.eps
         )
         return y.reshape(x.shape).astype(dtype, copy=False)
 
@@ -56,7 +56,7 @@ class GroupNormFunction(Function):
         scale = inverse_root(self.variance + self.eps)
         x, g = planes(self.x, grad.dtype), planes(grad, grad.dtype)
         run = kernels.kernel("group_norm_backward")
-        found = run(g, x, self.groups, wide(self.weight), self.mean, scale, wanted(self))
+        found = run(g, x, self.groups, in_float64(self.weight), self.mean, scale, wanted(self))
         return handed_back(self, grad, *found)
 
     def composite(self, x: Any, weight: Any = None, bias: Any = None) -> Tensor:

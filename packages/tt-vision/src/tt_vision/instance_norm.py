@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from tt_nn.activations import number
 from tt_tensor import Tensor, as_tensor
+from tt_tensor.arguments import number
 from tt_tensor.errors import ArgumentError, ShapeError
 from tt_vision.batch_norm import BatchNormEvalFunction
 from tt_vision.channel_norm import RunningNorm, given, update_running

@@ -9,7 +9,8 @@ import numpy as np
 
 from tt_nn import Module, shards
 from tt_tensor import Function, Tensor, as_tensor
-from tt_tensor.errors import ArgumentError, ShapeError
+from tt_tensor.arguments import whole_number
+from tt_tensor.errors import ShapeError
 from tt_tensor.ops.plain import raw
 from tt_vision.channels import channels_first
 from tt_vision.kernels.taps import WORTH
@@ -87,20 +88,16 @@ def _copied(parts: Any) -> Any:
 
 def pixel_shuffle(input: Any, upscale_factor: int) -> Tensor:
     """y[…, c, h r + i, w r + j] = input[…, c r² + i r + j, h, w]; see PixelShuffle."""
-    return PixelShuffleFunction(_factor("pixel_shuffle", "upscale_factor", upscale_factor))(as_tensor(input))
-
-
-def pixel_unshuffle(input: Any, downscale_factor: int) -> Tensor:
-    """y[…, c r² + i r + j, h, w] = input[…, c, h r + i, w r + j]; see PixelUnshuffle."""
-    return PixelUnshuffleFunction(_factor("pixel_unshuffle", "downscale_factor", downscale_factor))(
+    return PixelShuffleFunction(whole_number("pixel_shuffle", "upscale_factor", upscale_factor, 1))(
         as_tensor(input)
     )
 
 
-def _factor(what: str, name: str, value: Any) -> int:
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-        raise ArgumentError(f"{what}: {name} must be a whole number from 1 up, not {value!r}")
-    return int(value)
+def pixel_unshuffle(input: Any, downscale_factor: int) -> Tensor:
+    """y[…, c r² + i r + j, h, w] = input[…, c, h r + i, w r + j]; see PixelUnshuffle."""
+    return PixelUnshuffleFunction(whole_number("pixel_unshuffle", "downscale_factor", downscale_factor, 1))(
+        as_tensor(input)
+    )
 
 
 class PixelShuffle(Module):
@@ -114,7 +111,7 @@ class PixelShuffle(Module):
     """
 
     def __init__(self, upscale_factor: int) -> None:
-        self.upscale_factor = _factor("PixelShuffle", "upscale_factor", upscale_factor)
+        self.upscale_factor = whole_number("PixelShuffle", "upscale_factor", upscale_factor, 1)
 
     def forward(self, x: Any) -> Tensor:
         return self.compute(PixelShuffleFunction(self.upscale_factor), x)
@@ -132,7 +129,7 @@ class PixelUnshuffle(Module):
     """
 
     def __init__(self, downscale_factor: int) -> None:
-        self.downscale_factor = _factor("PixelUnshuffle", "downscale_factor", downscale_factor)
+        self.downscale_factor = whole_number("PixelUnshuffle", "downscale_factor", downscale_factor, 1)
 
     def forward(self, x: Any) -> Tensor:
         return self.compute(PixelUnshuffleFunction(self.downscale_factor), x)

@@ -44,8 +44,8 @@ def test_numbers_of_numpy_are_numbers():
     ("changed", "message"),
     [
         ({"correct": 361}, "361 correct of 360 samples cannot be"),
-        ({"correct": 0.97}, "correct is a whole number"),
-        ({"correct": True}, "correct is a whole number"),
+        ({"correct": 0.97}, "correct must be a whole number"),
+        ({"correct": True}, "correct must be a whole number"),
         ({"model": ""}, "model is text"),
         ({"licence": None}, "licence is text"),
         ({"arguments": [1]}, "arguments are names with values"),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,10 +16,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from tt_data.cache_aside import sync_folder
 from tt_data.errors import DatasetError
 from tt_tensor import Tensor
 from tt_tensor.errors import ArgumentError, DTypeError
+from tt_tensor.files import whole_file
 from tt_tensor.tensor import as_array
 
 __all__ = ["TokenFile", "write_tokens"]
@@ -159,19 +158,11 @@ def _ids(given: Any, before: int, kept: np.dtype[Any]) -> Any:
 @contextmanager
 def _aside(target: Path) -> Iterator[BinaryIO]:
     """A file beside `target`, which takes its place where all went well and is gone otherwise."""
-    aside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
-        try:
-            with open(aside, "xb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(aside, target)
-            sync_folder(target.parent)
-        except OSError as error:
-            raise DatasetError(f"cannot write {target}: {error}") from error
-    finally:
-        aside.unlink(missing_ok=True)
+        with whole_file(target) as file:
+            yield file
+    except OSError as error:
+        raise DatasetError(f"cannot write {target}: {error}") from error
 
 
 def _read_header(path: Path, file: BinaryIO, size: int) -> tuple[int, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from tt_data import Dataset
 from tt_tensor import Tensor
+from tt_tensor.arguments import whole_number
 from tt_tensor.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from tt_tensor.tensor import as_array, wrap
 from tt_text.datasets.token_file import TokenFile
@@ -38,8 +39,8 @@ class TokenDataset(Dataset[tuple[Tensor, Tensor]]):
     """
 
     def __init__(self, tokens: Any, block_size: int, stride: int | None = None) -> None:
-        self.block_size = _count("block_size", block_size)
-        self.stride = self.block_size if stride is None else _count("stride", stride)
+        self.block_size = whole_number("TokenDataset", "block_size", block_size, 1)
+        self.stride = self.block_size if stride is None else whole_number("TokenDataset", "stride", stride, 1)
         self.source = tokens if isinstance(tokens, TokenFile) else _array(tokens)
         if len(self.tokens) < self.block_size + 1:
             raise ArgumentError(
@@ -102,13 +103,3 @@ def _array(tokens: Any) -> Any:
     if array.dtype.kind not in "iu" and array.size:
         raise DTypeError(f"TokenDataset: tokens are whole numbers, not {array.dtype}")
     return array
-
-
-def _count(name: str, value: Any) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = 0
-    if number < 1 or isinstance(value, bool):
-        raise ArgumentError(f"TokenDataset: {name} must be a whole number from 1 up, not {value!r}")
-    return number

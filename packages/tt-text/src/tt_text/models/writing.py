@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 import json
 import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tt_nn import save
+from tt_tensor.files import whole_file
 from tt_text.errors import PretrainedError
 
 __all__ = ["write_folder"]
@@ -57,12 +57,5 @@ def write_folder(
         tokenizer.save_tokenizer_json(target / "tokenizer.json")
     ends = {f"{end}_token_id": getattr(tokenizer, f"{end}_id", None) for end in ("bos", "eos", "pad")}
     fields = {**config, **ends, "dtype": dtypes.pop() if len(dtypes) == 1 else "float32"}
-    aside = target / f".config.json.{secrets.token_hex(4)}.part"
-    try:
-        with open(aside, "x", encoding="utf-8", newline="\n") as file:
-            file.write(json.dumps(fields, indent=2, sort_keys=True) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, target / "config.json")
-    finally:
-        aside.unlink(missing_ok=True)
+    with whole_file(target / "config.json") as file:
+        file.write((json.dumps(fields, indent=2, sort_keys=True) + "\n").encode())

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
 import json
 import os
-import secrets
-import sys
 from pathlib import Path
 from typing import Any
 
+from tt_tensor.files import whole_file
 from tt_text.errors import TokenizerError
 
 __all__ = ["digest", "parse_json", "read_bytes", "read_json", "write_bytes", "write_json"]
@@ -99,24 +97,5 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
             "the folder of the tokenizer's file does not exist; make it first",
             str(target.parent),
         )
-    aside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        with open(aside, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, target)
-        _sync_folder(target.parent)
-    finally:
-        aside.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the rename durable; Windows has no such call, and some network file systems refuse it."""
-    if sys.platform != "win32":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            with contextlib.suppress(OSError):
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    with whole_file(target) as file:
+        file.write(data)

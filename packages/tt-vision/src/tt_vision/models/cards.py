@@ -11,6 +11,7 @@ import numpy as np
 
 from tt_nn import Module, WeightsError
 from tt_tensor import Tensor, as_tensor
+from tt_tensor.arguments import whole_number
 from tt_tensor.errors import ArgumentError, ShapeError
 
 __all__ = ["Card"]
@@ -61,10 +62,7 @@ class Card:
             if not isinstance(value, str) or not (value or name == "sha256"):
                 raise ArgumentError(f"Card: {name} is text, not {value!r}")
         for name in ("correct", "samples", "parameters", "bytes"):
-            value = getattr(self, name)
-            if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 0:
-                raise ArgumentError(f"Card: {name} is a whole number from 0 up, not {value!r}")
-            object.__setattr__(self, name, int(value))
+            object.__setattr__(self, name, whole_number("Card", name, getattr(self, name)))
         if not isinstance(self.arguments, dict) or not all(isinstance(key, str) for key in self.arguments):
             raise ArgumentError(f"Card: arguments are names with values, not {self.arguments!r}")
         object.__setattr__(self, "arguments", plain(self.arguments))

@@ -10,8 +10,6 @@ Milestones of this project trained them. A test counts again how often they are 
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from os import PathLike
@@ -21,6 +19,7 @@ from typing import Any
 from tt_nn import Module, WeightsError, load, save
 from tt_tensor import Tensor
 from tt_tensor.errors import ArgumentError
+from tt_tensor.files import whole_file
 from tt_vision.models.cards import Card, plain
 
 __all__ = ["get_card", "list_cards", "load_pretrained", "save_pretrained"]
@@ -88,16 +87,8 @@ def save_pretrained(
         bytes=target.stat().st_size,
         sha256=_sha256(target),
     )
-    beside = target.with_suffix(".json")
-    aside = beside.with_name(f".{beside.name}.{secrets.token_hex(4)}.part")
-    try:
-        with open(aside, "x", encoding="utf-8", newline="\n") as file:
-            file.write(card.to_json())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, beside)
-    finally:
-        aside.unlink(missing_ok=True)
+    with whole_file(target.with_suffix(".json")) as file:
+        file.write(card.to_json().encode())
     return card
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tt_nn import Module
-from tt_nn.activations import number
+from tt_tensor.arguments import number
 from tt_tensor.errors import ArgumentError, DTypeError
 from tt_tensor.tensor import wrap
 from tt_vision.pictures.looking import class_probabilities, evaluating

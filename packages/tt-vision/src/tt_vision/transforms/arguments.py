@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tt_nn.activations import number
+from tt_tensor.arguments import number
 from tt_tensor.errors import ArgumentError, ShapeError
 
 __all__ = [

@@ -14,10 +14,10 @@ import numpy as np
 from tt_data.transforms import Transform
 from tt_tensor import Generator
 from tt_tensor.errors import DTypeError
-from tt_tensor.random import default_generator
+from tt_tensor.generator import rng_of
 from tt_vision.transforms.images import opened
 
-__all__ = ["ImageTransform", "RandomTransform", "checked_generator", "source"]
+__all__ = ["ImageTransform", "RandomTransform", "checked_generator"]
 
 
 class ImageTransform(Transform):
@@ -51,7 +51,7 @@ class RandomTransform(ImageTransform):
 
     def __call__(self, images: Any) -> Any:
         given = opened(images, type(self).__name__)
-        draws = self.draw(given.pixels.shape, source(self.generator))
+        draws = self.draw(given.pixels.shape, rng_of(self.generator, type(self).__name__))
         return given.close(self.apply(given.pixels, *draws))
 
 
@@ -62,10 +62,3 @@ def checked_generator(where: str, generator: Any) -> Any:
     raise DTypeError(
         f"{where}: generator is a Generator, not {type(generator).__name__}; use Generator(seed)"
     )
-
-
-def source(generator: Generator | np.random.Generator | None) -> np.random.Generator:
-    """NumPy's generator under the one given, or under the default one."""
-    if isinstance(generator, np.random.Generator):
-        return generator
-    return (default_generator() if generator is None else generator).rng
