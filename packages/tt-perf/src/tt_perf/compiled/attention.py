@@ -5,7 +5,7 @@
 
 A block is 16 queries against all keys that any of them sees: those out of sight by their position are not computed.
 Between the two directions only m and 1 / l of each row are kept; the gradient computes E anew. All five products run on
-one small one, a tile of 4 × 32 numbers that stay in registers while the sum goes on: for matrices of a head, which are
+one small one, a tile of 8 × 32 numbers that stay in registers while the sum goes on: for matrices of a head, which are
 as small as 64 × 32, BLAS takes longer to prepare than to multiply.
 
 Source: Dao et al., "FlashAttention", 2022, arXiv:2205.14135.
@@ -21,10 +21,10 @@ from numba.core import types
 from tt_nn import shards
 from tt_perf.compiled.arrays import FLOAT32
 from tt_perf.compiled.jit import jit
-from tt_perf.compiled.lanes import greater, load, pick, piece, spread, store
+from tt_perf.compiled.lanes import greater, lined_up, load, pick, piece, spread, store
 from tt_perf.compiled.mathematics import exp32
 from tt_perf.compiled.table import fallback
-from tt_perf.compiled.tiles import product, turned, up
+from tt_perf.compiled.tiles import product, turned
 
 __all__ = ["ATTENTION", "Attention"]
 
@@ -90,7 +90,7 @@ def in_sight(causal: Any, offset: Any, window: Any, start: Any, stop: Any, s: An
     if window > 0:
         low = max(0, start + offset - window + 1)
     high = max(high, 0)
-    return min(low, high) // 16 * 16, up(high)
+    return min(low, high) // 16 * 16, lined_up(high)
 
 
 @jit(
@@ -175,8 +175,8 @@ def forward_heads(
     """out, m and 1 / l (16 for each block) for the groups of heads first to last, counted over all sequences."""
     heads, t, d = q.shape[1], q.shape[2], q.shape[3]
     groups, s, e = k.shape[1], k.shape[2], v.shape[3]
-    many, wide, deep, broad = heads // groups, up(s), up(d), up(e)
-    blocks = up(t) // ROWS
+    many, wide, deep, broad = heads // groups, lined_up(s), lined_up(d), lined_up(e)
+    blocks = lined_up(t) // ROWS
     keys, values = np.zeros(wide * deep, np.float32), np.zeros(wide * broad, np.float32)
     queries, turned_queries = np.zeros(ROWS * deep, np.float32), np.empty(deep * ROWS, np.float32)
     scores, found = np.empty(wide * ROWS, np.float32), np.empty(ROWS * broad, np.float32)
@@ -235,8 +235,8 @@ def backward_heads(
     """The gradients for the groups of heads first to last, counted over all sequences."""
     heads, t, d = q.shape[1], q.shape[2], q.shape[3]
     groups, s, e = k.shape[1], k.shape[2], v.shape[3]
-    many, wide, deep, broad = heads // groups, up(s), up(d), up(e)
-    blocks = up(t) // ROWS
+    many, wide, deep, broad = heads // groups, lined_up(s), lined_up(d), lined_up(e)
+    blocks = lined_up(t) // ROWS
     keys, values = np.zeros(wide * deep, np.float32), np.zeros(wide * broad, np.float32)
     queries, turned_queries = np.zeros(ROWS * deep, np.float32), np.empty(deep * ROWS, np.float32)
     grads, turned_grads = np.zeros(ROWS * broad, np.float32), np.empty(broad * ROWS, np.float32)
@@ -266,37 +266,11 @@ def backward_heads(
                 turned(grads, ROWS, broad, turned_grads)
                 turned(outs, ROWS, broad, turned_outs)
                 product(
-                    keys,
-                    low * deep,
-                    deep,
-                    1,
-                    turned_queries,
-                    0,
-                    ROWS,
-                    weights,
-                    here,
-                    ROWS,
-                    span,
-                    d,
-                    ROWS,
-                    False,
-                )
+                    keys, low * deep, deep, 1, turned_queries, 0, ROWS, weights, here, ROWS, span, d, ROWS, False,
+                )  # fmt: skip
                 product(
-                    values,
-                    low * broad,
-                    broad,
-                    1,
-                    turned_grads,
-                    0,
-                    ROWS,
-                    sent,
-                    here,
-                    ROWS,
-                    span,
-                    e,
-                    ROWS,
-                    False,
-                )
+                    values, low * broad, broad, 1, turned_grads, 0, ROWS, sent, here, ROWS, span, e, ROWS, False,
+                )  # fmt: skip
                 masked(
                     weights, low, high, s, causal, offset, window, places, n, head, start, rows, bits, numbers,
                     has_bits, has_numbers,
@@ -318,21 +292,8 @@ def backward_heads(
                     dropped(kept, low, min(high, s), drop, n, head, start, rows, keep)
                 passed = kept if has_drop else weights
                 product(
-                    passed,
-                    here,
-                    ROWS,
-                    1,
-                    grads,
-                    0,
-                    broad,
-                    dvalues,
-                    low * broad,
-                    broad,
-                    span,
-                    rows,
-                    broad,
-                    True,
-                )
+                    passed, here, ROWS, 1, grads, 0, broad, dvalues, low * broad, broad, span, rows, broad, True,
+                )  # fmt: skip
                 product(
                     sent, here, ROWS, 1, queries, 0, deep, dkeys, low * deep, deep, span, rows, deep, True
                 )

@@ -9,8 +9,7 @@ import numpy as np
 
 from tt_perf.compiled import direct, winograd
 from tt_perf.compiled.arrays import whole
-from tt_perf.compiled.lanes import LANES
-from tt_perf.compiled.points import lined_up
+from tt_perf.compiled.lanes import LANES, lined_up
 from tt_perf.compiled.table import fallback
 from tt_tensor import kernels
 

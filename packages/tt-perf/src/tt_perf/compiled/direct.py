@@ -20,8 +20,8 @@ import numpy as np
 from tt_nn import shards
 from tt_perf.compiled.arrays import whole
 from tt_perf.compiled.jit import jit
-from tt_perf.compiled.lanes import LANES, front, load, spread, store_some, tile_product
-from tt_perf.compiled.points import at_least, lined_up
+from tt_perf.compiled.lanes import LANES, at_least, front, lined_up, load, spread, store_some
+from tt_perf.compiled.tile_product import tile_product
 
 __all__ = ["forward", "suits", "weights"]
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from tt_perf.compiled.jit import jit
-from tt_perf.compiled.lanes import LANES, load, piece, spread, store, total
-from tt_perf.compiled.points import A2, AB, B2, A, B, lined_up
+from tt_perf.compiled.lanes import LANES, lined_up, load, piece, spread, store, total
+from tt_perf.compiled.points import A2, AB, B2, A, B
 
 __all__ = ["points_to_taps", "taps_to_points"]
 

@@ -1,4 +1,4 @@
-# mypy: disable-error-code="no-untyped-call"
+# mypy: disable-error-code="untyped-decorator, no-untyped-call, no-any-return"
 """Lanes: sixteen float32 at once, as a type that compiled kernels can name.
 
     a = load(x, i)                # x[i : i + 16] of a flat array
@@ -20,34 +20,42 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core import cgutils
 from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_builtin, models, register_model
+from numba.extending import lower_builtin, models, register_model
 
-from tt_perf.compiled.atomics import prefetch
+from tt_perf.compiled.atomics import intrinsic, prefetch
 from tt_perf.compiled.jit import FAST
 
 __all__ = [
     "LANES",
+    "NUMBER",
+    "VECTOR",
+    "ask_for",
+    "at_least",
+    "choose",
     "front",
     "greater",
     "higher",
+    "lined_up",
     "load",
-    "load_if",
     "load_some",
     "pick",
     "piece",
+    "place_of",
+    "splat",
     "spread",
     "store",
+    "store_small",
     "store_some",
-    "tile_product",
     "total",
     "where",
+    "where_small",
 ]
 
 LANES = 16
 """How many numbers: those of the widest registers that there are, 64 bytes."""
 
-_NUMBER = ir.FloatType()
-_VECTOR = ir.VectorType(_NUMBER, LANES)
+NUMBER = ir.FloatType()
+VECTOR = ir.VectorType(NUMBER, LANES)
 _MASK = ir.VectorType(ir.IntType(1), LANES)
 _BYTES = ir.VectorType(ir.IntType(8), LANES)
 _FLAGS = tuple(sorted(FAST))
@@ -60,7 +68,7 @@ class _Lanes(types.Type):
 lanes = _Lanes("lanes")
 mask = _Lanes("mask")
 small = _Lanes("small")
-_STORED = {"lanes": _VECTOR, "mask": _MASK, "small": _BYTES}
+_STORED = {"lanes": VECTOR, "mask": _MASK, "small": _BYTES}
 
 
 @register_model(_Lanes)
@@ -74,14 +82,10 @@ def piece(function: Callable[..., Any]) -> Any:
     return numba.njit(nogil=True, fastmath=FAST, error_model="numpy", forceinline=True)(function)
 
 
-def _intrinsic(function: Callable[..., Any]) -> Any:
-    return intrinsic(function)
-
-
-def _splat(builder: Any, number: Any) -> Any:
-    some = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), number, ir.Constant(ir.IntType(32), 0))
+def splat(builder: Any, number: Any) -> Any:
+    some = builder.insert_element(ir.Constant(VECTOR, ir.Undefined), number, ir.Constant(ir.IntType(32), 0))
     order = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-    return builder.shuffle_vector(some, ir.Constant(_VECTOR, ir.Undefined), order)
+    return builder.shuffle_vector(some, ir.Constant(VECTOR, ir.Undefined), order)
 
 
 def _operation(function: Any, name: str) -> None:
@@ -97,7 +101,7 @@ def _operation(function: Any, name: str) -> None:
 
     def lower(context: Any, builder: Any, kinds: Any, values: Any) -> Any:
         a, b = (
-            value if kind == lanes else _splat(builder, builder.fptrunc(value, _NUMBER))
+            value if kind == lanes else splat(builder, builder.fptrunc(value, NUMBER))
             for kind, value in zip(kinds.args, values, strict=True)
         )
         return getattr(builder, name)(a, b, flags=_FLAGS)
@@ -111,38 +115,24 @@ _operation(operator.sub, "fsub")
 _operation(operator.mul, "fmul")
 
 
-def _place(context: Any, builder: Any, kind: Any, array: Any, index: Any, vector: Any = _VECTOR) -> Any:
+def place_of(context: Any, builder: Any, kind: Any, array: Any, index: Any, vector: Any = VECTOR) -> Any:
     data = context.make_array(kind)(context, builder, array).data
     return builder.bitcast(builder.gep(data, [index], inbounds=True), vector.as_pointer())
 
 
-@_intrinsic
+@intrinsic
 def load(typing: Any, array: Any, index: Any) -> Any:
     """array[index : index + 16] of a flat float32 array."""
 
     def make(context: Any, builder: Any, kinds: Any, values: Any) -> Any:
-        found = builder.load(_place(context, builder, kinds.args[0], *values))
+        found = builder.load(place_of(context, builder, kinds.args[0], *values))
         found.align = 4
         return found
 
     return lanes(array, types.intp), make
 
 
-@_intrinsic
-def load_if(typing: Any, there: Any, array: Any, index: Any) -> Any:
-    """The same where `there`, else zeros, and nothing is read."""
-
-    def make(context: Any, builder: Any, kinds: Any, values: Any) -> Any:
-        there, array, index = values
-        at = builder.select(there, index, ir.Constant(index.type, 0))
-        found = builder.load(_place(context, builder, kinds.args[1], array, at))
-        found.align = 4
-        return builder.select(there, found, ir.Constant(_VECTOR, [0.0] * LANES))
-
-    return lanes(types.boolean, array, types.intp), make
-
-
-@_intrinsic
+@intrinsic
 def front(typing: Any, count: Any) -> Any:
     """The first `count` lanes, all of them where that is 16 or more: a mask."""
 
@@ -158,7 +148,7 @@ def front(typing: Any, count: Any) -> Any:
     return mask(count), make
 
 
-@_intrinsic
+@intrinsic
 def where(typing: Any, there: Any, some: Any) -> Any:
     """`some`, a mask, where `there`, else none."""
 
@@ -168,30 +158,30 @@ def where(typing: Any, there: Any, some: Any) -> Any:
     return mask(types.boolean, mask), make
 
 
-@_intrinsic
+@intrinsic
 def load_some(typing: Any, some: Any, array: Any, index: Any) -> Any:
     """The lanes of array[index : index + 16] in the mask, else zeros; the others are not read."""
 
     def make(context: Any, builder: Any, kinds: Any, values: Any) -> Any:
         some, array, index = values
-        place = _place(context, builder, kinds.args[1], array, index)
-        kind = ir.FunctionType(_VECTOR, [place.type, ir.IntType(32), _MASK, _VECTOR])
+        place = place_of(context, builder, kinds.args[1], array, index)
+        kind = ir.FunctionType(VECTOR, [place.type, ir.IntType(32), _MASK, VECTOR])
         read = cgutils.get_or_insert_function(builder.module, kind, "llvm.masked.load.v16f32.p0v16f32")
         return builder.call(
-            read, [place, ir.Constant(ir.IntType(32), 4), some, ir.Constant(_VECTOR, [0.0] * LANES)]
+            read, [place, ir.Constant(ir.IntType(32), 4), some, ir.Constant(VECTOR, [0.0] * LANES)]
         )
 
     return lanes(mask, array, types.intp), make
 
 
-@_intrinsic
+@intrinsic
 def store_some(typing: Any, some: Any, array: Any, index: Any, values: Any) -> Any:
     """The lanes in the mask to array[index : index + 16]; the others are not touched."""
 
     def make(context: Any, builder: Any, kinds: Any, given: Any) -> Any:
         some, array, index, value = given
-        place = _place(context, builder, kinds.args[1], array, index)
-        kind = ir.FunctionType(ir.VoidType(), [_VECTOR, place.type, ir.IntType(32), _MASK])
+        place = place_of(context, builder, kinds.args[1], array, index)
+        kind = ir.FunctionType(ir.VoidType(), [VECTOR, place.type, ir.IntType(32), _MASK])
         write = cgutils.get_or_insert_function(builder.module, kind, "llvm.masked.store.v16f32.p0v16f32")
         builder.call(write, [value, place, ir.Constant(ir.IntType(32), 4), some])
         return context.get_dummy_value()
@@ -199,7 +189,7 @@ def store_some(typing: Any, some: Any, array: Any, index: Any, values: Any) -> A
     return types.void(mask, array, types.intp, lanes), make
 
 
-@_intrinsic
+@intrinsic
 def ask_for(typing: Any, array: Any, index: Any) -> Any:
     """Let the processor fetch array[index] and what is beside it into its level-2 cache; beyond the end it may be."""
 
@@ -212,42 +202,42 @@ def ask_for(typing: Any, array: Any, index: Any) -> Any:
     return types.void(array, types.intp), make
 
 
-@_intrinsic
+@intrinsic
 def store(typing: Any, array: Any, index: Any, values: Any) -> Any:
     """array[index : index + 16] = values."""
 
     def make(context: Any, builder: Any, kinds: Any, given: Any) -> Any:
         array, index, value = given
-        builder.store(value, _place(context, builder, kinds.args[0], array, index)).align = 4
+        builder.store(value, place_of(context, builder, kinds.args[0], array, index)).align = 4
         return context.get_dummy_value()
 
     return types.void(array, types.intp, lanes), make
 
 
-@_intrinsic
+@intrinsic
 def spread(typing: Any, number: Any) -> Any:
     """One number in all lanes."""
 
     def make(context: Any, builder: Any, kinds: Any, values: Any) -> Any:
-        return _splat(builder, context.cast(builder, values[0], kinds.args[0], types.float32))
+        return splat(builder, context.cast(builder, values[0], kinds.args[0], types.float32))
 
     return lanes(number), make
 
 
-@_intrinsic
+@intrinsic
 def total(typing: Any, values: Any) -> Any:
     """The sum of the lanes, a number."""
 
     def make(context: Any, builder: Any, kinds: Any, given: Any) -> Any:
         add = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(_NUMBER, [_NUMBER, _VECTOR]), "llvm.vector.reduce.fadd.v16f32"
+            builder.module, ir.FunctionType(NUMBER, [NUMBER, VECTOR]), "llvm.vector.reduce.fadd.v16f32"
         )
-        return builder.call(add, [ir.Constant(_NUMBER, -0.0), given[0]], fastmath=_FLAGS)
+        return builder.call(add, [ir.Constant(NUMBER, -0.0), given[0]], fastmath=_FLAGS)
 
     return types.float32(lanes), make
 
 
-@_intrinsic
+@intrinsic
 def choose(typing: Any, where: Any, a: Any, b: Any) -> Any:
     """The small number a where the mask is set, else b: small numbers, or one of them, in 16 bytes."""
     return small(where, a, b), lambda context, builder, kinds, values: builder.select(
@@ -266,32 +256,32 @@ def _small(builder: Any, kind: Any, value: Any) -> Any:
     return builder.shuffle_vector(some, ir.Constant(_BYTES, ir.Undefined), order)
 
 
-@_intrinsic
+@intrinsic
 def store_small(typing: Any, array: Any, index: Any, values: Any) -> Any:
     """array[index : index + 16] = values, of a flat uint8 array."""
 
     def make(context: Any, builder: Any, kinds: Any, given: Any) -> Any:
         array, index, value = given
-        builder.store(value, _place(context, builder, kinds.args[0], array, index, _BYTES)).align = 1
+        builder.store(value, place_of(context, builder, kinds.args[0], array, index, _BYTES)).align = 1
         return context.get_dummy_value()
 
     return types.void(array, types.intp, small), make
 
 
-@_intrinsic
+@intrinsic
 def where_small(typing: Any, array: Any, index: Any, number: Any) -> Any:
     """Where array[index : index + 16], of a flat uint8 array, is `number`: a mask."""
 
     def make(context: Any, builder: Any, kinds: Any, given: Any) -> Any:
         array, index, number = given
-        found = builder.load(_place(context, builder, kinds.args[0], array, index, _BYTES))
+        found = builder.load(place_of(context, builder, kinds.args[0], array, index, _BYTES))
         found.align = 1
         return builder.icmp_unsigned("==", found, _small(builder, kinds.args[2], number))
 
     return mask(array, types.intp, types.int64), make
 
 
-@_intrinsic
+@intrinsic
 def greater(typing: Any, a: Any, b: Any) -> Any:
     """Where a > b: a mask."""
 
@@ -301,7 +291,7 @@ def greater(typing: Any, a: Any, b: Any) -> Any:
     return mask(lanes, lanes), make
 
 
-@_intrinsic
+@intrinsic
 def higher(typing: Any, a: Any, b: Any) -> Any:
     """Where a > b, or a is NaN: a mask."""
 
@@ -313,7 +303,7 @@ def higher(typing: Any, a: Any, b: Any) -> Any:
     return mask(lanes, lanes), make
 
 
-@_intrinsic
+@intrinsic
 def pick(typing: Any, where: Any, a: Any, b: Any) -> Any:
     """a where the mask is set, else b."""
 
@@ -323,79 +313,13 @@ def pick(typing: Any, where: Any, a: Any, b: Any) -> Any:
     return lanes(mask, lanes, lanes), make
 
 
-def tile_product(rows: int, columns: int) -> Any:
-    """A piece that multiplies a strip of one matrix with a strip of another, all sums in registers.
+@piece
+def at_least(z: Any, least: Any) -> Any:
+    """max(z, least), NaN where z is."""
+    return pick(higher(z, least), z, least)
 
-        tile(a, i, down, along, b, j, width, depth, c, k, wide, onto)
 
-    adds up over d < depth the products a[i + r down + d along] · b[j + d width : … + 16 columns], for each of `rows`
-    rows r, and stores the sums at c[k + r wide : …], or with `onto` adds them to what stands there. Arrays are flat.
-    """
-
-    @_intrinsic
-    def tile(
-        typing: Any,
-        a: Any,
-        i: Any,
-        down: Any,
-        along: Any,
-        b: Any,
-        j: Any,
-        width: Any,
-        depth: Any,
-        c: Any,
-        k: Any,
-        wide: Any,
-        onto: Any,
-    ) -> Any:
-        def make(context: Any, builder: Any, kinds: Any, values: Any) -> Any:
-            a, i, down, along, b, j, width, depth, c, k, wide, onto = values
-            size = ir.IntType(64)
-            fma = cgutils.get_or_insert_function(
-                builder.module, ir.FunctionType(_VECTOR, [_VECTOR] * 3), "llvm.fma.v16f32"
-            )
-            zeros = ir.Constant(_VECTOR, [0.0] * LANES)
-            sums = [[cgutils.alloca_once_value(builder, zeros) for _ in range(columns)] for _ in range(rows)]
-
-            def number(index: int) -> Any:
-                return ir.Constant(size, index)
-
-            def at(row: int, column: int) -> Any:
-                start = builder.add(k, builder.mul(number(row), wide))
-                return _place(context, builder, kinds.args[8], c, builder.add(start, number(LANES * column)))
-
-            for row in sums:
-                for one in row:
-                    builder.store(zeros, one)
-            with builder.if_then(onto):
-                for r, row in enumerate(sums):
-                    for s, one in enumerate(row):
-                        before = builder.load(at(r, s))
-                        before.align = 4
-                        builder.store(before, one)
-            with cgutils.for_range(builder, depth) as loop:
-                right = []
-                for s in range(columns):
-                    start = builder.add(j, builder.mul(loop.index, width))
-                    strip = builder.load(
-                        _place(context, builder, kinds.args[4], b, builder.add(start, number(LANES * s)))
-                    )
-                    strip.align = 4
-                    right.append(strip)
-                first = builder.add(i, builder.mul(loop.index, along))
-                for r, row in enumerate(sums):
-                    place = builder.add(first, builder.mul(number(r), down))
-                    left = _splat(
-                        builder, builder.load(_place(context, builder, kinds.args[0], a, place, _NUMBER))
-                    )
-                    for s, one in enumerate(row):
-                        builder.store(builder.call(fma, [left, right[s], builder.load(one)]), one)
-            for r, row in enumerate(sums):
-                for s, one in enumerate(row):
-                    builder.store(builder.load(one), at(r, s)).align = 4
-            return context.get_dummy_value()
-
-        n = types.intp
-        return types.void(a, n, n, n, b, n, n, n, c, n, n, types.boolean), make
-
-    return tile
+@piece
+def lined_up(size: Any) -> Any:
+    """The next multiple of 16."""
+    return (size + LANES - 1) // LANES * LANES

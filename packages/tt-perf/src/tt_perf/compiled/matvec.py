@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import extending, types
+from numba import types
 
+from tt_perf.compiled.atomics import intrinsic
 from tt_perf.compiled.gang import share, state
 from tt_perf.compiled.jit import inline, jit
 from tt_perf.compiled.table import fallback
@@ -20,8 +21,6 @@ from tt_perf.compiled.table import fallback
 __all__ = [
     "EIGHT", "FEW", "GRAIN", "NOTHING", "all_rows", "grain", "linear_infer", "peek", "places", "rows", "run_of"
 ]  # fmt: skip
-
-intrinsic: Any = extending.intrinsic
 
 FEW = 8
 """Rows of x up to which this is quicker than BLAS's product of matrices."""

@@ -7,7 +7,8 @@ They are too small for a BLAS, which copies both matrices first; here they are r
 from __future__ import annotations
 
 from tt_perf.compiled.jit import jit
-from tt_perf.compiled.lanes import LANES, tile_product
+from tt_perf.compiled.lanes import LANES
+from tt_perf.compiled.tile_product import tile_product
 
 __all__ = ["multiply"]
 

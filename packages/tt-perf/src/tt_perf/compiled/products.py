@@ -27,8 +27,9 @@ from tt_nn.blocks import room
 from tt_perf.compiled.arrays import FLOAT32
 from tt_perf.compiled.gang import share, state
 from tt_perf.compiled.jit import jit
-from tt_perf.compiled.lanes import LANES, load, store, tile_product
+from tt_perf.compiled.lanes import LANES, load, store
 from tt_perf.compiled.table import fallback
+from tt_perf.compiled.tile_product import tile_product
 from tt_perf.compiled.tiles import turn
 
 __all__ = ["matrix_product"]

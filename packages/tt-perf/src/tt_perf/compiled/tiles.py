@@ -1,3 +1,4 @@
+# mypy: disable-error-code="untyped-decorator"
 """Tiles: products and transposes of small matrices, in pieces that stay in registers.
 
     C = A B:  for each 8 × 32 numbers of C:  s = 0;  for x in depth: s += a column of 8 of A · a row of 32 of B
@@ -12,18 +13,13 @@ from typing import Any
 
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import types
-from numba.extending import intrinsic
 
+from tt_perf.compiled.atomics import intrinsic
 from tt_perf.compiled.jit import jit
-from tt_perf.compiled.lanes import LANES, piece, tile_product
+from tt_perf.compiled.lanes import LANES
+from tt_perf.compiled.tile_product import tile_product
 
-__all__ = ["product", "turned", "up"]
-
-
-@piece
-def up(size: Any) -> Any:
-    """The next multiple of 16."""
-    return (size + 15) // 16 * 16
+__all__ = ["product", "turn", "turned"]
 
 
 _eight_by_two, _eight_by_one = tile_product(8, 2), tile_product(8, 1)
@@ -59,7 +55,8 @@ def product(
             )
 
 
-def _turn(typing: Any, source: Any, at: Any, row: Any, to: Any, into: Any, to_row: Any) -> Any:
+@intrinsic
+def turn(typing: Any, source: Any, at: Any, row: Any, to: Any, into: Any, to_row: Any) -> Any:
     """Exchange rows and columns of 16 × 16 numbers, from source[at:], rows `row` apart, to to[into:], `to_row` apart.
 
     In four steps of pairs of rows: halves of 8 change places between rows 8 apart, then quarters of 4 between rows 4
@@ -98,9 +95,6 @@ def _turn(typing: Any, source: Any, at: Any, row: Any, to: Any, into: Any, to_ro
 
     place = types.intp
     return types.void(source, place, place, to, place, place), make
-
-
-turn: Any = intrinsic(_turn)
 
 
 @jit(types.void(_FLAT, _INT, _INT, _FLAT))

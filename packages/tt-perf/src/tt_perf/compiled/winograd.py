@@ -34,19 +34,11 @@ from tt_nn import shards
 from tt_perf.compiled.arrays import whole
 from tt_perf.compiled.filter_points import points_to_taps, taps_to_points
 from tt_perf.compiled.jit import jit
-from tt_perf.compiled.lanes import LANES, piece
+from tt_perf.compiled.lanes import LANES, lined_up, piece
 from tt_perf.compiled.point_products import multiply
-from tt_perf.compiled.points import (
-    POINTS,
-    TILE,
-    gradients_to_points,
-    greatest_to_points,
-    lined_up,
-    pixels_to_points,
-    points_to_greatest,
-    points_to_pixels,
-    points_to_results,
-)
+from tt_perf.compiled.points import POINTS, TILE
+from tt_perf.compiled.points_back import gradients_to_points, greatest_to_points, points_to_pixels
+from tt_perf.compiled.points_forth import pixels_to_points, points_to_greatest, points_to_results
 
 __all__ = ["backward", "forward"]
 
