@@ -171,7 +171,7 @@ def test_what_does_not_fit_is_said():
 @pytest.mark.parametrize("value", [0, -1, 1.5, True, "2"])
 def test_sizes_are_checked(name, value):
     sizes = {"layers": 1, "batch": 1, "heads": 1, "capacity": 1, "head_dim": 1} | {name: value}
-    with pytest.raises(ArgumentError, match=f"{name} is a whole number from 1 up"):
+    with pytest.raises(ArgumentError, match=f"{name} must be a whole number from 1 up"):
         KVCache(**sizes)
 
 

@@ -11,12 +11,12 @@ A token costs 2 · layers · heads · head_dim numbers for each text of the batc
 
 from __future__ import annotations
 
-import operator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from tt_tensor.arguments import whole_number
 from tt_tensor.dtypes import check_dtype
 from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 
@@ -90,13 +90,12 @@ class KVCache:
         dtype: Any = np.float32,
         window: int | None = None,
     ) -> None:
-        self.layers, self.batch, self.heads = (
-            _count("layers", layers),
-            _count("batch", batch),
-            _count("heads", heads),
-        )
-        self.capacity, self.head_dim = _count("capacity", capacity), _count("head_dim", head_dim)
-        self.window = None if window is None else _count("window", window)
+        self.layers = whole_number("KVCache", "layers", layers, 1)
+        self.batch = whole_number("KVCache", "batch", batch, 1)
+        self.heads = whole_number("KVCache", "heads", heads, 1)
+        self.capacity = whole_number("KVCache", "capacity", capacity, 1)
+        self.head_dim = whole_number("KVCache", "head_dim", head_dim, 1)
+        self.window = None if window is None else whole_number("KVCache", "window", window, 1)
         self.dtype = check_dtype(dtype, "KVCache")
         if self.dtype.kind != "f":
             raise DTypeError(f"KVCache: keys and values are of a floating dtype, not {self.dtype}")
@@ -276,13 +275,3 @@ class KVCache:
             f"KVCache(layers={self.layers}, batch={self.batch}, heads={self.heads}, capacity={self.capacity}, "
             f"head_dim={self.head_dim}, dtype={self.dtype}, window={self.window})"
         )
-
-
-def _count(name: str, value: Any) -> int:
-    try:
-        number = 0 if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        number = 0
-    if number < 1:
-        raise ArgumentError(f"KVCache: {name} is a whole number from 1 up, not {value!r}")
-    return number

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 from pathlib import Path
+
+from tt_tensor.files import whole_file
 
 __all__ = ["check_place", "write_whole"]
 
@@ -32,13 +33,5 @@ def write_whole(path: str | os.PathLike[str], text: str) -> None:
     if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
         Path(path).write_bytes(contents)  # /dev/stdout is no file to be renamed away
         return
-    target = check_place(path)
-    aside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        with open(aside, "xb") as file:
-            file.write(contents)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, target)
-    finally:
-        aside.unlink(missing_ok=True)
+    with whole_file(check_place(path)) as file:
+        file.write(contents)

@@ -195,12 +195,12 @@ def test_the_error_of_a_contender_comes_through_here():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"rounds": 1}, "rounds is a whole number from 2 up, not 1"),
-        ({"rounds": 3.0}, "rounds is a whole number"),
-        ({"rounds": True}, "rounds is a whole number"),
-        ({"warm_up": -1}, "warm_up is a whole number from 0 up, not -1"),
+        ({"rounds": 1}, "rounds must be a whole number from 2 up, not 1"),
+        ({"rounds": 3.0}, "rounds must be a whole number"),
+        ({"rounds": True}, "rounds must be a whole number"),
+        ({"warm_up": -1}, "warm_up must be a whole number from 0 up, not -1"),
         ({"restarts": 0}, "restarts"),
-        ({"threads": 0}, "threads is a whole number from 1 up, not 0"),
+        ({"threads": 0}, "threads must be a whole number from 1 up, not 0"),
         ({"seed": -1}, "seed"),
         ({"level": 1.0}, "level lies between 0 and 1"),
         ({"level": float("nan")}, "level lies between 0 and 1"),

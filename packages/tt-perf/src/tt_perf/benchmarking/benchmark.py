@@ -26,6 +26,7 @@ from tt_perf.benchmarking.result import BenchmarkResult
 from tt_perf.benchmarking.runners import Apart, Here, Runner
 from tt_perf.benchmarking.threads import limited
 from tt_perf.benchmarking.timing import Timer
+from tt_tensor.arguments import whole_number
 from tt_tensor.errors import ArgumentError
 
 __all__ = ["benchmark"]
@@ -73,30 +74,18 @@ def benchmark(
     first = next(iter(chosen)) if reference is None else reference
     if first not in chosen:
         raise ArgumentError(f"benchmark: the reference {first!r} is not among {', '.join(chosen)}")
-    for name, count, least in (
-        ("rounds", rounds, 2),
-        ("restarts", restarts, 1),
-        ("warm_up", warm_up, 0),
-        ("seed", seed, 0),
-        ("threads", 1 if threads is None else threads, 1),
-    ):
-        if not isinstance(count, int | np.integer) or isinstance(count, bool) or count < least:
-            raise ArgumentError(f"benchmark: {name} is a whole number from {least} up, not {count!r}")
-    if not _is_number(level) or not 0 < level < 1:
-        raise ArgumentError(f"benchmark: level lies between 0 and 1, as 0.99 does, not {level!r}")
+    rounds = whole_number("benchmark", "rounds", rounds, 2)
+    restarts = whole_number("benchmark", "restarts", restarts, 1)
+    warm_up, seed = whole_number("benchmark", "warm_up", warm_up), whole_number("benchmark", "seed", seed)
+    threads = None if threads is None else whole_number("benchmark", "threads", threads, 1)
+    level, slice_seconds = _level(level), _slice(slice_seconds)
     if not isinstance(title, str):
         raise ArgumentError(f"benchmark: title is text, not {title!r}")
-    if not _is_number(slice_seconds) or not 0 < slice_seconds < math.inf:
-        raise ArgumentError(
-            f"benchmark: slice_seconds is a positive number of seconds, not {slice_seconds!r}"
-        )
     if processes and timer is not perf_counter:
         raise ArgumentError(
             "benchmark: contenders in processes of their own have their own clock; leave timer out"
         )
 
-    # Plain numbers, as the result goes into a file.
-    rounds, restarts, slice_seconds = int(rounds), int(restarts), float(slice_seconds)
     rng = np.random.default_rng(seed)
     groups = min(restarts, rounds) if processes else 1
     turns = -(-rounds // groups)
@@ -125,9 +114,9 @@ def benchmark(
         "slice_seconds": slice_seconds,
         "processes": processes,
         "restarts": groups,
-        "threads": None if threads is None else int(threads),
-        "level": float(level),
-        "seed": int(seed),
+        "threads": threads,
+        "level": level,
+        "seed": seed,
     }
     return BenchmarkResult(
         title,
@@ -141,6 +130,18 @@ def benchmark(
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def _level(level: Any) -> float:
+    if not _is_number(level) or not 0 < level < 1:
+        raise ArgumentError(f"benchmark: level lies between 0 and 1, as 0.99 does, not {level!r}")
+    return float(level)
+
+
+def _slice(seconds: Any) -> float:
+    if not _is_number(seconds) or not 0 < seconds < math.inf:
+        raise ArgumentError(f"benchmark: slice_seconds is a positive number of seconds, not {seconds!r}")
+    return float(seconds)
 
 
 def _checked(contenders: Contenders) -> dict[str, Callable[[], Any] | str]:

@@ -24,9 +24,9 @@ from tt_perf.compression.layers import (
     is_linear,
     replace_module,
     weights_of,
-    whole,
 )
 from tt_tensor import Tensor, as_tensor, recorder
+from tt_tensor.arguments import whole_number
 from tt_tensor.errors import ArgumentError
 from tt_tensor.ops.indexing import GetItem
 
@@ -53,7 +53,7 @@ def cluster(
     are none or whose weight is tied.
     """
     what = "cluster"
-    clusters = whole(what, "clusters", clusters, 1)
+    clusters = whole_number(what, "clusters", clusters, 1)
     if clusters > 256:
         raise ArgumentError(
             f"{what}: an index is one byte, so there are 256 clusters at most, not {clusters}"

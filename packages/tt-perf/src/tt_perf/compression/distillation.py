@@ -20,6 +20,7 @@ from tt_nn.losses.divergence import kl_div
 from tt_nn.losses.rows import checked_index
 from tt_perf.compression.layers import check_module, share
 from tt_tensor import Function, Tensor, as_tensor, log_softmax, recorder
+from tt_tensor.arguments import whole_number
 from tt_tensor.errors import ArgumentError, DTypeError, GradientError, ShapeError
 from tt_tensor.ops.plain import raw
 
@@ -215,8 +216,7 @@ def soft_targets(teacher: Module, inputs: Any, batch: int = 250) -> Any:
     Raises ArgumentError for a batch below 1, DTypeError for what is no Module.
     """
     check_module("soft_targets", teacher)
-    if not isinstance(batch, int | np.integer) or isinstance(batch, bool) or batch < 1:
-        raise ArgumentError(f"soft_targets: batch is a whole number from 1 up, not {batch!r}")
+    batch = whole_number("soft_targets", "batch", batch, 1)
     x = as_tensor(inputs).array
     starts = range(0, max(len(x), 1), batch)
     return np.concatenate([ask(teacher, as_tensor(x[start : start + batch])) for start in starts])

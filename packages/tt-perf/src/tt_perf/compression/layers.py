@@ -28,7 +28,6 @@ __all__ = [
     "share",
     "uses",
     "weights_of",
-    "whole",
 ]
 
 
@@ -128,13 +127,6 @@ def share(what: str, name: str, value: Any, top: bool = True) -> float:
             f"{what}: {name} is a share from 0 to 1{'' if top else ', 1 excluded'}, not {value!r}"
         )
     return float(value)
-
-
-def whole(what: str, name: str, value: Any, least: int) -> int:
-    """`value` as an int from `least` up; ArgumentError otherwise."""
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
-        raise ArgumentError(f"{what}: {name} is a whole number from {least} up, not {value!r}")
-    return int(value)
 
 
 def replace_module(model: Module, name: str, new: Module) -> None:

@@ -30,8 +30,8 @@ from tt_perf.compression.layers import (
     replace_module,
     share,
     uses,
-    whole,
 )
+from tt_tensor.arguments import whole_number
 from tt_tensor.errors import ArgumentError
 
 __all__ = ["Factorization", "energy_rank", "low_rank", "singular_values"]
@@ -99,7 +99,7 @@ def low_rank(
         if energy is not None:
             r = energy_rank(s, energy)
         else:
-            r = whole(what, f"the rank of {name}", given[name] if given is not None else rank, 1)
+            r = whole_number(what, f"the rank of {name}", given[name] if given is not None else rank, 1)
         if given is None and r * (outputs + inputs) >= outputs * inputs:
             continue
         if r > full:

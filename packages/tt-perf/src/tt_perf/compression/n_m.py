@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from tt_nn import Module
-from tt_perf.compression.layers import weights_of, whole
+from tt_perf.compression.layers import weights_of
 from tt_perf.compression.masks import Mask, Masks
 from tt_tensor import as_tensor
+from tt_tensor.arguments import whole_number
 from tt_tensor.errors import ArgumentError, ShapeError
 
 __all__ = ["is_n_m", "n_m_masks", "prune_n_m"]
@@ -78,7 +79,7 @@ def _groups(weight: Any, m: int) -> Any:
 
 
 def _checked(what: str, n: Any, m: Any) -> tuple[int, int]:
-    n, m = whole(what, "n", n, 1), whole(what, "m", m, 1)
+    n, m = whole_number(what, "n", n, 1), whole_number(what, "m", m, 1)
     if n > m:
         raise ArgumentError(f"{what}: of {m} weights at most {m} can stay, not {n}")
     return n, m

@@ -23,11 +23,12 @@ from typing import Any
 import numpy as np
 
 from tt_nn import Module, save
-from tt_perf.compression.layers import check_module, whole
+from tt_perf.compression.layers import check_module
 from tt_perf.compression.pareto import pareto_front
 from tt_perf.words import rendered
 from tt_perf.writing import write_whole
 from tt_tensor import as_tensor, recorder
+from tt_tensor.arguments import whole_number
 from tt_tensor.errors import ArgumentError, ShapeError
 
 __all__ = ["Variant", "VariantsReport", "accuracy", "compare_variants"]
@@ -176,13 +177,13 @@ def compare_variants(
         raise ArgumentError(f"{what}: give one variant at least, as {{name: model}}")
     for model in variants.values():
         check_module(what, model)
-    rounds = whole(what, "rounds", rounds, 1)
-    limit = None if limit is None else whole(what, "limit", limit, 1)
+    rounds = whole_number(what, "rounds", rounds, 1)
+    limit = None if limit is None else whole_number(what, "limit", limit, 1)
     pieces = list(_batches(what, data, limit))
     if not pieces:
         raise ArgumentError(f"{what}: the data has no inputs")
     first = pieces[0][0]
-    batch = len(first) if batch is None else whole(what, "batch", batch, 1)
+    batch = len(first) if batch is None else whole_number(what, "batch", batch, 1)
     x = as_tensor(np.concatenate([inputs for inputs, _ in pieces[: -(-batch // len(first))]])[:batch])
     modes = {id(m): (m, m.training) for model in variants.values() for m in model.modules()}
     try:

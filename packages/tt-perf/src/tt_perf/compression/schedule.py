@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from tt_nn import Module
-from tt_perf.compression.layers import check_module, share, weights_of, whole
+from tt_perf.compression.layers import check_module, share, weights_of
 from tt_perf.compression.listening import Listener
 from tt_perf.compression.magnitude import magnitude_masks
 from tt_perf.compression.masks import Masks
+from tt_tensor.arguments import whole_number
 from tt_tensor.errors import ArgumentError
 
 __all__ = ["GradualPruning", "cubic_sparsity"]
@@ -29,8 +30,8 @@ def cubic_sparsity(step: int, begin: int, end: int, final: float, initial: float
     Raises ArgumentError for shares out of range, or an end before the beginning.
     """
     final, initial = share("cubic_sparsity", "final", final), share("cubic_sparsity", "initial", initial)
-    begin = whole("cubic_sparsity", "begin", begin, 0)
-    end = whole("cubic_sparsity", "end", end, 0)
+    begin = whole_number("cubic_sparsity", "begin", begin, 0)
+    end = whole_number("cubic_sparsity", "end", end, 0)
     if end < begin:
         raise ArgumentError(f"cubic_sparsity: the end, step {end}, lies before the beginning, step {begin}")
     if step >= end:
@@ -72,7 +73,7 @@ class GradualPruning(Listener):
         check_module("GradualPruning", model)
         cubic_sparsity(0, begin, end, final, initial)  # says what is wrong with them
         self.model, self.begin, self.end = model, begin, end
-        self.every = whole("GradualPruning", "every", every, 1)
+        self.every = whole_number("GradualPruning", "every", every, 1)
         self.scope, self.layers = scope, layers
         self.schedule = schedule or (lambda step: cubic_sparsity(step, begin, end, final, initial))
         weights = weights_of("GradualPruning", model, layers)

@@ -25,10 +25,11 @@ import numpy.typing as npt
 
 from tt_nn import Module, Parameter
 from tt_perf.compression.channels import ChannelGroup, channel_groups
-from tt_perf.compression.layers import check_module, is_channel_norm, is_convolution, is_linear, share, whole
+from tt_perf.compression.layers import check_module, is_channel_norm, is_convolution, is_linear, share
 from tt_perf.compression.reconstruction import fit_readers
 from tt_perf.compression.scores import CRITERIA, scores_of
 from tt_tensor import Tensor
+from tt_tensor.arguments import whole_number
 from tt_tensor.errors import ArgumentError
 
 __all__ = ["choose_channels", "keep_channels", "load_pruned", "prune_channels"]
@@ -98,7 +99,8 @@ def choose_channels(
     """{name of a layer: the channels that stay, rising}, for `keep_channels`. Arguments as for `prune_channels`."""
     what = "prune_channels"
     check_module(what, model)
-    multiple_of, at_least = whole(what, "multiple_of", multiple_of, 1), whole(what, "at_least", at_least, 1)
+    multiple_of = whole_number(what, "multiple_of", multiple_of, 1)
+    at_least = whole_number(what, "at_least", at_least, 1)
     if scope not in ("layer", "global"):
         raise ArgumentError(f"{what}: scope is 'layer' or 'global', not {scope!r}")
     if not callable(criterion) and criterion not in CRITERIA:
@@ -215,7 +217,7 @@ def _chosen(model: Module, named: Any) -> list[ChannelGroup]:
 
 
 def _width(group: ChannelGroup, width: Any) -> int:
-    if whole("prune_channels", f"the width of {group.producer}", width, 1) > group.size:
+    if whole_number("prune_channels", f"the width of {group.producer}", width, 1) > group.size:
         raise ArgumentError(
             f"prune_channels: {group.producer} has {group.size} channels, not {width} or more"
         )

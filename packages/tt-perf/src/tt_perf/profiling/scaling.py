@@ -19,6 +19,7 @@ import numpy as np
 from tt_perf import words
 from tt_perf.profiling.fit import Fit, power_law
 from tt_perf.profiling.traced import Traced
+from tt_tensor.arguments import whole_number
 from tt_tensor.errors import ArgumentError, DTypeError
 
 __all__ = ["Scaling", "scaling"]
@@ -135,8 +136,7 @@ def scaling(
         raise ArgumentError(
             f"scaling: sizes must be whole numbers from 1 up, at least two that differ, not {given}: a growth needs two"
         )
-    if not isinstance(repeats, int) or isinstance(repeats, bool) or repeats < 1:
-        raise ArgumentError(f"scaling: repeats must be a whole number from 1 up, not {repeats!r}")
+    repeats = whole_number("scaling", "repeats", repeats, 1)
     works = [_work(fn, int(size)) for size in given]
     counts = [_count(work, clock) for work in works]
     times: list[list[float]] = [[] for _ in given]

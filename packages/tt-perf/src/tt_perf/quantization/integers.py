@@ -21,6 +21,7 @@ import numpy as np
 
 from tt_perf.quantization.ranges import row_ranges
 from tt_tensor import Tensor, memory
+from tt_tensor.arguments import whole_number
 from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 
 __all__ = ["QuantizedArray", "quantize_array"]
@@ -194,11 +195,10 @@ def quantize_array(
         raise ArgumentError(f'{name}: group_size={group_size} has no meaning with per="tensor"')
     rows = found.reshape(len(found), math.prod(found.shape[1:]))
     columns = rows.shape[1]
-    size = max(columns, 1) if group_size is None else group_size
-    if not isinstance(size, int | np.integer) or isinstance(size, bool) or size < 1:
-        raise ArgumentError(f"{name}: group_size is a whole number from 1 up, or None, not {group_size!r}")
+    size = max(columns, 1)
+    if group_size is not None:
+        size = min(size, whole_number(name, "group_size", group_size, 1))
     check_finite(name, rows)
-    size = min(int(size), max(columns, 1))
     groups = _groups(columns, size)
     values = np.empty(rows.shape, kind)
     scale = np.ones((len(rows), groups), np.float32)

@@ -19,6 +19,7 @@ import numpy as np
 from tt_perf.quantization.halves import HalfArray, half_array
 from tt_perf.quantization.integers import QuantizedArray, quantize_array
 from tt_perf.quantization.ranges import OBSERVERS
+from tt_tensor.arguments import whole_number
 from tt_tensor.errors import ArgumentError
 
 __all__ = ["SCHEMES", "Scheme", "StoredArray", "scheme_of"]
@@ -72,9 +73,7 @@ class Scheme:
             raise ArgumentError(f"Scheme: symmetric is True or False, not {self.symmetric!r}")
         size = self.group_size
         if size is not None:
-            if not isinstance(size, int | np.integer) or isinstance(size, bool) or size < 1:
-                raise ArgumentError(f"Scheme: group_size is a whole number from 1 up, or None, not {size!r}")
-            object.__setattr__(self, "group_size", int(size))
+            object.__setattr__(self, "group_size", whole_number("Scheme", "group_size", size, 1))
             if self.per == "tensor":
                 raise ArgumentError(f'Scheme: group_size={size} has no meaning with per="tensor"')
         if not self.integers and (not self.symmetric or size is not None or self.per == "tensor"):
