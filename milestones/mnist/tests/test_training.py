@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from milestone_kit import UsageError
+from milestone_kit.training import Live
 from milestone_mnist.images import batches
 from milestone_mnist.networks import cnn_of, logits, mlp_of
-from milestone_mnist.training import Plan, forget, images_per_second
-from milestone_mnist.watching import Live, Stopwatch
+from milestone_mnist.training import Plan, images_per_second
+from milestone_mnist.watching import Stopwatch
 from tt_optim.training import CheckpointStore, Interrupted
 
 PLAN = Plan(epochs=4, lr=0.01, batch=24)  # three steps an epoch
@@ -113,9 +114,6 @@ def test_a_new_run_takes_the_place_of_the_one_before_and_of_nothing_else(trained
     }
     lines = (tmp_path / "history.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["step"] for line in lines] == [3, 6]
-    forget(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
-    forget(tmp_path / "not there")
 
 
 @pytest.mark.parametrize(

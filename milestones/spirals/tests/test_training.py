@@ -14,9 +14,9 @@ import pytest
 from milestone_kit import UsageError
 from milestone_kit.progress import Progress
 from milestone_kit.screen import Screen
+from milestone_kit.training import Live
 from milestone_spirals.networks import network, probabilities
-from milestone_spirals.training import Plan, forget, train_linear, train_network
-from milestone_spirals.watching import Live
+from milestone_spirals.training import Plan, train_linear, train_network
 from tt_optim.training import CheckpointStore, Interrupted
 
 PLAN = Plan(epochs=6, lr=0.01)
@@ -126,9 +126,6 @@ def test_a_new_run_takes_the_place_of_the_one_before_and_of_nothing_else(small, 
     }
     lines = (tmp_path / "history.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["step"] for line in lines] == [3, 6]
-    forget(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
-    forget(tmp_path / "not there")
 
 
 @pytest.mark.parametrize(

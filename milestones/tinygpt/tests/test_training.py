@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from milestone_kit import UsageError
+from milestone_kit.training import Live
 from milestone_tinygpt import watching
 from milestone_tinygpt.corpus import Corpus, whole
 from milestone_tinygpt.networks import network
-from milestone_tinygpt.training import forget
-from milestone_tinygpt.watching import Live, Reached, Speed
+from milestone_tinygpt.watching import Reached, Speed
 from tt_optim.training import CheckpointStore, Interrupted
 
 posix_signals = pytest.mark.skipif(os.name == "nt", reason="Windows delivers Ctrl-C to a whole console")
@@ -129,9 +129,6 @@ def test_a_new_run_takes_the_place_of_the_one_before_and_of_nothing_else(trained
     trained(tmp_path, replace(tiny, steps=20), seed=2)
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"notes.txt", "history.jsonl", "step-00000020.safetensors"}
-    forget(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
-    forget(tmp_path / "not there")
 
 
 @pytest.mark.parametrize(

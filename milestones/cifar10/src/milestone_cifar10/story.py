@@ -9,10 +9,10 @@ from milestone_cifar10.export import export
 from milestone_cifar10.images import Images, sample
 from milestone_cifar10.recipe import Recipe
 from milestone_cifar10.singly import images_a_second
-from milestone_cifar10.training import MLP_LR, Result, convolutional, forget, perceptron, train
+from milestone_cifar10.training import MLP_LR, Result, convolutional, perceptron, train
 from milestone_cifar10.watching import MARKS
 from milestone_kit import Session
-from tt_optim.training import draw_curves
+from tt_optim.training import CheckpointStore, draw_curves
 from tt_perf import accelerated, compiled_operations
 from tt_vision.pictures import confusion_counts, confusion_matrix, feature_maps, worst_mistakes
 
@@ -81,7 +81,7 @@ def _convolutional(
     seed = session.options.seed
     folder = session.options.out / "checkpoints"
     if not resume:
-        forget(folder)
+        CheckpointStore(folder).clear()
     total = steps or recipe.epochs * (len(images.train) // recipe.batch)
     with session.progress(total, "convolutional network") as bar:
         result = train(convolutional(recipe, images, seed), images, recipe, seed, bar, steps, folder, resume)

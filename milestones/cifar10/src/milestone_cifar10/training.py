@@ -12,29 +12,17 @@ import numpy.typing as npt
 
 from milestone_cifar10.images import Images, plain, sample, training_loader
 from milestone_cifar10.recipe import Recipe
-from milestone_cifar10.watching import Clock, Live
-from milestone_kit import Progress, UsageError
+from milestone_cifar10.watching import Clock
+from milestone_kit import Progress
+from milestone_kit.training import Live, resumable
 from tt_nn import CrossEntropyLoss, Module
 from tt_optim import SGD
 from tt_optim.lr_scheduler import LambdaLR
-from tt_optim.training import (
-    Accuracy,
-    CheckpointError,
-    CheckpointStore,
-    ConfigurationError,
-    Every,
-    History,
-    HistoryError,
-    Interrupted,
-    NonFiniteError,
-    ReplayError,
-    ResumeError,
-    Trainer,
-)
+from tt_optim.training import Accuracy, CheckpointStore, Every, History, NonFiniteError, Trainer
 from tt_tensor import manual_seed
 from tt_vision.models import CifarCNN, mlp
 
-__all__ = ["Result", "convolutional", "forget", "perceptron", "train"]
+__all__ = ["Result", "convolutional", "perceptron", "train"]
 
 WHITENED_BY = 5000
 HIDDEN = (512,)
@@ -110,31 +98,24 @@ def train(
         keep_best=False,
         checkpoints=None if folder is None else CheckpointStore(folder, keep_last=2),
         checkpoint_every=Every(epochs=1),
-        callbacks=[clock, Live(bar)],
+        callbacks=[clock, Live(bar, "test")],
         progress=False,  # the milestone has a display of its own
         seed=seed,
     )
     looks = Every(steps=max(1, len(loader) // recipe.looks), epochs=1)
     try:
-        trainer.fit(
-            loader,
-            plain(images.test),
-            epochs=recipe.epochs,
-            steps=steps,
-            evaluate_every=looks,
-            resume=resume,
-        )
+        with resumable(trainer, folder):
+            trainer.fit(
+                loader,
+                plain(images.test),
+                epochs=recipe.epochs,
+                steps=steps,
+                evaluate_every=looks,
+                resume=resume,
+            )
     except NonFiniteError as error:
         nothing = np.zeros((len(images.test), 10), np.float32)
         return Result(model, nothing, trainer.history, diverged=str(error))
-    except Interrupted as stop:
-        number = int(stop.code or 0) - 128
-        raise Interrupted(f"after step {trainer.step}; go on with --resume", number) from stop
-    except (CheckpointError, ConfigurationError, HistoryError, ReplayError, ResumeError) as error:
-        raise UsageError(
-            f"argument --resume: cannot go on from {folder}: give the options that it was started with, or leave "
-            f"--resume out to start anew ({error})"
-        ) from error
     logits = np.asarray(trainer.predict(plain(images.test)))
     flipped = np.asarray(trainer.predict(_mirrored(images)))
     targets = images.test.targets
@@ -148,13 +129,6 @@ def train(
         _percent(logits, targets),
         _percent(both, targets),
     )
-
-
-def forget(folder: Path) -> None:
-    """Remove the checkpoints and the history of a run before."""
-    if folder.is_dir():
-        for path in [*CheckpointStore(folder).checkpoints(), folder / "history.jsonl"]:
-            path.unlink(missing_ok=True)
 
 
 def _mirrored(images: Images) -> Any:

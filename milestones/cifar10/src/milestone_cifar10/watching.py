@@ -6,10 +6,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from milestone_kit import Progress
 from tt_optim.training import Callback, Trainer
 
-__all__ = ["MARKS", "Clock", "Live"]
+__all__ = ["MARKS", "Clock"]
 
 MARKS = (60.0, 70.0, 75.0, 80.0, 85.0, 90.0)
 """Accuracies in percent, the time to which is told."""
@@ -46,18 +45,3 @@ class Clock(Callback):
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         self.seconds = float(state_dict["seconds"])
         self.reached = {float(mark): float(at) for mark, at in state_dict["reached"]}
-
-
-class Live(Callback):
-    """Step, mean loss of the epoch and the last accuracy on the test images, on the milestone's own bar."""
-
-    def __init__(self, bar: Progress) -> None:
-        self.bar = bar
-
-    def on_fit_start(self, trainer: Trainer) -> None:
-        self.bar.go_on_from(trainer.step)
-
-    def on_step_end(self, trainer: Trainer) -> None:
-        seen = trainer.results.get("val_accuracy")
-        right = {} if seen is None else {"test": f"{seen:.1%}"}
-        self.bar.update(trainer.step, loss=trainer.mean_loss.compute(), **right)

@@ -2,7 +2,8 @@
 
 ``from milestone_kit import Milestone, Session`` is enough for a program. The pictures and the digits are
 in :mod:`milestone_kit.pictures`, :mod:`milestone_kit.boundary` and :mod:`milestone_kit.digits`; they need
-NumPy and are imported where they are used, so that ``--help`` stays fast.
+NumPy and are imported where they are used, so that ``--help`` stays fast. :mod:`milestone_kit.training` needs the
+extra ``training``.
 """
 
 from __future__ import annotations

@@ -10,34 +10,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from milestone_kit import Progress, UsageError
+from milestone_kit import Progress
+from milestone_kit.training import Live, resumable
 from milestone_mnist.images import Problem, batches
 from milestone_mnist.networks import Network, logits
-from milestone_mnist.watching import Live, Stopwatch
+from milestone_mnist.watching import Stopwatch
 from tt_data import LoaderStateError
 from tt_nn import CrossEntropyLoss, Module
 from tt_optim import AdamW, OneCycleLR
-from tt_optim.training import (
-    Accuracy,
-    CheckpointError,
-    CheckpointStore,
-    ConfigurationError,
-    Every,
-    History,
-    HistoryError,
-    Interrupted,
-    NonFiniteError,
-    ReplayError,
-    ResumeError,
-    Trainer,
-)
+from tt_optim.training import Accuracy, CheckpointStore, Every, History, NonFiniteError, Trainer
 
-__all__ = ["Plan", "Result", "forget", "images_per_second", "train", "trainer_of"]
+__all__ = ["Plan", "Result", "images_per_second", "train", "trainer_of"]
 
 WEIGHT_DECAY = 0.01
 CALM_LR = 1e-4
 """For measuring how fast it is, which does not depend on the learning rate unless it diverges."""
-GO_ON = "go on with --resume"
 
 
 @dataclass(frozen=True)
@@ -98,43 +85,31 @@ def train(
 
     Raises UsageError where the checkpoints are of another run or none can be read, Interrupted on Ctrl-C.
     """
+    store = CheckpointStore(folder, keep_last=2)
     if not resume:
-        forget(folder)
+        store.clear()
     model = network.make(seed)
     trainer = trainer_of(
         model,
         plan,
         plan.steps(problem),
         metrics=[Accuracy()],
-        checkpoints=CheckpointStore(folder, keep_last=2),
+        checkpoints=store,
         checkpoint_every=Every(epochs=max(plan.epochs // 10, 1)),
-        callbacks=[Live(bar)],
+        callbacks=[Live(bar, "right", form="{:.2%}")],
         seed=seed,
     )
     try:
-        trainer.fit(
-            batches(problem.train, plan.batch, seed),
-            batches(problem.choose),
-            epochs=plan.epochs,
-            resume=resume,
-        )
-    except Interrupted as stop:
-        raise Interrupted(f"after step {trainer.step}; {GO_ON}", int(stop.code or 0) - 128) from stop
+        with resumable(trainer, folder, LoaderStateError):
+            trainer.fit(
+                batches(problem.train, plan.batch, seed),
+                batches(problem.choose),
+                epochs=plan.epochs,
+                resume=resume,
+            )
     except NonFiniteError as error:
         nothing = np.zeros((len(problem.test), 10), np.float32)
         return Result(network, model, nothing, nothing[:, 0] > 0, trainer.history, diverged=str(error))
-    except (
-        CheckpointError,
-        ConfigurationError,
-        HistoryError,
-        LoaderStateError,
-        ReplayError,
-        ResumeError,
-    ) as error:
-        raise UsageError(
-            f"argument --resume: cannot go on from {folder}: give the options that it was started with, or leave "
-            f"--resume out to start anew ({error})"
-        ) from error
     best = trainer.restore_best()
     said = logits(model, problem, problem.test.data)
     right = said.argmax(axis=1) == problem.test.targets
@@ -151,13 +126,6 @@ def images_per_second(
     trainer = trainer_of(network.make(seed), plan, steps, callbacks=[watch], seed=seed)
     trainer.fit(batches(problem.train, batch, seed), steps=steps)
     return batch / watch.step_seconds
-
-
-def forget(folder: Path) -> None:
-    """Remove the checkpoints and the history of a run before."""
-    if folder.is_dir():
-        for path in [*CheckpointStore(folder).checkpoints(), folder / "history.jsonl"]:
-            path.unlink(missing_ok=True)
 
 
 def trainer_of(model: Module, plan: Plan, steps: int, **how: Any) -> Trainer:

@@ -6,25 +6,9 @@ import time
 
 import numpy as np
 
-from milestone_kit import Progress
 from tt_optim.training import Callback, Trainer
 
-__all__ = ["Live", "Stopwatch"]
-
-
-class Live(Callback):
-    """Step, mean loss of the epoch and the last accuracy on the images to choose by, on the milestone's own bar."""
-
-    def __init__(self, bar: Progress) -> None:
-        self.bar = bar
-
-    def on_fit_start(self, trainer: Trainer) -> None:
-        self.bar.go_on_from(trainer.step)
-
-    def on_step_end(self, trainer: Trainer) -> None:
-        seen = trainer.results.get("val_accuracy")
-        right = {} if seen is None else {"right": f"{seen:.2%}"}
-        self.bar.update(trainer.step, loss=trainer.mean_loss.compute(), **right)
+__all__ = ["Stopwatch"]
 
 
 class Stopwatch(Callback):

@@ -5,40 +5,26 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from milestone_kit import Progress, UsageError
+from milestone_kit import Progress
+from milestone_kit.training import Live, resumable
 from milestone_spirals.batches import Shuffled, whole
 from milestone_spirals.networks import linear, network, probabilities
 from milestone_spirals.plane import Frame
 from milestone_spirals.spirals import Points, Problem
-from milestone_spirals.watching import Film, Live
+from milestone_spirals.watching import Film
 from tt_nn import CrossEntropyLoss, Module
 from tt_optim import AdamW
 from tt_optim.lr_scheduler import OneCycleLR
-from tt_optim.training import (
-    Accuracy,
-    CheckpointError,
-    CheckpointStore,
-    ConfigurationError,
-    Every,
-    History,
-    HistoryError,
-    Interrupted,
-    NonFiniteError,
-    ReplayError,
-    ResumeError,
-    Trainer,
-)
+from tt_optim.training import Accuracy, CheckpointStore, Every, History, NonFiniteError, Trainer
 
-__all__ = ["Plan", "Result", "forget", "train_linear", "train_network"]
+__all__ = ["Plan", "Result", "train_linear", "train_network"]
 
 WEIGHT_DECAY, CLIP_NORM = 0.01, 1.0
 LINEAR_LR, LINEAR_EPOCHS = 0.05, 10
-GO_ON = "go on with --resume"
 
 
 @dataclass(frozen=True)
@@ -79,7 +65,8 @@ def train_linear(problem: Problem, seed: int) -> Result:
     model = linear(seed)
     optimizer = AdamW(model.parameters(), lr=LINEAR_LR, weight_decay=0.0)
     trainer = Trainer(model, CrossEntropyLoss(), optimizer, metrics=[Accuracy()], progress=False, seed=seed)
-    history = _fit(trainer, Shuffled(problem.train, 50, seed), whole(problem.choose), epochs=LINEAR_EPOCHS)
+    with resumable(trainer, None):
+        history = trainer.fit(Shuffled(problem.train, 50, seed), whole(problem.choose), epochs=LINEAR_EPOCHS)
     return Result(model, _right(model, problem.held_out), history)
 
 
@@ -93,8 +80,9 @@ def train_network(
 
     Raises UsageError where the checkpoints are of another run or none can be read, Interrupted on Ctrl-C.
     """
+    store = CheckpointStore(folder, keep_last=2)
     if not resume:
-        forget(folder)
+        store.clear()
     steps = plan.steps(problem)
     model = network(seed)
     optimizer = AdamW(model.parameters(), lr=plan.lr, weight_decay=WEIGHT_DECAY)
@@ -106,42 +94,22 @@ def train_network(
         scheduler=OneCycleLR(optimizer, plan.lr, total_steps=steps) if plan.lr > 0 else None,
         metrics=[Accuracy()],
         clip_norm=CLIP_NORM,
-        checkpoints=CheckpointStore(folder, keep_last=2),
+        checkpoints=store,
         checkpoint_every=Every(epochs=5),
-        callbacks=[film, Live(bar)],
+        callbacks=[film, Live(bar, "right")],
         progress=False,  # the milestone has a display of its own
         seed=seed,
     )
     batches = Shuffled(problem.train, plan.batch, seed)
     try:
-        _fit(trainer, batches, whole(problem.choose), epochs=plan.epochs, resume=resume)
+        with resumable(trainer, folder):
+            trainer.fit(batches, whole(problem.choose), epochs=plan.epochs, resume=resume)
     except NonFiniteError as error:
         nothing = np.zeros(len(problem.held_out), bool)
         return Result(model, nothing, trainer.history, diverged=str(error))
-    except (CheckpointError, ConfigurationError, HistoryError, ReplayError, ResumeError) as error:
-        raise UsageError(
-            f"argument --resume: cannot go on from {folder}: give the options that it was started with, or leave "
-            f"--resume out to start anew ({error})"
-        ) from error
     best = trainer.restore_best()
     right = _right(model, problem.held_out)
     return Result(model, right, trainer.history, best, trainer.seconds, film.frames())
-
-
-def forget(folder: Path) -> None:
-    """Remove the checkpoints and the history of a run before."""
-    if folder.is_dir():
-        for path in [*CheckpointStore(folder).checkpoints(), folder / "history.jsonl"]:
-            path.unlink(missing_ok=True)
-
-
-def _fit(trainer: Trainer, *data: Any, **how: Any) -> History:
-    """`trainer.fit`, whose interrupt says what the person at the keyboard can do."""
-    try:
-        return trainer.fit(*data, **how)
-    except Interrupted as stop:
-        number = int(stop.code or 0) - 128
-        raise Interrupted(f"after step {trainer.step}; {GO_ON}", number) from stop
 
 
 def _right(model: Module, points: Points) -> npt.NDArray[np.bool_]:

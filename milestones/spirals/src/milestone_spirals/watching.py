@@ -7,28 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from milestone_kit import Progress
 from milestone_spirals.networks import probabilities
 from milestone_spirals.plane import PLANE, Frame
 from milestone_spirals.spirals import ARMS, Points
 from tt_optim.training import Callback, Trainer
 
-__all__ = ["Film", "Live"]
-
-
-class Live(Callback):
-    """Step, mean loss of the epoch and the last accuracy on the points to choose by, on the milestone's own bar."""
-
-    def __init__(self, bar: Progress) -> None:
-        self.bar = bar
-
-    def on_fit_start(self, trainer: Trainer) -> None:
-        self.bar.go_on_from(trainer.step)
-
-    def on_step_end(self, trainer: Trainer) -> None:
-        seen = trainer.results.get("val_accuracy")
-        right = {} if seen is None else {"right": f"{seen:.1%}"}
-        self.bar.update(trainer.step, loss=trainer.mean_loss.compute(), **right)
+__all__ = ["Film"]
 
 
 class Film(Callback):

@@ -9,34 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from milestone_kit import Progress, UsageError
+from milestone_kit import Progress
+from milestone_kit.training import Live, resumable
 from milestone_tinygpt.corpus import Corpus, batches, estimate, whole
 from milestone_tinygpt.networks import SHARDS, network, optimizer
 from milestone_tinygpt.recipes import Recipe
-from milestone_tinygpt.watching import Live, Reached, Samples, Speed
+from milestone_tinygpt.watching import Reached, Samples, Speed
 from tt_data import LoaderStateError
 from tt_nn import CrossEntropyLoss, shards
 from tt_optim import LambdaLR
-from tt_optim.training import (
-    CheckpointError,
-    CheckpointStore,
-    ConfigurationError,
-    Every,
-    History,
-    HistoryError,
-    Interrupted,
-    NonFiniteError,
-    ReplayError,
-    ResumeError,
-    Trainer,
-)
+from tt_optim.training import CheckpointStore, Every, History, NonFiniteError, Trainer
 from tt_tensor import concatenate
 from tt_text import LanguageModel
 
-__all__ = ["COMPILED", "Result", "forget", "forward", "train", "trainer_of"]
+__all__ = ["COMPILED", "Result", "forward", "train", "trainer_of"]
 
 LOG_EVERY = 10
-GO_ON = "go on with --resume"
 
 COMPILED = (
     "matrix_product", "attention", "layer_norm", "rms_norm", "gelu", "silu", "cross_entropy", "add_rows", "add_up",
@@ -129,8 +117,9 @@ def train(
 
     Raises UsageError where the checkpoints are of another run or none can be read, Interrupted on Ctrl-C.
     """
+    store = CheckpointStore(folder, keep_last=2, keep_best=False)
     if not resume:
-        forget(folder)
+        store.clear()
     model = network(recipe, corpus.vocab_size, seed)
     all_of_it = whole(corpus.val, recipe.judged_in)
 
@@ -146,35 +135,22 @@ def train(
     trainer = trainer_of(
         recipe,
         model,
-        checkpoints=CheckpointStore(folder, keep_last=2, keep_best=False),
+        checkpoints=store,
         checkpoint_every=Every(seconds=60),
-        callbacks=[Live(bar), reached, Samples(say, text), speed],
+        callbacks=[Live(bar, "validation", "val_loss", "~{:.3f}"), reached, Samples(say, text), speed],
         log_every=LOG_EVERY,
         seed=seed,
     )
     try:
-        trainer.fit(
-            batches(corpus, recipe, seed),
-            estimate(corpus.val, recipe.judged_in),
-            steps=recipe.steps,
-            resume=resume,
-        )
-    except Interrupted as stop:
-        raise Interrupted(f"after step {trainer.step}; {GO_ON}", int(stop.code or 0) - 128) from stop
+        with resumable(trainer, folder, LoaderStateError):
+            trainer.fit(
+                batches(corpus, recipe, seed),
+                estimate(corpus.val, recipe.judged_in),
+                steps=recipe.steps,
+                resume=resume,
+            )
     except NonFiniteError as error:
         return Result(recipe, model, trainer.history, diverged=str(error))
-    except (
-        CheckpointError,
-        ConfigurationError,
-        HistoryError,
-        LoaderStateError,
-        ReplayError,
-        ResumeError,
-    ) as error:
-        raise UsageError(
-            f"argument --resume: cannot go on from {folder}: give the options that it was started with, or leave "
-            f"--resume out to start anew ({error})"
-        ) from error
     seconds = trainer.seconds - reached.looked
     at, loss = reached.last
     if at != trainer.step:
@@ -194,10 +170,3 @@ def train(
         reached.step,
         reached.seconds,
     )
-
-
-def forget(folder: Path) -> None:
-    """Remove the checkpoints and the history of a run before."""
-    if folder.is_dir():
-        for path in [*CheckpointStore(folder).checkpoints(), folder / "history.jsonl"]:
-            path.unlink(missing_ok=True)

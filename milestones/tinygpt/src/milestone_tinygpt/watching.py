@@ -7,28 +7,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from milestone_kit import Progress
 from tt_optim.training import Callback, Trainer
 
-__all__ = ["Live", "Reached", "Samples", "Speed"]
+__all__ = ["Reached", "Samples", "Speed"]
 
 NEAR = 0.03
 """The whole split is looked at where the estimate is this near to the bar, or below it."""
-
-
-class Live(Callback):
-    """Step, mean loss since the last evaluation and the last estimate, on the milestone's own bar."""
-
-    def __init__(self, bar: Progress) -> None:
-        self.bar = bar
-
-    def on_fit_start(self, trainer: Trainer) -> None:
-        self.bar.go_on_from(trainer.step)
-
-    def on_step_end(self, trainer: Trainer) -> None:
-        seen = trainer.results.get("val_loss")
-        validation = {} if seen is None else {"validation": f"~{seen:.3f}"}
-        self.bar.update(trainer.step, loss=trainer.mean_loss.compute(), **validation)
 
 
 class Samples(Callback):

@@ -151,6 +151,20 @@ def test_what_is_not_ours_is_left_alone(tmp_path):
     assert all((tmp_path / name).read_bytes() == b"mine" for name in names)
 
 
+def test_clear_makes_room_for_another_run_and_leaves_the_rest(tmp_path):
+    store = CheckpointStore(tmp_path / "run")
+    store.clear()
+    for step in (1, 2):
+        store.save({"step": step}, step)
+    for name in ("history.jsonl", "notes.txt"):
+        (store.folder / name).write_bytes(b"written")
+    store.clear()
+    assert [path.name for path in store.folder.iterdir()] == ["notes.txt"]
+    assert store.newest() is None
+    store.save({"step": 1}, 1)
+    assert store.load() == {"step": 1}
+
+
 def test_a_folder_is_made_and_a_file_is_none(tmp_path):
     store = CheckpointStore(str(tmp_path / "a" / "b"))
     assert store.folder.is_dir()

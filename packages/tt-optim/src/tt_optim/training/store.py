@@ -18,6 +18,9 @@ from tt_optim.training.errors import CheckpointError, CheckpointWarning, StateEr
 
 __all__ = ["CheckpointStore"]
 
+HISTORY = "history.jsonl"
+"""Where the history of the run is written, beside its checkpoints."""
+
 NAME = re.compile(r"step-(\d{8}|[1-9]\d{8,})\.safetensors", re.ASCII)
 
 Signature = tuple[int, int, int]
@@ -159,6 +162,11 @@ class CheckpointStore:
     def checkpoints(self) -> list[Path]:
         """All checkpoints in the folder, oldest first, whatever their condition."""
         return _listed(self.folder)
+
+    def clear(self) -> None:
+        """Remove all checkpoints, and the history beside them, so that another run may begin here."""
+        for path in [*self.checkpoints(), self.folder / HISTORY]:
+            path.unlink(missing_ok=True)
 
     def _load_named(self, path: Path) -> dict[str, Any]:
         try:

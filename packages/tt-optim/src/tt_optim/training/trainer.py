@@ -46,7 +46,7 @@ from tt_optim.training.metrics import Mean, Metric
 from tt_optim.training.progress import display_of
 from tt_optim.training.resume import ResumeError, load_weights, step_of
 from tt_optim.training.shards import check_shards
-from tt_optim.training.store import CheckpointStore
+from tt_optim.training.store import HISTORY, CheckpointStore
 from tt_tensor import Tensor
 from tt_tensor.errors import ArgumentError
 
@@ -156,7 +156,7 @@ class Trainer:
         self.best = Best(monitor or "val_loss", mode, self.keep_best and self.store is None)
         self.checkpoint_every = Every.of("Trainer: checkpoint_every", checkpoint_every)
         if history is None and self.store is not None:
-            history = self.store.folder / "history.jsonl"
+            history = self.store.folder / HISTORY
         self.history = History(history)
         self.log_every = None if log_every is None else COUNT(1)("Trainer: log_every", log_every)
         self.callbacks = Callbacks([*callbacks, *display_of(progress)])
@@ -381,7 +381,7 @@ class Trainer:
         if self.store is not None and (found := self.store.checkpoints()):
             raise ArgumentError(
                 f"fit: {self.store.folder} holds checkpoints of a run, the newest {found[-1].name}; resume=True goes "
-                "on with it, a new run needs another folder"
+                "on with it, a new run needs another folder, or CheckpointStore(folder).clear()"
             )
         path = self.history.path
         if path is not None and path.exists() and path.stat().st_size:
