@@ -12,6 +12,17 @@ WHEELS = {name: folder for name, folder in MEMBERS.items() if folder.parent.name
 ROOT_TABLE = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 CONTRACT = ROOT_TABLE["tool"]["importlinter"]["contracts"][0]
 
+SOURCES = [
+    "/" + path.relative_to(ROOT).as_posix()
+    for top in ("packages", "milestones", "benchmarks", "tests")
+    for path in ROOT.joinpath(top).rglob("*.py")
+]
+DOCUMENTS = sorted(
+    path
+    for pattern in ("*.md", "docs/*.md", "benchmarks/*.md", "packages/*/*.md", "milestones/*/*.md")
+    for path in ROOT.glob(pattern)
+)
+
 each_member = pytest.mark.parametrize("name", sorted(MEMBERS))
 
 
@@ -61,6 +72,15 @@ def test_tox_has_an_environment_for_it(name):
     tox = tomllib.loads((ROOT / "tox.toml").read_text(encoding="utf-8"))
     assert name in tox["env_list"]
     assert tox["env"][name]["commands"][0][-1] == MEMBERS[name].relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_files_that_a_document_names_are_there(document):
+    text = re.sub(r"^```.*?^```", "", document.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for name in re.findall(r"`([\w/-]+\.py)`", text):
+        assert any(path.endswith("/" + name) for path in SOURCES), f"there is no {name}"
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+        assert (document.parent / link).exists(), f"there is no {link}"
 
 
 def contract(lines):
