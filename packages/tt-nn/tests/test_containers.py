@@ -176,3 +176,62 @@ def test_lists_of_parameters_are_lists():
         held[7]
     with pytest.raises(UnknownNameError, match="no parameter 'z'"):
         named["z"]
+
+
+class Doubled(Module):
+    def __init__(self, inner):
+        self.inner = inner
+
+    def forward(self, x):
+        return self.inner(x) * 2
+
+
+def test_a_module_that_is_set_under_its_name_takes_the_place_of_the_one_that_runs():
+    """How LoRA and quantization replace layers: walk `named_modules`, find the parent, `setattr`."""
+    net = Module()
+    net.blocks, net.heads = ModuleList([Linear(2, 2), Linear(2, 2)]), ModuleDict({"a": Linear(2, 1)})
+    for name, layer in list(net.named_modules()):
+        if isinstance(layer, Linear):
+            parent, _, last = name.rpartition(".")
+            setattr(net.get_submodule(parent), last, Doubled(layer))
+    assert all(isinstance(block, Doubled) for block in net.blocks) and isinstance(net.heads["a"], Doubled)
+    assert [name for name, _ in net.named_parameters()] == [
+        f"{place}.inner.{kind}"
+        for place in ("blocks.0", "blocks.1", "heads.a")
+        for kind in ("weight", "bias")
+    ]
+
+
+def test_what_containers_hold_is_reached_by_name():
+    layers, named = ModuleList([Linear(1, 2)]), ModuleDict({"wte": Identity()})
+    assert getattr(layers, "0") is layers[0] and named.wte is named["wte"]
+    layers.add_module("1", Identity())
+    named.add_module("drop", Identity())
+    assert len(layers) == 2 and list(named) == ["wte", "drop"]
+    del named.wte
+    delattr(layers, "0")
+    assert list(named) == ["drop"] and isinstance(layers[0], Identity) and len(layers) == 1
+    with pytest.raises(AttributeError, match="ModuleDict has no attribute 'wte'"):
+        named.wte  # noqa: B018
+    scales = ParameterDict({"up": Tensor([1.0])})
+    scales.down = Parameter(Tensor([2.0]))
+    assert list(scales) == ["up", "down"] and scales.up is scales["up"]
+
+
+class DenseBlock(ModuleDict):
+    """torchvision's: every layer sees what all before it made."""
+
+    def __init__(self):
+        super().__init__()
+        for index in range(2):
+            self.add_module(f"layer{index + 1}", Linear(2 + 2 * index, 2))
+
+    def forward(self, x):
+        made = [x]
+        for _, layer in self.items():
+            made.append(layer(np.concatenate(made, axis=-1)))
+        return np.concatenate(made, axis=-1)
+
+
+def test_a_subclass_of_a_dictionary_fills_itself_by_add_module():
+    assert DenseBlock()(Tensor([[1.0, 2.0]])).shape == (1, 6)

@@ -30,6 +30,7 @@ class _OfModules:
     """What a container holds: modules."""
 
     _kind = "module"
+    _type: type = Module
 
     def _held(self, value: Any) -> Any:
         """`value` as it is held here. Raises DTypeError for what is not."""
@@ -40,6 +41,7 @@ class _OfParameters:
     """What a container holds: parameters. A Tensor becomes one, with a copy of its values."""
 
     _kind = "parameter"
+    _type: type = Parameter
     named_parameters: Any
 
     def _held(self, value: Any) -> Any:
@@ -53,14 +55,60 @@ class _OfParameters:
         return ", ".join(f"{name}: {parameter.shape}" for name, parameter in self.named_parameters())
 
 
-class _Numbered(Module):
-    """Modules or parameters in a row, named "0", "1", …"""
+class _Holding(Module):
+    """Modules or parameters that are attributes, too, under their names in the state dict: read, replaced, deleted."""
 
     _kind: str
+    _type: type
     _held: Any
+    _store: str
+    """The attribute that holds them, as a list or a dictionary."""
+
+    def _index(self, name: str) -> Any:
+        """What the one of that name stands under in the store; None where there is none."""
+        raise NotImplementedError
+
+    def _join(self, name: str, value: Any) -> None:
+        """Take in another one under a new name."""
+        raise NotImplementedError
+
+    def __getattr__(self, name: str) -> Any:
+        if self._store in self.__dict__ and (index := self._index(name)) is not None:
+            return self.__dict__[self._store][index]
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not isinstance(value, self._type) or self._store not in self.__dict__:
+            super().__setattr__(name, value)
+        elif (index := self._index(name)) is not None:
+            self.__dict__[self._store][index] = value
+        else:
+            self._join(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if name not in self.__dict__ and (index := self._index(name)) is not None:
+            del self[index]  # type: ignore[attr-defined]
+        else:
+            super().__delattr__(name)
+
+
+class _Numbered(_Holding):
+    """Modules or parameters in a row, named "0", "1", …"""
+
+    _store = "_list"
 
     def __init__(self, modules: Iterable[Any] = ()) -> None:
         self._list = [self._held(module) for module in modules]
+
+    def _index(self, name: str) -> Any:
+        keys = self._keys()
+        return keys.index(name) if name in keys else None
+
+    def _join(self, name: str, value: Any) -> None:
+        if name == str(len(self)):
+            self.append(value)
+        else:
+            object.__setattr__(self, name, value)
 
     def _keys(self) -> list[str]:
         """The names of the modules, in order."""
@@ -164,27 +212,9 @@ class Sequential(_OfModules, _Numbered):
     def _keys(self) -> list[str]:
         return super()._keys() if self._names is None else self._names
 
-    def __getattr__(self, name: str) -> Any:
-        if "_list" in self.__dict__ and name in (keys := self._keys()):
-            return self._list[keys.index(name)]
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if not isinstance(value, Module) or "_list" not in self.__dict__:
-            super().__setattr__(name, value)
-            return
-        keys = self._keys()
-        if name in keys:
-            self._list[keys.index(name)] = value
-        else:
-            self._names = [*keys, _plain_name(name, "Sequential")]
-            self._list.append(value)
-
-    def __delattr__(self, name: str) -> None:
-        if name not in self.__dict__ and name in (keys := self._keys()):
-            del self[keys.index(name)]
-        else:
-            super().__delattr__(name)
+    def _join(self, name: str, value: Any) -> None:
+        self._names = [*self._keys(), _plain_name(name, "Sequential")]
+        self._list.append(value)
 
     def __getitem__(self, index: Any) -> Any:
         found = super().__getitem__(index)
@@ -223,15 +253,20 @@ class ModuleList(_OfModules, _Numbered):
     """A list of modules that counts as part of the module that holds it; it computes nothing itself."""
 
 
-class _Named(Module):
+class _Named(_Holding):
     """Modules or parameters by names of their own."""
 
-    _kind: str
-    _held: Any
+    _store = "_dict"
 
     def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()) -> None:
         self._dict: dict[str, Module] = {}
         self.update(modules)
+
+    def _index(self, name: str) -> Any:
+        return name if name in self._dict else None
+
+    def _join(self, name: str, value: Any) -> None:
+        self[name] = value
 
     def _parts(self) -> Iterator[tuple[str, Any]]:
         for name, value in super()._parts():
