@@ -28,6 +28,26 @@ def t(*shape):
 # name: (what it is handed, the call, the error, words of its message)
 CALLS = {
     # --- making -----------------------------------------------------------------------------------------
+    "a product of batches": (t(2, 3, 4), lambda x: tt.mm(x, x.mT), ShapeError, "mm: takes two matrices"),
+    "a product of unlike batches": (
+        t(2, 3, 4),
+        lambda x: tt.bmm(x, x[:1].mT),
+        ShapeError,
+        "as many matrices",
+    ),
+    "a grid without its order": (
+        t(3),
+        lambda x: tt.meshgrid(x, indexing="yx"),
+        ArgumentError,
+        "'ij' or 'xy'",
+    ),
+    "a grid of a matrix": (t(3, 3), lambda x: tt.meshgrid(x, indexing="ij"), ShapeError, "flatten"),
+    "scattering too much": (
+        t(2, 3),
+        lambda x: x.scatter([[0], [0], [1]], x, 1),
+        ShapeError,
+        "must fit into src",
+    ),
     "ragged lists": ([[1, 2], [3]], tt.tensor, ShapeError, "ragged"),
     "text": ("abc", tt.tensor, DTypeError, "not supported"),
     "nothing": (None, tt.tensor, DTypeError, "no array of numbers"),

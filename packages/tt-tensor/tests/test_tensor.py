@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import tt_tensor as tt
-from tt_tensor.errors import ArgumentError, DTypeError, GradientError, ShapeError
+from tt_tensor.errors import ArgumentError, AxisError, DTypeError, GradientError, ShapeError
 
 
 def test_what_it_is():
@@ -16,6 +16,14 @@ def test_what_it_is():
     assert (t.numel(), t.dim(), len(t)) == (6, 2, 2)
     assert (t.itemsize, t.nbytes, t.strides) == (4, 24, (12, 4))
     assert isinstance(t.array, np.ndarray)
+
+
+def test_size_called_is_the_shape():
+    t = tt.zeros(2, 3)
+    assert t.size() == (2, 3) and t.size(0) == 2 and t.size(-1) == 3 and tt.tensor(1.0).size() == ()
+    assert t.size // 3 == 2 and t.nelement() == 6 and pickle.loads(pickle.dumps(t.size)) == 6
+    with pytest.raises(AxisError, match=r"size: axis 2 .* 2 axes"):
+        t.size(2)
 
 
 def test_row_major_against_column_major():

@@ -50,6 +50,7 @@ from tt_tensor.ops.compare import (
     minimum,
     ne,
     not_equal,
+    relu,
     where,
 )
 from tt_tensor.ops.einsum import einsum, tensordot
@@ -61,12 +62,13 @@ from tt_tensor.ops.gathering import (
     masked_select,
     narrow,
     nonzero,
+    scatter,
     scatter_add,
     take,
     take_along_axis,
 )
 from tt_tensor.ops.joining import array_split, cat, chunk, concat, concatenate, split, stack, unbind
-from tt_tensor.ops.linalg import diagonal, dot, matmul, norm, outer, trace
+from tt_tensor.ops.linalg import bmm, diagonal, dot, matmul, mm, norm, outer, trace
 from tt_tensor.ops.logic import (
     bitwise_and,
     bitwise_not,
@@ -112,6 +114,7 @@ from tt_tensor.ops.shapes import (
     expand,
     expand_dims,
     flatten,
+    meshgrid,
     ravel,
     reshape,
     squeeze,
@@ -221,6 +224,7 @@ __all__ = [
     "bitwise_not",
     "bitwise_or",
     "bitwise_xor",
+    "bmm",
     "bool_",
     "broadcast_to",
     "cat",
@@ -305,8 +309,10 @@ __all__ = [
     "maximum",
     "mean",
     "memory",
+    "meshgrid",
     "min",
     "minimum",
+    "mm",
     "moveaxis",
     "mul",
     "multinomial",
@@ -342,6 +348,7 @@ __all__ = [
     "ravel",
     "reciprocal",
     "recorder",
+    "relu",
     "remainder",
     "repeat",
     "repeat_interleave",
@@ -349,6 +356,7 @@ __all__ = [
     "roll",
     "round",
     "rsqrt",
+    "scatter",
     "scatter_add",
     "sigmoid",
     "sign",

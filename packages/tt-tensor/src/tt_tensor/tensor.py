@@ -37,6 +37,7 @@ from tt_tensor.ops.linalg import LinalgMethods
 from tt_tensor.ops.logic import LogicMethods
 from tt_tensor.ops.padding import PaddingMethods
 from tt_tensor.ops.pointwise import PointwiseMethods
+from tt_tensor.ops.over_axes import one_axis
 from tt_tensor.ops.reductions import ReductionMethods
 from tt_tensor.ops.scan import ScanMethods
 from tt_tensor.ops.shapes import ShapeMethods
@@ -45,6 +46,16 @@ from tt_tensor.ops.sorting import SortingMethods
 from tt_tensor.ops.statistics import StatisticsMethods
 
 __all__ = ["Tensor", "as_array", "as_tensor", "from_numpy", "tensor"]
+
+
+class Size(int):
+    """The number of elements of a Tensor, and its shape for who calls it."""
+
+    shape: tuple[int, ...]
+
+    def __call__(self, axis: int | None = None) -> Any:
+        """The shape, or what it is along one axis. Raises AxisError for one out of range."""
+        return self.shape if axis is None else self.shape[one_axis(axis, len(self.shape), "size")]
 
 
 class Tensor(
@@ -113,13 +124,17 @@ class Tensor(
         return self.array.ndim
 
     @property
-    def size(self) -> int:
-        """The number of elements (NumPy's word; PyTorch's `numel()`)."""
-        return self.array.size
+    def size(self) -> Size:
+        """The number of elements, as in NumPy; called, as in PyTorch, the shape: `x.size()`, `x.size(axis)`."""
+        found = Size(self.array.size)
+        found.shape = self.array.shape
+        return found
 
     def numel(self) -> int:
         """The number of elements."""
         return self.array.size
+
+    nelement = numel
 
     def dim(self) -> int:
         """The number of axes."""

@@ -100,6 +100,8 @@ CALLS |= {
     "clip values to 1": lambda x: torch.clamp(x, max=1.0),
     "clip x y": lambda x, y: torch.clamp(x, min=y),
     "masked_fill x": lambda x: x.masked_fill(x > 0.3, -INF),
+    "relu x": torch.relu,
+    "relu edge": torch.relu,
 }
 
 if __name__ == "__main__":

@@ -276,3 +276,10 @@ def test_isclose_and_allclose():
         tt.isclose(x, [1.0, 2.0])
     with pytest.raises(DTypeError):
         tt.allclose(x, "a")
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int64])
+def test_relu(dtype):
+    x = tt.tensor(np.array([-2, 0, 3], dtype))
+    assert x.relu().dtype == dtype and x.relu().tolist() == tt.relu(x).tolist() == [0, 0, 3]
+    assert np.isnan(tt.relu(tt.tensor([np.nan])).item())

@@ -446,3 +446,18 @@ WRONG = [
 def test_wrong_calls(call, error, match):
     with pytest.raises(error, match=match):
         call()
+
+
+def test_scatter_writes_what_scatter_add_adds():
+    x, index = tt.zeros(2, 4), tt.tensor([[3, 0], [1, 2]])
+    src = tt.tensor([[1.0, 2.0, 9.0], [3.0, 4.0, 9.0]])  # what the index does not reach is not written
+    assert x.scatter(1, index, src).tolist() == [[2, 0, 0, 1], [0, 3, 4, 0]]
+    assert (
+        x.scatter(index, 1, axis=1).tolist()
+        == x.scatter(1, index, 1).tolist()
+        == [[1, 0, 0, 1], [0, 1, 1, 0]]
+    )
+    assert x.scatter_(1, index, 5.0) is x and x.version == 1 and x.sum() == 20
+    # One-hot labels, as many programs make them; and an index named twice keeps the last value.
+    assert tt.zeros(2, 3).scatter_(1, tt.tensor([2, 0])[:, None], 1).tolist() == [[0, 0, 1], [1, 0, 0]]
+    assert tt.zeros(3).scatter(tt.tensor([1, 1]), tt.tensor([1.0, 2.0])).tolist() == [0, 2, 0]

@@ -208,3 +208,9 @@ def test_wrong_diagonals():
         tt.ones(3, 3).trace(0, 0, 2)
     with pytest.raises(DTypeError, match="offset"):
         tt.ones(3, 3).diagonal(0.5)
+
+
+def test_mm_and_bmm_are_matmul_of_two_ranks_alone():
+    x, y = tt.randn(2, 3, 4), tt.randn(2, 4, 5)
+    np.testing.assert_array_equal(tt.bmm(x, y).numpy(), (x @ y).numpy())
+    np.testing.assert_array_equal(x[0].mm(y[0]).numpy(), (x[0] @ y[0]).numpy())

@@ -285,3 +285,20 @@ WRONG = [
 def test_wrong_calls(call, error, match):
     with pytest.raises(error, match=match):
         call()
+
+
+@pytest.mark.parametrize("indexing", ["ij", "xy"])
+@pytest.mark.parametrize("sizes", [(), (2,), (2, 3), (2, 0, 4)])
+def test_meshgrid_is_numpys(indexing, sizes):
+    vectors = [np.arange(size, dtype=np.float32) for size in sizes]
+    grids = tt.meshgrid(*vectors, indexing=indexing)
+    expected = np.meshgrid(*vectors, indexing=indexing)
+    assert [grid.shape for grid in grids] == [wanted.shape for wanted in expected]
+    for grid, wanted in zip(grids, expected, strict=True):
+        np.testing.assert_array_equal(grid.numpy(), wanted)
+
+
+def test_as_another_tensor():
+    x, like = tt.arange(6), tt.zeros(4, 2, 3)
+    assert x.view_as(like[0]).shape == (2, 3) and x.view_as(like[0]).shares_memory(x)
+    assert x.view(2, 3).expand_as(like).shape == (4, 2, 3) and x.type_as(like).dtype == np.float32

@@ -88,6 +88,10 @@ class CastMethods:
     copy = clone
     contiguous = contiguous
 
+    def type_as(self, other: Tensor) -> Tensor:
+        """To the dtype of `other`."""
+        return to(self, other)
+
     def half(self) -> Tensor:
         """To float16 (storage; NumPy computes it one value at a time)."""
         return to(self, np.float16)

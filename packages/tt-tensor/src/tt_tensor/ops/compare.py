@@ -41,6 +41,7 @@ __all__ = [
     "minimum",
     "ne",
     "not_equal",
+    "relu",
     "where",
 ]
 
@@ -138,6 +139,14 @@ def minimum(x: Any, y: Any) -> Tensor:
     Raises ShapeError where the shapes do not broadcast.
     """
     return Minimum()(x, y)
+
+
+def relu(x: Any) -> Tensor:
+    """max(x, 0), element by element; at 0 the gradient is 0 (`maximum` sends half of it there, `clip` all).
+
+    The layer of tt-nn, with kernels of its own, is faster where x is large.
+    """
+    return Where()(raw(x) <= 0, 0, x)
 
 
 def where(condition: Any, x: Any = None, y: Any = None) -> Any:
@@ -282,6 +291,7 @@ class CompareMethods:
     greater_equal = greater_equal
     maximum = maximum
     minimum = minimum
+    relu = relu
     clip = clamp = clip
     isclose = isclose
     allclose = allclose

@@ -1,7 +1,8 @@
-"""Taking and adding by arrays of positions: take_along_axis, gather, scatter_add, take, masked_fill …"""
+"""Taking and adding by arrays of positions: take_along_axis, gather, scatter, take, masked_fill …"""
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from tt_tensor.errors import DTypeError, IndexingError, ShapeError
 from tt_tensor.function import Function
 from tt_tensor.ops.casting import tensor_of
-from tt_tensor.ops.indexing import GetItem, PutAt, index_of, within_rule
+from tt_tensor.ops.indexing import GetItem, PutAt, SetItem, index_of, within_rule
 from tt_tensor.ops.over_axes import one_axis
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ __all__ = [
     "masked_select",
     "narrow",
     "nonzero",
+    "scatter",
     "scatter_add",
     "take",
     "take_along_axis",
@@ -53,6 +55,20 @@ def _along(index: Any, axis: int, sizes: tuple[int, ...]) -> tuple[Any, ...]:
             for one, size in enumerate(sizes)
         ]
     )
+
+
+def _written(index: Any, axis: int, into: tuple[int, ...], of: tuple[int, ...], what: str) -> tuple[Any, ...]:
+    """The full index of what scattering numbers of shape `of` writes in shape `into`."""
+    axis, wanted = one_axis(axis, len(into), what), index.shape
+    if not (len(wanted) == len(into) == len(of)) or any(
+        size > inside or (one != axis and size > outside)
+        for one, (size, inside, outside) in enumerate(zip(wanted, of, into, strict=True))
+    ):
+        raise ShapeError(
+            f"{what}: an index of shape {wanted} reads src of shape {of} and writes along axis "
+            f"{axis} into shape {into}; it must fit into src, and into x along the other axes"
+        )
+    return _along(index, axis, wanted)
 
 
 class TakeAlongAxis(Function):
@@ -82,17 +98,8 @@ class ScatterAdd(Function):
         self.index, self.axis = _integers(index, "scatter_add"), axis
 
     def forward(self, x: Any, src: Any) -> Any:
-        axis = one_axis(self.axis, x.ndim, "scatter_add")
-        index, wanted = self.index, self.index.shape
-        if not (index.ndim == x.ndim == src.ndim) or any(
-            size > inside or (one != axis and size > outside)
-            for one, (size, inside, outside) in enumerate(zip(wanted, src.shape, x.shape, strict=True))
-        ):
-            raise ShapeError(
-                f"scatter_add: an index of shape {wanted} reads src of shape {src.shape} and writes along axis "
-                f"{axis} into shape {x.shape}; it must fit into src, and into x along the other axes"
-            )
-        self.at, self.source = _along(index, axis, wanted), src.shape
+        wanted = self.index.shape
+        self.at, self.source = _written(self.index, self.axis, x.shape, src.shape, "scatter_add"), src.shape
         self.cut = None if wanted == src.shape else tuple([slice(size) for size in wanted])
         return x + within_rule(PutAt(self.at, x.shape), src if self.cut is None else src[self.cut])
 
@@ -164,7 +171,31 @@ def gather(x: Any, index: Any, axis: Any) -> Tensor:
 
 def _scatter_arguments(index: Any, src: Any, axis: Any) -> tuple[Any, Any, Any]:
     """The arguments in this order, also when they come in PyTorch's (axis, index, src)."""
-    return (src, axis, index) if index.__class__ is int and axis.__class__ is not int else (index, src, axis)
+    return (src, axis, index) if index.__class__ is int and src.__class__ is not int else (index, src, axis)
+
+
+def _set_by(x: Any, index: Any, src: Any, axis: Any) -> tuple[SetItem, Any]:
+    """What writes `src` into x at `index`, and the values that it writes: all of src that the index reaches."""
+    index, src, axis = _scatter_arguments(index, src, axis)
+    index = _integers(index, "scatter")
+    if isinstance(src, Real):
+        return SetItem(_written(index, axis, x.shape, index.shape, "scatter")), src
+    src = tensor_of(src)
+    at = _written(index, axis, x.shape, src.shape, "scatter")
+    return SetItem(at), src if src.shape == index.shape else src[tuple([slice(size) for size in index.shape])]
+
+
+def scatter(x: Any, index: Any, src: Any, axis: Any = 0) -> Tensor:
+    """x with src[i, j, …] written at [index[i, j, …], j, …] (for axis 0, and so for the others); PyTorch's function.
+
+    src may be a number, or larger than index. Where an index is named twice the last value stays, and alone gets the
+    gradient. Both orders are understood, scatter(x, index, src, axis) and PyTorch's scatter(x, axis, index, src).
+
+    Raises IndexingError for an index out of range or not of integers, ShapeError where the shapes do not fit.
+    """
+    x = tensor_of(x)
+    write, src = _set_by(x, index, src, axis)
+    return write(x, src)
 
 
 def scatter_add(x: Any, index: Any, src: Any, axis: Any = 0) -> Tensor:
@@ -262,6 +293,7 @@ class GatheringMethods:
 
     take_along_axis = take_along_axis
     gather = gather
+    scatter = scatter
     scatter_add = scatter_add
     take = take
     index_select = index_select
@@ -270,6 +302,11 @@ class GatheringMethods:
     masked_select = masked_select
     nonzero = nonzero
     argwhere = argwhere
+
+    def scatter_(self, index: Any, src: Any, axis: Any = 0) -> Tensor:
+        """`scatter` in place."""
+        write, src = _set_by(self, index, src, axis)
+        return write.in_place(self, src)  # type: ignore[arg-type]
 
     def scatter_add_(self, index: Any, src: Any, axis: Any = 0) -> Tensor:
         """`scatter_add` in place."""

@@ -18,7 +18,19 @@ from tt_tensor.ops.plain import raw
 if TYPE_CHECKING:
     from tt_tensor.tensor import Tensor
 
-__all__ = ["LinalgMethods", "MatMul", "Norm", "diagonal", "dot", "matmul", "norm", "outer", "trace"]
+__all__ = [
+    "LinalgMethods",
+    "MatMul",
+    "Norm",
+    "bmm",
+    "diagonal",
+    "dot",
+    "matmul",
+    "mm",
+    "norm",
+    "outer",
+    "trace",
+]
 
 
 class MatMul(Function):
@@ -107,6 +119,24 @@ def matmul(x: Any, y: Any) -> Tensor:
 
     Raises ShapeError where the shapes do not fit, or one is a single number.
     """
+    return MatMul()(x, y)
+
+
+def mm(x: Any, y: Any) -> Tensor:
+    """The product of two matrices and of nothing else: PyTorch's word. Raises ShapeError as `matmul`."""
+    return _of_rank(2, "mm", x, y)
+
+
+def bmm(x: Any, y: Any) -> Tensor:
+    """The products of the matrices of two batches, (b, n, k) with (b, k, m): PyTorch's word. Raises as `matmul`."""
+    return _of_rank(3, "bmm", x, y)
+
+
+def _of_rank(rank: int, what: str, x: Any, y: Any) -> Tensor:
+    shapes = np.shape(raw(x)), np.shape(raw(y))
+    if not len(shapes[0]) == len(shapes[1]) == rank or shapes[0][:-2] != shapes[1][:-2]:
+        kind = "two matrices" if rank == 2 else "two batches of as many matrices"
+        raise ShapeError(f"{what}: takes {kind}, not shapes {shapes[0]} and {shapes[1]}; matmul() broadcasts")
     return MatMul()(x, y)
 
 
@@ -199,6 +229,8 @@ class LinalgMethods:
         return MatMul().in_place(self, other)  # type: ignore[arg-type]
 
     matmul = matmul
+    mm = mm
+    bmm = bmm
     dot = dot
     outer = outer
     norm = norm

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tt_tensor.errors import AxisError, ShapeError
+from tt_tensor.errors import ArgumentError, AxisError, ShapeError
 from tt_tensor.function import Function
 from tt_tensor.ops.casting import tensor_of
 from tt_tensor.ops.over_axes import axes_of, one_axis
@@ -28,6 +28,7 @@ __all__ = [
     "expand",
     "expand_dims",
     "flatten",
+    "meshgrid",
     "ravel",
     "reshape",
     "squeeze",
@@ -206,6 +207,28 @@ def expand(x: Any, *shape: Any) -> Tensor:
     return BroadcastTo(sizes)(x)
 
 
+def meshgrid(*xs: Any, indexing: str) -> tuple[Tensor, ...]:
+    """For vectors x₀ of n₀ elements, x₁ of n₁, …: tensors of shape (n₀, n₁, …), the i-th of which is xᵢ along axis i.
+
+    indexing "ij" is that (PyTorch's default), "xy" swaps the first two axes (NumPy's): say which. The results are
+    read-only views.
+
+    Raises ShapeError for what is no vector, ArgumentError for another indexing.
+    """
+    if indexing not in ("ij", "xy"):
+        raise ArgumentError(f"meshgrid: indexing is 'ij' or 'xy', not {indexing!r}")
+    vectors = [tensor_of(x) for x in xs]
+    for x in vectors:
+        if x.ndim != 1:
+            raise ShapeError(f"meshgrid: takes vectors, not a tensor of shape {x.shape}; flatten() it first")
+    order = list(range(len(vectors)))
+    if indexing == "xy":
+        order[:2] = reversed(order[:2])
+    whole = tuple([vectors[one].shape[0] for one in order])
+    places = [[-1 if one == place else 1 for one in order] for place in range(len(vectors))]
+    return tuple([broadcast_to(reshape(x, place), whole) for x, place in zip(vectors, places, strict=True)])
+
+
 class ShapeMethods:
     """The shape operations as methods of a Tensor."""
 
@@ -219,3 +242,11 @@ class ShapeMethods:
     unflatten = unflatten
     broadcast_to = broadcast_to
     expand = expand
+
+    def view_as(self: Any, other: Tensor) -> Tensor:
+        """A view in the shape of `other`."""
+        return view(self, other.shape)
+
+    def expand_as(self: Any, other: Tensor) -> Tensor:
+        """Broadcast to the shape of `other`."""
+        return expand(self, other.shape)
