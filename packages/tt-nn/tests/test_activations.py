@@ -16,7 +16,8 @@ from tt_tensor.errors import ArgumentError, AxisError, DTypeError, GradientError
 INF, NAN = math.inf, math.nan
 POINTWISE = [
     nn.ReLU(), nn.LeakyReLU(), nn.LeakyReLU(0.0), nn.LeakyReLU(-0.5), nn.LeakyReLU(2.0), nn.ELU(), nn.ELU(0.3),
-    nn.ELU(-1.0), nn.ReLU6(), nn.Hardsigmoid(), nn.Hardswish(), nn.GELU(), nn.GELU("tanh"), nn.SiLU(), nn.Mish(),
+    nn.ELU(-1.0), nn.CELU(), nn.CELU(0.5), nn.SELU(), nn.Hardtanh(),
+    nn.ReLU6(), nn.Hardsigmoid(), nn.Hardswish(), nn.GELU(), nn.GELU("tanh"), nn.SiLU(), nn.Mish(),
     nn.Softplus(), nn.Softplus(2.0, 5.0), nn.Softplus(-0.5), nn.LogSigmoid(), nn.Tanh(), nn.Sigmoid(),
 ]  # fmt: skip
 ALL = [*POINTWISE, nn.Softmax(), nn.LogSoftmax()]
@@ -111,6 +112,9 @@ LIMITS = [
     (nn.ReLU6(), (0, 6), (0, 0)),
     (nn.LeakyReLU(), (-INF, INF), (0.01, 1)),
     (nn.ELU(2.0), (-2, INF), (0, 1)),
+    (nn.CELU(2.0), (-2, INF), (0, 1)),
+    (nn.SELU(), (-1.7580993408473766, INF), (0, 1.0507009873554805)),
+    (nn.Hardtanh(-2, 3), (-2, 3), (0, 0)),
     (nn.Hardsigmoid(), (0, 1), (0, 0)),
     (nn.Hardswish(), (0, INF), (0, 1)),
     (nn.GELU(), (0, INF), (0, 1)),
@@ -146,6 +150,10 @@ KINKS = [
     (nn.ReLU(), 0.0, 0),
     (nn.LeakyReLU(0.25), 0.0, 0.25),
     (nn.ELU(2.0), 0.0, 2),
+    (nn.CELU(2.0), 0.0, 1),
+    (nn.SELU(), 0.0, 1.7580993408473766),
+    (nn.Hardtanh(), -1.0, 0),
+    (nn.Hardtanh(), 1.0, 0),
     (nn.ReLU6(), 0.0, 0),
     (nn.ReLU6(), 6.0, 0),
     (nn.Hardsigmoid(), -3.0, 0),
@@ -255,6 +263,14 @@ WRONG = [
     (lambda: F.leaky_relu([1.0], [0.1]), ArgumentError, "negative_slope"),
     (lambda: nn.ELU(1j), ArgumentError, "alpha"),
     (lambda: F.elu([1.0], "x"), ArgumentError, "alpha"),
+    (lambda: nn.CELU(0), ArgumentError, "alpha must not be 0"),
+    (lambda: nn.Hardtanh(1, 1), ArgumentError, "min_val must be less than max_val, not 1 and 1"),
+    (lambda: F.hardtanh([True]), DTypeError, "hardtanh: the input is bool"),
+    (lambda: F.glu(np.zeros((2, 3))), ShapeError, r"glu: axis 1 of shape \(2, 3\) has no two halves"),
+    (lambda: F.glu([1, 2]), DTypeError, "int64"),
+    (lambda: nn.PReLU(3)(np.zeros((2, 4))), ShapeError, "one for each channel"),
+    (lambda: nn.PReLU(2)(np.zeros(2)), ShapeError, "one for each channel"),
+    (lambda: nn.PReLU()([1, 2]), DTypeError, "int64"),
     (lambda: F.softmax(np.zeros((2, 3)), 2), AxisError, "softmax"),
     (lambda: F.softmax(np.zeros((2, 3)), (0, 1)), DTypeError, "one axis"),
     (lambda: F.softmax(np.zeros((2, 3)), None), DTypeError, "one axis"),
@@ -280,7 +296,11 @@ def test_wrong_calls(call, error, match):
 
 @pytest.mark.parametrize(
     "layer",
-    [layer for layer in POINTWISE if type(layer).__name__ not in ("ReLU", "ReLU6", "Tanh", "Sigmoid")],
+    [
+        layer
+        for layer in POINTWISE
+        if type(layer).__name__ not in ("ReLU", "ReLU6", "Hardtanh", "Tanh", "Sigmoid")
+    ],
     ids=repr,
 )
 @pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.bool_])
@@ -301,7 +321,8 @@ def test_looks():
     # The strings are PyTorch 2.13's.
     assert [repr(layer) for layer in ALL] == [
         "ReLU()", "LeakyReLU(negative_slope=0.01)", "LeakyReLU(negative_slope=0.0)", "LeakyReLU(negative_slope=-0.5)",
-        "LeakyReLU(negative_slope=2.0)", "ELU(alpha=1.0)", "ELU(alpha=0.3)", "ELU(alpha=-1.0)", "ReLU6()",
+        "LeakyReLU(negative_slope=2.0)", "ELU(alpha=1.0)", "ELU(alpha=0.3)", "ELU(alpha=-1.0)", "CELU(alpha=1.0)",
+        "CELU(alpha=0.5)", "SELU()", "Hardtanh(min_val=-1.0, max_val=1.0)", "ReLU6()",
         "Hardsigmoid()", "Hardswish()", "GELU(approximate='none')", "GELU(approximate='tanh')", "SiLU()", "Mish()",
         "Softplus(beta=1.0, threshold=20.0)", "Softplus(beta=2.0, threshold=5.0)",
         "Softplus(beta=-0.5, threshold=20.0)", "LogSigmoid()", "Tanh()", "Sigmoid()", "Softmax(dim=-1)",

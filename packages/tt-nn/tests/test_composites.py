@@ -44,6 +44,8 @@ CASES = [
     (activations.LeakyReLUFunction, (-2.0,), POINTS),
     (activations.ELUFunction, (), POINTS),
     (activations.ELUFunction, (-0.5,), POINTS),
+    (activations.ELUFunction, (1.7, 1.1, 0.6), POINTS),
+    (hard.HardtanhFunction, (-3.0, 6.0), POINTS),
     (hard.ReLU6Function, (), POINTS),
     (hard.HardsigmoidFunction, (), POINTS),
     (hard.HardswishFunction, (), POINTS),

@@ -10,12 +10,13 @@ The same as plain functions stands in `tt_nn.functional`, ways to begin in `tt_n
 """
 
 from tt_nn import functional, init
-from tt_nn.activations import ELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
+from tt_nn.activations import CELU, ELU, SELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
 from tt_nn.containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from tt_nn.dropout import Dropout
 from tt_nn.errors import StateDictError, UnknownNameError, WeightsError
 from tt_nn.flatten import Flatten, Unflatten
-from tt_nn.hard import Hardsigmoid, Hardswish, ReLU6
+from tt_nn.glu import GLU
+from tt_nn.hard import Hardsigmoid, Hardswish, Hardtanh, ReLU6
 from tt_nn.linear import Identity, Linear
 from tt_nn.loss import Loss
 from tt_nn.losses.binary import BCELoss, BCEWithLogitsLoss
@@ -25,6 +26,7 @@ from tt_nn.losses.regression import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
 from tt_nn.module import Module, RemovableHandle, infer
 from tt_nn.normalization import LayerNorm, RMSNorm
 from tt_nn.parameter import Parameter
+from tt_nn.prelu import PReLU
 from tt_nn.smooth import GELU, Mish, SiLU
 from tt_nn.softplus import LogSigmoid, Softplus
 from tt_nn.state import IncompatibleKeys
@@ -34,8 +36,11 @@ from tt_nn.weights import load, load_metadata, save
 __version__ = "0.1.0"
 
 __all__ = [
+    "CELU",
     "ELU",
     "GELU",
+    "GLU",
+    "SELU",
     "BCELoss",
     "BCEWithLogitsLoss",
     "CrossEntropyLoss",
@@ -43,6 +48,7 @@ __all__ = [
     "Flatten",
     "Hardsigmoid",
     "Hardswish",
+    "Hardtanh",
     "HuberLoss",
     "Identity",
     "IncompatibleKeys",
@@ -61,6 +67,7 @@ __all__ = [
     "ModuleDict",
     "ModuleList",
     "NLLLoss",
+    "PReLU",
     "Parameter",
     "ParameterDict",
     "ParameterList",

@@ -26,7 +26,9 @@ from tt_tensor.ops.softmax import Softmax as SoftmaxFunction
 from tt_tensor.ops.special import choose
 
 __all__ = [
+    "CELU",
     "ELU",
+    "SELU",
     "ELUFunction",
     "LeakyReLU",
     "LeakyReLUFunction",
@@ -36,10 +38,12 @@ __all__ = [
     "Sigmoid",
     "Softmax",
     "Tanh",
+    "celu",
     "elu",
     "leaky_relu",
     "log_softmax",
     "relu",
+    "selu",
     "sigmoid",
     "softmax",
     "tanh",
@@ -120,33 +124,41 @@ class LeakyReLUFunction(Function):
 
 
 class ELUFunction(Function):
-    """x where x > 0, else α (eˣ - 1): dx = grad or grad · α eˣ, the latter at the kink."""
+    """s x where x > 0, else s α (eʳˣ - 1), of scale s and rate r: dx = grad s or grad s α r eʳˣ, that at the kink."""
 
-    def __init__(self, alpha: float = 1.0) -> None:
-        self.alpha = alpha
+    def __init__(self, alpha: float = 1.0, scale: float = 1.0, rate: float = 1.0) -> None:
+        self.alpha, self.scale, self.rate = alpha, scale, rate
 
     def forward(self, x: Any) -> Any:
         self.x = wide = working(x, "elu")
-        y = np.asarray(binary(np.minimum, wide, 0))
+        y = self._exponent(wide)
         y = np.expm1(y, out=y)
         if self.alpha != 1:
             y *= self.alpha
         y += positive_part(wide)
+        if self.scale != 1:
+            y *= self.scale
         return y if wide is x else y.astype(x.dtype)
 
     def backward(self, grad: Any) -> Any:
         x = self.x
-        slope = np.asarray(np.minimum(x, 0))
+        slope = self._exponent(x)
         np.exp(slope, out=slope)
-        if self.alpha != 1:
-            slope = choose(x > 0, np.ones((), x.dtype), slope * self.alpha)
-        return grad * slope
+        steep = self.alpha * self.rate
+        if steep != 1:
+            slope = choose(x > 0, np.ones((), x.dtype), slope * steep)
+        return grad * (slope if self.scale == 1 else slope * self.scale)
+
+    def _exponent(self, x: Any) -> Any:
+        """r · min(x, 0), in memory of its own."""
+        y = np.asarray(binary(np.minimum, x, 0))
+        return y if self.rate == 1 else np.multiply(y, self.rate, out=y)
 
     def composite(self, x: Any) -> Tensor:
         """The same by a choice, for higher orders."""
         positive = raw(x) > 0
-        below = np.where(positive, 0, x)
-        return np.where(positive, x, np.expm1(below) * self.alpha)  # type: ignore[return-value]
+        below = np.where(positive, 0, x) * self.rate
+        return np.where(positive, x, np.expm1(below) * self.alpha) * self.scale  # type: ignore[return-value]
 
 
 def relu(input: Any, inplace: bool = False) -> Tensor:
@@ -174,6 +186,35 @@ def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     Hochreiter, 2015, arXiv:1511.07289.
     """
     return ELUFunction(number("elu", "alpha", alpha))(input)
+
+
+def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """x where x > 0, else alpha (e^(x / alpha) - 1), element by element: an ELU whose slope has no kink.
+
+    Raises DTypeError for integers, ArgumentError for an alpha that is no number, or 0. Source: Barron, 2017,
+    arXiv:1704.07483.
+    """
+    return ELUFunction(*_celu("celu", alpha))(input)
+
+
+def _celu(where: str, alpha: Any) -> tuple[float, float, float]:
+    """What a CELU is as an ELU: alpha, scale and rate."""
+    if not number(where, "alpha", alpha):
+        raise ArgumentError(f"{where}: alpha must not be 0: the input is divided by it")
+    return alpha, 1.0, 1 / alpha
+
+
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772848, 1.0507009873554804934
+"""With these, mean 0 and variance 1 of the input are those of the output."""
+
+
+def selu(input: Any, inplace: bool = False) -> Tensor:
+    """1.0507 x where x > 0, else 1.0507 · 1.6733 (eˣ - 1): keeps mean 0 and variance 1 from layer to layer.
+
+    Raises DTypeError for integers. Source: Klambauer, Unterthiner, Mayr & Hochreiter, "Self-Normalizing Neural
+    Networks", 2017, arXiv:1706.02515.
+    """
+    return ELUFunction(SELU_ALPHA, SELU_SCALE)(input)
 
 
 def tanh(input: Any) -> Tensor:
@@ -255,6 +296,27 @@ class ELU(Module):
 
     def extra_repr(self) -> str:
         return f"alpha={self.alpha}"
+
+
+class CELU(Module):
+    """x where x > 0, else alpha (e^(x / alpha) - 1): see `functional.celu`."""
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        _celu("CELU", alpha)
+        self.alpha = alpha
+
+    def forward(self, x: Any) -> Tensor:
+        return self.compute(ELUFunction(*_celu("CELU", self.alpha)), x)
+
+    def extra_repr(self) -> str:
+        return f"alpha={self.alpha}"
+
+
+class SELU(OutOfPlace):
+    """1.0507 x where x > 0, else 1.0507 · 1.6733 (eˣ - 1): see `functional.selu`."""
+
+    def forward(self, x: Any) -> Tensor:
+        return self.compute(ELUFunction(SELU_ALPHA, SELU_SCALE), x)
 
 
 class Tanh(Module):

@@ -3,27 +3,34 @@
 Where PyTorch's take `inplace`, so do these; it changes nothing, the input keeps its memory.
 """
 
-from tt_nn.activations import elu, leaky_relu, log_softmax, relu, sigmoid, softmax, tanh
+from tt_nn.activations import celu, elu, leaky_relu, log_softmax, relu, selu, sigmoid, softmax, tanh
+from tt_nn.distances import cosine_similarity, normalize, pairwise_distance
 from tt_nn.dropout import dropout
-from tt_nn.hard import hardsigmoid, hardswish, relu6
+from tt_nn.glu import glu
+from tt_nn.hard import hardsigmoid, hardswish, hardtanh, relu6
 from tt_nn.linear import linear
 from tt_nn.losses.binary import binary_cross_entropy, binary_cross_entropy_with_logits
 from tt_nn.losses.categorical import cross_entropy, nll_loss
 from tt_nn.losses.divergence import kl_div
 from tt_nn.losses.regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from tt_nn.normalization import layer_norm, rms_norm
+from tt_nn.prelu import prelu
 from tt_nn.smooth import gelu, mish, silu
 from tt_nn.softplus import logsigmoid, softplus
 
 __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "celu",
+    "cosine_similarity",
     "cross_entropy",
     "dropout",
     "elu",
     "gelu",
+    "glu",
     "hardsigmoid",
     "hardswish",
+    "hardtanh",
     "huber_loss",
     "kl_div",
     "l1_loss",
@@ -35,9 +42,13 @@ __all__ = [
     "mish",
     "mse_loss",
     "nll_loss",
+    "normalize",
+    "pairwise_distance",
+    "prelu",
     "relu",
     "relu6",
     "rms_norm",
+    "selu",
     "sigmoid",
     "silu",
     "smooth_l1_loss",

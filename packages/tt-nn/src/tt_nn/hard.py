@@ -1,4 +1,4 @@
-"""Activations of straight pieces, which small machines compute without exponentials: ReLU6, Hardsigmoid, Hardswish."""
+"""Activations of straight pieces, for machines without exponentials: Hardtanh, ReLU6, Hardsigmoid, Hardswish."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from tt_nn.activations import OutOfPlace
+from tt_nn.activations import OutOfPlace, number
 from tt_nn.blocks import kept, working
 from tt_nn.gated import Gated
+from tt_nn.module import Module
 from tt_tensor import Function, Tensor
-from tt_tensor.errors import DTypeError
+from tt_tensor.errors import ArgumentError, DTypeError
 from tt_tensor.kernels.elementwise import binary
 from tt_tensor.ops.plain import raw
 
@@ -19,31 +20,47 @@ __all__ = [
     "HardsigmoidFunction",
     "Hardswish",
     "HardswishFunction",
+    "Hardtanh",
+    "HardtanhFunction",
     "ReLU6",
     "ReLU6Function",
     "hardsigmoid",
     "hardswish",
+    "hardtanh",
     "relu6",
 ]
 
 
-class ReLU6Function(Function):
-    """min(max(x, 0), 6): dx = grad where 0 < x < 6, else 0; where x is NaN the gradient must not look healthy."""
+class HardtanhFunction(Function):
+    """min(max(x, low), high): dx = grad in between, else 0; where x is NaN the gradient must not look healthy."""
+
+    name = "hardtanh"
+
+    def __init__(self, low: float = -1.0, high: float = 1.0) -> None:
+        self.low, self.high = low, high
 
     def forward(self, x: Any) -> Any:
         if x.dtype.kind == "b":
-            raise DTypeError("relu6: the input is bool; use x.astype('float32') first")
-        self.inside = ~((x <= 0) | (x >= 6))
-        return binary(np.minimum, binary(np.maximum, x, 0), 6)
+            raise DTypeError(f"{self.name}: the input is bool; use x.astype('float32') first")
+        self.inside = ~((x <= self.low) | (x >= self.high))
+        return binary(np.minimum, binary(np.maximum, x, self.low), self.high)
 
     def backward(self, grad: Any) -> Any:
         return kept(self.inside, grad)
 
-    @staticmethod
-    def composite(x: Any) -> Tensor:
+    def composite(self, x: Any) -> Tensor:
         """The same by choices, for higher orders."""
-        outside = (raw(x) <= 0) | (raw(x) >= 6)
-        return np.where(outside, np.clip(raw(x), 0, 6), x)  # type: ignore[return-value]
+        outside = (raw(x) <= self.low) | (raw(x) >= self.high)
+        return np.where(outside, np.clip(raw(x), self.low, self.high), x)  # type: ignore[return-value]
+
+
+class ReLU6Function(HardtanhFunction):
+    """min(max(x, 0), 6): dx = grad where 0 < x < 6, else 0."""
+
+    name = "relu6"
+
+    def __init__(self) -> None:
+        super().__init__(0, 6)
 
 
 class HardsigmoidFunction(Function):
@@ -96,6 +113,22 @@ class HardswishFunction(Gated, Function):
         return np.where(above, x, middle * (middle + 3) * (1 / 6))  # type: ignore[return-value]
 
 
+def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
+    """min(max(x, min_val), max_val), element by element.
+
+    Raises DTypeError for bool, ArgumentError unless the bounds are numbers and min_val < max_val. Source: Collobert,
+    "Large Scale Machine Learning", 2004.
+    """
+    return HardtanhFunction(*_bounds("hardtanh", min_val, max_val))(input)
+
+
+def _bounds(where: str, low: Any, high: Any) -> tuple[float, float]:
+    low, high = number(where, "min_val", low), number(where, "max_val", high)
+    if not low < high:
+        raise ArgumentError(f"{where}: min_val must be less than max_val, not {low} and {high}")
+    return low, high
+
+
 def relu6(input: Any, inplace: bool = False) -> Tensor:
     """min(max(x, 0), 6), element by element; integers stay integers.
 
@@ -118,6 +151,19 @@ def hardswish(input: Any, inplace: bool = False) -> Tensor:
     Raises DTypeError for integers. Source: Howard et al., "Searching for MobileNetV3", 2019, arXiv:1905.02244.
     """
     return HardswishFunction()(input)
+
+
+class Hardtanh(Module):
+    """min(max(x, min_val), max_val)."""
+
+    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
+        self.min_val, self.max_val = _bounds("Hardtanh", min_val, max_val)
+
+    def forward(self, x: Any) -> Tensor:
+        return self.compute(HardtanhFunction(self.min_val, self.max_val), x)
+
+    def extra_repr(self) -> str:
+        return f"min_val={self.min_val}, max_val={self.max_val}"
 
 
 class ReLU6(OutOfPlace):

@@ -9,5 +9,6 @@ CASES = {
     + unary_cases(lambda: activations.LeakyReLUFunction(-0.5))
     + [Case("slope 0", lambda: activations.LeakyReLUFunction(0.0), (LARGE,))],
     activations.ELUFunction: unary_cases(activations.ELUFunction)
-    + unary_cases(lambda: activations.ELUFunction(0.3)),
+    + unary_cases(lambda: activations.ELUFunction(0.3))
+    + unary_cases(lambda: activations.ELUFunction(1.7, 1.1, 0.6)),
 }

@@ -15,10 +15,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tt_nn import (
+    CELU,
     ELU,
     GELU,
+    SELU,
     Dropout,
     Flatten,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
     Identity,
     LeakyReLU,
     LogSigmoid,
@@ -31,7 +36,6 @@ from tt_nn import (
     Softplus,
     Tanh,
 )
-from tt_nn.hard import Hardsigmoid, Hardswish
 from tt_perf.compression.layers import (
     check_module,
     has_own_forward,
@@ -45,8 +49,21 @@ from tt_perf.compression.layers import (
 __all__ = ["ChannelGroup", "Channels", "channel_groups"]
 
 ALONE = (
-    *(Dropout, ELU, GELU, Hardsigmoid, Hardswish, Identity, LeakyReLU, LogSigmoid, Mish, ReLU, ReLU6),
-    *(Sigmoid, SiLU, Softplus, Tanh),
+    *(
+        CELU,
+        Dropout,
+        ELU,
+        GELU,
+        Hardsigmoid,
+        Hardswish,
+        Hardtanh,
+        Identity,
+        LeakyReLU,
+        LogSigmoid,
+        Mish,
+        ReLU,
+    ),
+    *(ReLU6, SELU, Sigmoid, SiLU, Softplus, Tanh),
 )
 """Layers that treat every number on its own."""
 ALONE_BY_NAME = frozenset(

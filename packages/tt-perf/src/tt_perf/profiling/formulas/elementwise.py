@@ -38,6 +38,7 @@ _UNARY = {
     "LeakyReLUFunction": (2, 2),  # a comparison and a product
     "ELUFunction": (4, 3),  # comparison, exp, -1, times α
     "ReLU6Function": (2, 1),
+    "HardtanhFunction": (2, 1),
     "HardsigmoidFunction": (4, 2),  # x / 6 + ½, cut at both ends
     "HardswishFunction": (5, 4),  # x times that
     "GELUFunction": (5, 7),  # x (½ (1 + erf(x √½))); grad (Φ + x c exp(-½ x x)), Φ being kept
@@ -45,6 +46,7 @@ _UNARY = {
     "SiLUFunction": (5, 5),  # x σ(x); grad s (1 + x (1 - s))
     "MishFunction": (4, 11),  # x tanh(log1p(exp(x))); grad (t + x σ(x) (1 - t t))
     "SoftplusFunction": (4, 6),  # log1p(exp(β x)) / β; grad σ(β x)
+    "GLUFunction": (5, 5),  # a σ(b); grad s a (1 - s), of each element of the result
     "LogSigmoidFunction": (4, 5),  # -log1p(exp(-x)); grad σ(-x)
     "DropoutFunction": (2, 2),  # times the mask, times 1 / (1 - p)
     "ChannelDropoutFunction": (1, 1),
@@ -58,6 +60,7 @@ _BINARY = {
     "Pow": (1, 3, 3),  # grad p pow(x, p - 1), p - 1 and grad p taken together; grad z log(x)
     "FloorDivide": (1, 0, 0),
     "Remainder": (1, 0, 2),
+    "PReLUFunction": (2, 2, 2),  # a comparison and a product; a product and a sum for the slope
     "Maximum": (1, 2, 2),
     "Minimum": (1, 2, 2),
 }
