@@ -19,7 +19,19 @@ from tt_optim.flat import flat_memory
 from tt_tensor import Tensor, from_numpy, memory
 from tt_tensor.errors import DTypeError, InPlaceError, ShapeError
 
-OPTIMIZERS = ["SGD", "Adam", "AdamW", "NAdam", "RMSprop", "Adagrad", "Adadelta", "Lion", "Muon"]
+OPTIMIZERS = [
+    "SGD",
+    "Adam",
+    "AdamW",
+    "NAdam",
+    "Adamax",
+    "RAdam",
+    "RMSprop",
+    "Adagrad",
+    "Adadelta",
+    "Lion",
+    "Muon",
+]
 PACKING = [name for name in OPTIMIZERS if name != "Muon"]
 
 

@@ -74,6 +74,24 @@ def lion(x, g, s, t, lr=1e-4, betas=(0.9, 0.99), weight_decay=0.0):
     return x - lr * weight_decay * x - lr * np.sign(betas[0] * m + (1 - betas[0]) * g)
 
 
+def adamax(x, g, s, t, lr=2e-3, betas=(0.9, 0.999), eps=1e-8):
+    s["m"] = betas[0] * s.get("m", 0) + (1 - betas[0]) * g
+    s["u"] = np.maximum(betas[1] * s.get("u", 0), np.abs(g) + eps)
+    return x - lr / (1 - betas[0] ** t) * s["m"] / s["u"]
+
+
+def radam(x, g, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8):
+    s["m"] = betas[0] * s.get("m", 0) + (1 - betas[0]) * g
+    s["v"] = betas[1] * s.get("v", 0) + (1 - betas[1]) * g**2
+    top = 2 / (1 - betas[1]) - 1
+    rho = top - 2 * t * betas[1] ** t / (1 - betas[1] ** t)
+    step = s["m"] / (1 - betas[0] ** t)
+    if rho > 5:
+        r = np.sqrt((rho - 4) * (rho - 2) * top / ((top - 4) * (top - 2) * rho))
+        step = step * r * np.sqrt(1 - betas[1] ** t) / (np.sqrt(s["v"]) + eps)
+    return x - lr * step
+
+
 REFERENCES = [
     ("SGD", sgd, {"lr": 0.1}),
     ("SGD", sgd, {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
@@ -87,6 +105,10 @@ REFERENCES = [
     ("RMSprop", rmsprop, {"centered": True, "eps": 0.1}),
     ("Adagrad", adagrad, {"lr_decay": 0.1, "initial_accumulator_value": 0.5}),
     ("Adadelta", adadelta, {}),
+    ("Adamax", adamax, {}),
+    ("Adamax", adamax, {"betas": (0.5, 0.6)}),
+    ("RAdam", radam, {}),
+    ("RAdam", radam, {"betas": (0.5, 0.99), "lr": 0.1}),
     ("Lion", lion, {"lr": 0.01, "weight_decay": 0.1}),
 ]
 each = pytest.mark.parametrize(
@@ -214,7 +236,19 @@ def test_what_a_small_beta_forgets_leaves_nothing_in_the_digits(beta, size):
 
 
 def test_a_gradient_of_zeros_moves_nothing_and_is_finite():
-    for name in ("SGD", "Adam", "AdamW", "NAdam", "RMSprop", "Adagrad", "Adadelta", "Lion", "Muon"):
+    for name in (
+        "SGD",
+        "Adam",
+        "AdamW",
+        "NAdam",
+        "RMSprop",
+        "Adagrad",
+        "Adadelta",
+        "Adamax",
+        "RAdam",
+        "Lion",
+        "Muon",
+    ):
         p = Tensor(np.ones((2, 2)), requires_grad=True)
         options = {"weight_decay": 0.0} if name in ("AdamW", "Muon") else {}
         optimizer = getattr(tt_optim, name)([p], **options)

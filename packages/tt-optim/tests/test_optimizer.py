@@ -7,12 +7,12 @@ import pytest
 
 import tt_nn
 import tt_optim
-from tt_optim import SGD, Adadelta, Adagrad, Adam, AdamW, Lion, Muon, NAdam, Optimizer, RMSprop
+from tt_optim import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Lion, Muon, NAdam, Optimizer, RAdam, RMSprop
 from tt_optim.ranges import NONNEGATIVE
 from tt_tensor import Tensor
 from tt_tensor.errors import ArgumentError, DTypeError, GradientError, ShapeError
 
-ALL = [SGD, Adam, AdamW, NAdam, RMSprop, Adagrad, Adadelta, Lion, Muon]
+ALL = [SGD, Adam, AdamW, NAdam, Adamax, RAdam, RMSprop, Adagrad, Adadelta, Lion, Muon]
 
 
 def matrix(values=((1.0, 2.0), (3.0, 4.0))):
@@ -45,6 +45,8 @@ def matrix(values=((1.0, 2.0), (3.0, 4.0))):
             {"lr": 1e-2, "lr_decay": 0, "weight_decay": 0, "initial_accumulator_value": 0, "eps": 1e-10},
         ),
         (Adadelta, {"lr": 1.0, "rho": 0.9, "eps": 1e-6, "weight_decay": 0}),
+        (Adamax, {"lr": 2e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0}),
+        (RAdam, {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "decoupled_weight_decay": False}),
         (Lion, {"lr": 1e-4, "betas": (0.9, 0.99), "weight_decay": 0.0}),
         (
             Muon,
@@ -127,7 +129,7 @@ def test_named_parameters_keep_their_names():
 
 
 def test_maximize_climbs():
-    for kind in (SGD, Adam, AdamW, NAdam, RMSprop, Adagrad, Adadelta, Lion):
+    for kind in (SGD, Adam, AdamW, NAdam, Adamax, RAdam, RMSprop, Adagrad, Adadelta, Lion):
         p = Tensor([1.0], requires_grad=True)
         p.grad = [1.0]
         kind([p], lr=0.1, maximize=True, weight_decay=0.0).step()

@@ -7,6 +7,7 @@ from tt_optim import lr_scheduler
 from tt_optim.adadelta import Adadelta
 from tt_optim.adagrad import Adagrad
 from tt_optim.adam import Adam
+from tt_optim.adamax import Adamax
 from tt_optim.adamw import AdamW
 from tt_optim.clip import clip_grad_norm_, clip_grad_value_, get_total_norm
 from tt_optim.lion import Lion
@@ -15,10 +16,12 @@ from tt_optim.lr_scheduler import (
     ConstantLR,
     CosineAnnealingLR,
     CosineAnnealingWarmRestarts,
+    CyclicLR,
     ExponentialLR,
     LambdaLR,
     LinearLR,
     LRScheduler,
+    MultiplicativeLR,
     MultiStepLR,
     OneCycleLR,
     PolynomialLR,
@@ -30,6 +33,7 @@ from tt_optim.lr_scheduler import (
 from tt_optim.muon import Muon
 from tt_optim.nadam import NAdam
 from tt_optim.optimizer import Optimizer
+from tt_optim.radam import RAdam
 from tt_optim.rmsprop import RMSprop
 from tt_optim.sgd import SGD
 
@@ -39,21 +43,25 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "Adamax",
     "ChainedScheduler",
     "ConstantLR",
     "CosineAnnealingLR",
     "CosineAnnealingWarmRestarts",
+    "CyclicLR",
     "ExponentialLR",
     "LRScheduler",
     "LambdaLR",
     "LinearLR",
     "Lion",
     "MultiStepLR",
+    "MultiplicativeLR",
     "Muon",
     "NAdam",
     "OneCycleLR",
     "Optimizer",
     "PolynomialLR",
+    "RAdam",
     "RMSprop",
     "ReduceLROnPlateau",
     "SequentialLR",

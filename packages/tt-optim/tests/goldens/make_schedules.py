@@ -40,6 +40,32 @@ CASES: list[tuple[str, list[Any]]] = [
     ("SGD", ["CosineAnnealingWarmRestarts", {"T_0": 4, "T_mult": 2, "eta_min": 0.001}]),
     ("SGD", ["LambdaLR", {"lr_lambda": "power"}]),
     ("SGD", ["LambdaLR", {"lr_lambda": ["power", "root"]}]),
+    ("SGD", ["MultiplicativeLR", {"lr_lambda": ["power", "root"]}]),
+    ("SGD", ["CyclicLR", {"base_lr": 0.01, "max_lr": 0.3, "step_size_up": 7}]),
+    ("Adam", ["CyclicLR", {"base_lr": [0.01, 0.1], "max_lr": 0.3, "step_size_up": 4, "mode": "triangular2"}]),
+    (
+        "RMSprop",
+        [
+            "CyclicLR",
+            {
+                "base_lr": 0.0,
+                "max_lr": [0.3, 1.0],
+                "step_size_up": 1,
+                "step_size_down": 9,
+                "mode": "exp_range",
+                "gamma": 0.97,
+                "base_momentum": [0.5, 0.6],
+                "max_momentum": 0.7,
+            },
+        ],
+    ),
+    (
+        "Adagrad",
+        [
+            "CyclicLR",
+            {"base_lr": 0.2, "max_lr": 0.1, "step_size_up": 9, "step_size_down": 2, "cycle_momentum": False},
+        ],
+    ),
     ("SGD", ["OneCycleLR", {"max_lr": 0.5, "total_steps": 60}]),
     ("Adam", ["OneCycleLR", {"max_lr": [0.5, 0.1], "epochs": 6, "steps_per_epoch": 10, "three_phase": True}]),
     (

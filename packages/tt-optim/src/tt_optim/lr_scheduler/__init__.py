@@ -2,6 +2,7 @@
 
 from tt_optim.lr_scheduler.combined import ChainedScheduler, SequentialLR
 from tt_optim.lr_scheduler.cosine import CosineAnnealingLR, CosineAnnealingWarmRestarts, WarmupCosineLR
+from tt_optim.lr_scheduler.cyclic import CyclicLR
 from tt_optim.lr_scheduler.decays import (
     ConstantLR,
     ExponentialLR,
@@ -10,7 +11,7 @@ from tt_optim.lr_scheduler.decays import (
     PolynomialLR,
     StepLR,
 )
-from tt_optim.lr_scheduler.lambdas import LambdaLR
+from tt_optim.lr_scheduler.lambdas import LambdaLR, MultiplicativeLR
 from tt_optim.lr_scheduler.one_cycle import OneCycleLR
 from tt_optim.lr_scheduler.plateau import ReduceLROnPlateau
 from tt_optim.lr_scheduler.scheduler import LRScheduler
@@ -20,11 +21,13 @@ __all__ = [
     "ConstantLR",
     "CosineAnnealingLR",
     "CosineAnnealingWarmRestarts",
+    "CyclicLR",
     "ExponentialLR",
     "LRScheduler",
     "LambdaLR",
     "LinearLR",
     "MultiStepLR",
+    "MultiplicativeLR",
     "OneCycleLR",
     "PolynomialLR",
     "ReduceLROnPlateau",

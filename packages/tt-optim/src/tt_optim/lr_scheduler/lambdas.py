@@ -1,4 +1,4 @@
-"""A schedule from any function of the step."""
+"""Schedules from any function of the step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tt_optim.lr_scheduler.scheduler import LRScheduler, optimizer_of
 from tt_optim.optimizer import Optimizer
 from tt_tensor.errors import ArgumentError, DTypeError
 
-__all__ = ["LambdaLR"]
+__all__ = ["LambdaLR", "MultiplicativeLR"]
 
 
 class LambdaLR(LRScheduler):
@@ -32,12 +32,12 @@ class LambdaLR(LRScheduler):
         functions = list(lr_lambda) if isinstance(lr_lambda, list | tuple) else [lr_lambda] * count
         if len(functions) != count:
             raise ArgumentError(
-                f"LambdaLR: {len(functions)} functions, but there are {count} parameter groups"
+                f"{type(self).__name__}: {len(functions)} functions, but there are {count} parameter groups"
             )
         for function in functions:
             if not callable(function):
                 raise DTypeError(
-                    f"LambdaLR: lr_lambda must be a function of the step, not {type(function).__name__}"
+                    f"{type(self).__name__}: lr_lambda must be a function of the step, not {type(function).__name__}"
                 )
         self.lr_lambdas: list[Any] = functions
         super().__init__(optimizer, last_epoch)
@@ -61,3 +61,17 @@ class LambdaLR(LRScheduler):
             if remembered:
                 function.__dict__.update(remembered)
         self.__dict__.update(state)
+
+
+class MultiplicativeLR(LambdaLR):
+    """lr = base · f(1) · f(2) · … · f(t): each step multiplies what the last one left.
+
+    Arguments, and what is remembered, as for `LambdaLR`.
+    """
+
+    def get_lr(self) -> list[float]:
+        if self._starting:
+            return self._current()
+        self._check_groups(len(self.lr_lambdas))
+        factors = [function(self.last_epoch) for function in self.lr_lambdas]
+        return [lr * factor for lr, factor in zip(self._current(), factors, strict=True)]
