@@ -42,6 +42,12 @@ CALLS = {
         "'ij' or 'xy'",
     ),
     "a grid of a matrix": (t(3, 3), lambda x: tt.meshgrid(x, indexing="ij"), ShapeError, "flatten"),
+    "adding slices that do not fit": (
+        t(2, 3),
+        lambda x: x.index_add(0, [0], x),
+        ShapeError,
+        r"src of shape \(1, 3\)",
+    ),
     "scattering too much": (
         t(2, 3),
         lambda x: x.scatter([[0], [0], [1]], x, 1),

@@ -170,7 +170,7 @@ NO_RULE = {
     "concatenate dtype": lambda x: np.concatenate([x, x], dtype=np.float64),
     "norm ord": lambda x: np.linalg.norm(x, 1, axis=0),
     "percentile": lambda x: np.percentile(x, [10, 50], axis=1),
-    "cumprod": lambda x: np.cumprod(x, axis=0),
+    "multiply.accumulate": lambda x: np.multiply.accumulate(x, axis=0),
     "diff": lambda x: np.diff(x),
     "vstack": lambda x: np.vstack([x, x]),
     "select": lambda x: np.select([x > 1], [x], 0),

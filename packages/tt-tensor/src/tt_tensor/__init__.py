@@ -57,6 +57,7 @@ from tt_tensor.ops.einsum import einsum, tensordot
 from tt_tensor.ops.gathering import (
     argwhere,
     gather,
+    index_add,
     index_select,
     masked_fill,
     masked_select,
@@ -108,7 +109,7 @@ from tt_tensor.ops.pointwise import (
     trunc,
 )
 from tt_tensor.ops.reductions import all, any, argmax, argmin, count_nonzero, max, mean, min, prod, sum
-from tt_tensor.ops.scan import cumsum
+from tt_tensor.ops.scan import cumprod, cumsum
 from tt_tensor.ops.shapes import (
     broadcast_to,
     expand,
@@ -239,6 +240,7 @@ __all__ = [
     "contiguous",
     "cos",
     "count_nonzero",
+    "cumprod",
     "cumsum",
     "default_dtype",
     "default_generator",
@@ -275,6 +277,7 @@ __all__ = [
     "greater",
     "greater_equal",
     "gt",
+    "index_add",
     "index_select",
     "int8",
     "int16",

@@ -108,6 +108,7 @@ FUNCTIONS: dict[Callable[..., Any], Rule] = {
     np.var: _rule("var", "a axis dtype out ddof", "axis ddof keepdims correction"),
     np.std: _rule("std", "a axis dtype out ddof", "axis ddof keepdims correction"),
     np.cumsum: _rule("cumsum", "a axis dtype out", "axis dtype"),
+    np.cumprod: _rule("cumprod", "a axis dtype out", "axis dtype"),
     np.argmax: _rule("argmax", "a axis out", "axis keepdims"),
     np.argmin: _rule("argmin", "a axis out", "axis keepdims"),
     np.any: _rule("any", "a axis out", "axis keepdims"),

@@ -64,6 +64,8 @@ CALLS = {
     "scatter m34 m23 0": lambda x, src: x.scatter(0, GATHER, src),
     "scatter m34 n23 1": lambda x, src: x.scatter(1, torch.tensor([[3, 0, 2], [1, 2, 0]]), src),
     "scatter m34 number": lambda x: x.scatter(1, GATHER, 2),
+    "index_add m34 m23 1": lambda x, src: x[:2].index_add(1, torch.tensor([3, 0, 3]), src),
+    "index_add b234 m34 0": lambda x, src: x.index_add(0, torch.tensor([1]), src[None], alpha=-2),
     "take m34": lambda x: x.take(torch.tensor([[0, 11], [5, 5]])),
     "index_select b234 1": lambda x: x.index_select(1, torch.tensor([2, 0, 2, 2])),
     "narrow b234 2": lambda x: x.narrow(2, 1, 2),

@@ -71,6 +71,8 @@ CALLS = {
     "norm origin 1": lambda x: torch.linalg.vector_norm(x, 1),
     "norm origin 3": lambda x: torch.linalg.vector_norm(x, 3),
     "norm zeros 2 axis 0": lambda x: torch.linalg.vector_norm(x, 2, 0),
+    "cumprod x 1": lambda x: x.cumprod(1),
+    "cumprod row -1": lambda x: x.cumprod(-1),
     "cumsum x 1": lambda x: x.cumsum(1),
     "cumsum row -1": lambda x: x.cumsum(-1),
     "softmax x -1": lambda x: x.softmax(-1),

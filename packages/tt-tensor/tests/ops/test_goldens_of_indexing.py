@@ -52,6 +52,8 @@ CALLS = {
     "scatter m34 m23 0": lambda x, src: x.scatter(0, GATHER, src),
     "scatter m34 n23 1": lambda x, src: tt.scatter(x, [[3, 0, 2], [1, 2, 0]], src, axis=1),
     "scatter m34 number": lambda x: x.clone().scatter_(1, GATHER, 2),
+    "index_add m34 m23 1": lambda x, src: x[:2].index_add(1, [3, 0, 3], src),
+    "index_add b234 m34 0": lambda x, src: x.clone().index_add_(0, tt.tensor([1]), src[None], alpha=-2),
     "take m34": lambda x: x.take([[0, 11], [5, 5]]),
     "index_select b234 1": lambda x: x.index_select(1, tt.tensor([2, 0, 2, 2])),
     "narrow b234 2": lambda x: x.narrow(2, 1, 2),

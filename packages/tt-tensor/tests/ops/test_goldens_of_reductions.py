@@ -52,6 +52,8 @@ CALLS = {
     "norm origin 1": lambda x: tt.norm(x, 1),
     "norm origin 3": lambda x: tt.norm(x, 3),
     "norm zeros 2 axis 0": lambda x: tt.norm(x, 2, 0),
+    "cumprod x 1": lambda x: tt.cumprod(x, 1),
+    "cumprod row -1": lambda x: np.cumprod(x, axis=-1),
     "cumsum x 1": lambda x: tt.cumsum(x, 1),
     "cumsum row -1": lambda x: tt.cumsum(x, -1),
     "softmax x -1": lambda x: tt.softmax(x),

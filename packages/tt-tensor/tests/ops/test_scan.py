@@ -1,4 +1,4 @@
-"""cumsum: NumPy's values and dtypes, and the sum that runs back."""
+"""cumsum and cumprod: NumPy's values and dtypes, and what runs back."""
 
 import numpy as np
 import pytest
@@ -21,6 +21,13 @@ def test_values_are_numpys(shape, dtype, data):
     wanted = np.cumsum(x, axis)
     for found in (tt.cumsum(x, axis), np.cumsum(tt.from_numpy(x), axis=axis), tt.from_numpy(x).cumsum(axis)):
         np.testing.assert_allclose(found.numpy(), wanted, 1e-5, strict=True)
+    wanted = np.cumprod(x, axis)
+    for found in (
+        tt.cumprod(x, axis),
+        np.cumprod(tt.from_numpy(x), axis=axis),
+        tt.from_numpy(x).cumprod(axis),
+    ):
+        np.testing.assert_allclose(found.numpy(), wanted, 1e-5, strict=True)
 
 
 def test_a_single_number():
@@ -38,6 +45,8 @@ def test_dtype():
 def test_wrong_arguments():
     with pytest.raises(AxisError, match="cumsum: axis 2"):
         tt.ones(2, 2).cumsum(2)
+    with pytest.raises(AxisError, match="cumprod: axis 2"):
+        tt.ones(2, 2).cumprod(2)
     with pytest.raises(DTypeError, match="one axis"):
         tt.ones(2, 2).cumsum((0, 1))
     with pytest.raises(DTypeError, match="an axis is an integer"):

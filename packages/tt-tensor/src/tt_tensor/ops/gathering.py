@@ -23,6 +23,7 @@ __all__ = [
     "TakeAlongAxis",
     "argwhere",
     "gather",
+    "index_add",
     "index_select",
     "masked_fill",
     "masked_select",
@@ -210,6 +211,29 @@ def scatter_add(x: Any, index: Any, src: Any, axis: Any = 0) -> Tensor:
     return ScatterAdd(index, axis)(tensor_of(x), tensor_of(src))
 
 
+def index_add(x: Any, axis: int, index: Any, src: Any, *, alpha: float = 1) -> Tensor:
+    """x with the slices of src added at a one-dimensional `index` along `axis`, times `alpha`; PyTorch's function.
+
+    Repeated indices add up: a graph's nodes sum what their edges send.
+
+    Raises IndexingError for an index out of range or not of integers, ShapeError where the shapes do not fit.
+    """
+    x, src = tensor_of(x), tensor_of(src)
+    return ScatterAdd(*_slices(x, axis, index, src))(x, src if alpha == 1 else src * alpha)
+
+
+def _slices(x: Tensor, axis: Any, index: Any, src: Tensor) -> tuple[Any, int]:
+    """The index and the axis with which `scatter_add` adds whole slices of src."""
+    index, axis = _integers(index, "index_add"), one_axis(axis, x.ndim, "index_add")
+    wanted = (*x.shape[:axis], index.size, *x.shape[axis + 1 :])
+    if index.ndim != 1 or src.shape != wanted:
+        raise ShapeError(
+            f"index_add: an index of shape {index.shape} along axis {axis} of shape {x.shape} takes src of shape "
+            f"{wanted}, not {src.shape}"
+        )
+    return np.broadcast_to(index.reshape([-1 if one == axis else 1 for one in range(x.ndim)]), wanted), axis
+
+
 def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
     """The slices of x at `indices` (of any shape) along `axis`, a copy; axis None: the elements of x flattened.
 
@@ -297,6 +321,7 @@ class GatheringMethods:
     scatter_add = scatter_add
     take = take
     index_select = index_select
+    index_add = index_add
     narrow = narrow
     masked_fill = masked_fill
     masked_select = masked_select
@@ -312,6 +337,12 @@ class GatheringMethods:
         """`scatter_add` in place."""
         index, src, axis = _scatter_arguments(index, src, axis)
         return ScatterAdd(index, axis).in_place(self, tensor_of(src))  # type: ignore[arg-type]
+
+    def index_add_(self, axis: int, index: Any, src: Any, *, alpha: float = 1) -> Tensor:
+        """`index_add` in place."""
+        src = tensor_of(src)
+        function = ScatterAdd(*_slices(self, axis, index, src))  # type: ignore[arg-type]
+        return function.in_place(self, src if alpha == 1 else src * alpha)  # type: ignore[arg-type]
 
     def masked_fill_(self, mask: Any, value: Any) -> Tensor:
         """`masked_fill` in place."""

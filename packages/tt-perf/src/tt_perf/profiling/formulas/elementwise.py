@@ -32,6 +32,7 @@ _UNARY = {
     "Trunc": (1, 0),
     "Round": (1, 0),
     "Clip": (2, 1),
+    "Cumprod": (1, 4),  # two products of what comes back, and their running sum
     "Cumsum": (1, 1),
     # tt-nn
     "ReLUFunction": (1, 1),
