@@ -22,6 +22,7 @@ from tt_nn.loss import Loss
 from tt_nn.losses.binary import BCELoss, BCEWithLogitsLoss
 from tt_nn.losses.categorical import CrossEntropyLoss, NLLLoss
 from tt_nn.losses.divergence import KLDivLoss
+from tt_nn.losses.metric import CosineEmbeddingLoss, MarginRankingLoss, TripletMarginLoss
 from tt_nn.losses.regression import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
 from tt_nn.module import Module, RemovableHandle, infer
 from tt_nn.normalization import LayerNorm, RMSNorm
@@ -43,6 +44,7 @@ __all__ = [
     "SELU",
     "BCELoss",
     "BCEWithLogitsLoss",
+    "CosineEmbeddingLoss",
     "CrossEntropyLoss",
     "Dropout",
     "Flatten",
@@ -62,6 +64,7 @@ __all__ = [
     "LogSoftmax",
     "Loss",
     "MSELoss",
+    "MarginRankingLoss",
     "Mish",
     "Module",
     "ModuleDict",
@@ -84,6 +87,7 @@ __all__ = [
     "StateDictError",
     "Summary",
     "Tanh",
+    "TripletMarginLoss",
     "Unflatten",
     "UnknownNameError",
     "WeightsError",

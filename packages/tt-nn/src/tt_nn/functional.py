@@ -12,6 +12,7 @@ from tt_nn.linear import linear
 from tt_nn.losses.binary import binary_cross_entropy, binary_cross_entropy_with_logits
 from tt_nn.losses.categorical import cross_entropy, nll_loss
 from tt_nn.losses.divergence import kl_div
+from tt_nn.losses.metric import cosine_embedding_loss, margin_ranking_loss, triplet_margin_loss
 from tt_nn.losses.regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from tt_nn.normalization import layer_norm, rms_norm
 from tt_nn.prelu import prelu
@@ -22,6 +23,7 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
     "dropout",
@@ -39,6 +41,7 @@ __all__ = [
     "linear",
     "log_softmax",
     "logsigmoid",
+    "margin_ranking_loss",
     "mish",
     "mse_loss",
     "nll_loss",
@@ -55,4 +58,5 @@ __all__ = [
     "softmax",
     "softplus",
     "tanh",
+    "triplet_margin_loss",
 ]

@@ -43,8 +43,46 @@ def draw(kind, rng, shape):
     return x
 
 
+# Losses of several inputs that learn: name, options, the shape of an input, how many there are, whether signs follow.
+METRIC = [
+    ("TripletMarginLoss", {}, (6, 4), 3, False),
+    ("TripletMarginLoss", {"margin": 0.3, "p": 1.0, "eps": 1e-3, "swap": True}, (6, 4), 3, False),
+    ("TripletMarginLoss", {"margin": 2.0, "p": 3.0}, (4,), 3, False),
+    ("CosineEmbeddingLoss", {}, (6, 4), 2, True),
+    ("CosineEmbeddingLoss", {"margin": 0.4}, (6, 4), 2, True),
+    ("CosineEmbeddingLoss", {"margin": -0.5}, (4,), 2, True),
+    ("MarginRankingLoss", {}, (6,), 2, True),
+    ("MarginRankingLoss", {"margin": 0.7}, (3, 4), 2, True),
+]
+
+
+def metric():
+    """Inputs, and one row of numbers for each: the loss under every reduction, and what each sends to the inputs."""
+    found = {"metric": np.array(json.dumps(METRIC))}
+    for index, (loss, options, shape, count, signs) in enumerate(METRIC):
+        rng = np.random.default_rng(index)
+        inputs = [rng.normal(size=shape) for _ in range(count)]
+        if signs:
+            pairs = shape if loss == "MarginRankingLoss" else shape[:-1]
+            inputs.append(np.where(rng.random(pairs) < 0.5, 1.0, -1.0))
+        found |= {f"metric/{index}/{place}": values for place, values in enumerate(inputs)}
+        for dtype, name in ((torch.float32, "f32"), (torch.float64, "f64")):
+            row = []
+            for reduction in ("mean", "sum", "none"):
+                given = [
+                    torch.tensor(x, dtype=dtype, requires_grad=at < count) for at, x in enumerate(inputs)
+                ]
+                y = getattr(torch.nn, loss)(reduction=reduction, **options)(*given)
+                y.backward(
+                    torch.tensor(np.cos(np.arange(1, y.numel() + 1)).reshape(tuple(y.shape)), dtype=dtype)
+                )
+                row += [y.detach(), *(x.grad for x in given[:count])]
+            found[f"metric/{index}/{name}"] = torch.cat([part.reshape(-1) for part in row]).numpy()
+    return found
+
+
 if __name__ == "__main__":
-    found = {}
+    found = metric()
     for index, spec in enumerate(json.loads((HERE / "losses.json").read_text())):
         rng, shape = np.random.default_rng(index), tuple(spec.get("shape", (4, 3)))
         x, t = draw(spec.get("input", "normal"), rng, shape), draw(spec.get("target", "normal"), rng, shape)
