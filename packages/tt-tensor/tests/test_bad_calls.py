@@ -54,6 +54,7 @@ CALLS = {
         ShapeError,
         "must fit into src",
     ),
+    "a device": (t(2), lambda x: x.to("cuda:0"), DTypeError, "'cuda:0' is not a dtype but a device"),
     "ragged lists": ([[1, 2], [3]], tt.tensor, ShapeError, "ragged"),
     "text": ("abc", tt.tensor, DTypeError, "not supported"),
     "nothing": (None, tt.tensor, DTypeError, "no array of numbers"),

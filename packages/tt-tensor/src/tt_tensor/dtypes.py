@@ -65,6 +65,10 @@ def check_dtype(dtype: Any, what: str = "Tensor") -> np.dtype[Any]:
     try:
         found = np.dtype(dtype).newbyteorder("=")
     except TypeError as error:
+        if isinstance(dtype, str) and dtype.partition(":")[0] in ("cpu", "cuda", "mps"):
+            raise DTypeError(
+                f"{what}: {dtype!r} is not a dtype but a device, of which there are none here: leave it out"
+            ) from error
         raise DTypeError(
             f"{what}: {dtype!r} is not a dtype; use one of float32, float64, int64, bool …"
         ) from error
