@@ -15,7 +15,7 @@ from tt_nn.blocks import kept, kept_where_positive, positive_part, working
 from tt_nn.module import Module
 from tt_tensor import Function, Tensor, as_tensor, kernels
 from tt_tensor.arguments import number
-from tt_tensor.errors import DTypeError
+from tt_tensor.errors import ArgumentError, DTypeError
 from tt_tensor.kernels import table
 from tt_tensor.kernels.elementwise import binary
 from tt_tensor.ops.plain import raw

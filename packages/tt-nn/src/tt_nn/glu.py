@@ -11,7 +11,7 @@ from tt_nn.module import Module
 from tt_tensor import Function, Tensor
 from tt_tensor.errors import ShapeError
 from tt_tensor.ops import special
-from tt_tensor.ops.reductions import one_axis
+from tt_tensor.ops.over_axes import one_axis
 
 __all__ = ["GLU", "GLUFunction", "glu"]
 

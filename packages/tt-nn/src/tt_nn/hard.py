@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from tt_nn.activations import OutOfPlace, number
+from tt_nn.activations import OutOfPlace
 from tt_nn.blocks import kept, working
 from tt_nn.gated import Gated
 from tt_nn.module import Module
 from tt_tensor import Function, Tensor
+from tt_tensor.arguments import number
 from tt_tensor.errors import ArgumentError, DTypeError
 from tt_tensor.kernels.elementwise import binary
 from tt_tensor.ops.plain import raw

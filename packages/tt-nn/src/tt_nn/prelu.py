@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from tt_nn.activations import number
 from tt_nn.blocks import working
 from tt_nn.module import Module
 from tt_nn.parameter import Parameter
 from tt_tensor import Function, Tensor
+from tt_tensor.arguments import number
 from tt_tensor.creation import full
 from tt_tensor.errors import ShapeError
 from tt_tensor.ops.plain import raw

@@ -35,9 +35,9 @@ from tt_tensor.ops.inplace import InPlaceMethods
 from tt_tensor.ops.joining import JoiningMethods
 from tt_tensor.ops.linalg import LinalgMethods
 from tt_tensor.ops.logic import LogicMethods
+from tt_tensor.ops.over_axes import one_axis
 from tt_tensor.ops.padding import PaddingMethods
 from tt_tensor.ops.pointwise import PointwiseMethods
-from tt_tensor.ops.over_axes import one_axis
 from tt_tensor.ops.reductions import ReductionMethods
 from tt_tensor.ops.scan import ScanMethods
 from tt_tensor.ops.shapes import ShapeMethods

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tt_nn.activations import number
 from tt_nn.distances import pairwise_distance
 from tt_nn.loss import Loss, check_reduction
 from tt_tensor import Tensor, as_tensor, minimum, where
+from tt_tensor.arguments import number
 from tt_tensor.errors import ArgumentError, MissingWheelError, ShapeError
 from tt_tensor.ops.plain import raw
 
