@@ -8,7 +8,17 @@ import numpy as np
 
 from tt_nn import shards
 
-__all__ = ["FLOAT32", "WORTH", "in_order", "memory_order", "pass_over", "put_back", "suit", "whole"]
+__all__ = [
+    "FLOAT32",
+    "WORTH",
+    "filled_up",
+    "in_order",
+    "memory_order",
+    "pass_over",
+    "put_back",
+    "suit",
+    "whole",
+]
 
 FLOAT32 = np.dtype(np.float32)
 
@@ -20,6 +30,11 @@ def suit(*arrays: Any) -> bool:
     """Are these what kernels take: float32, of one shape, whole in memory in C's order, and writeable?"""
     shape = arrays[0].shape
     return all(one.dtype is FLOAT32 and one.flags.carray and one.shape == shape for one in arrays)
+
+
+def filled_up(channels: int) -> int:
+    """The next multiple of 16. `lanes.lined_up` is for kernels: called from Python, each process would compile it."""
+    return -(-channels // 16) * 16
 
 
 def whole(x: Any) -> Any:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from tt_perf.compiled import direct, winograd
-from tt_perf.compiled.arrays import whole
-from tt_perf.compiled.lanes import LANES, lined_up
+from tt_perf.compiled.arrays import filled_up, whole
+from tt_perf.compiled.lanes import LANES
 from tt_perf.compiled.table import fallback
 from tt_tensor import kernels
 
@@ -163,7 +163,7 @@ def _three_by_three(c: int, o: int, window: Any) -> bool:
     return (
         (window.size, window.stride, window.dilation, window.groups) == ((3, 3), (1, 1), (1, 1), 1)
         and min(c, o) > 0
-        and lined_up(c) * lined_up(o) <= MOST_FILLED * c * o
+        and filled_up(c) * filled_up(o) <= MOST_FILLED * c * o
         and all(pad <= 2 for pads in window.padding for pad in pads)
     )
 

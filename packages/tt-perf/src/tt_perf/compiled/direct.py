@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from tt_nn import shards
-from tt_perf.compiled.arrays import whole
+from tt_perf.compiled.arrays import filled_up, whole
 from tt_perf.compiled.jit import jit
-from tt_perf.compiled.lanes import LANES, at_least, front, lined_up, load, spread, store_some
+from tt_perf.compiled.lanes import LANES, at_least, front, load, spread, store_some
 from tt_perf.compiled.tile_product import tile_product
 
 __all__ = ["forward", "suits", "weights"]
@@ -182,7 +182,7 @@ def forward(
     `worth` images are worth a thread.
     """
     n, o = len(images), len(weight)
-    many = lined_up(o)
+    many = filled_up(o)
     geometry = _Geometry(images, window, places, o)
     y = np.empty((n, *places, o), np.float32)
     w = np.zeros((*window.size, images.shape[1], many), np.float32)

@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 
 from tt_nn import shards
-from tt_perf.compiled.arrays import whole
+from tt_perf.compiled.arrays import filled_up, whole
 from tt_perf.compiled.filter_points import points_to_taps, taps_to_points
 from tt_perf.compiled.jit import jit
 from tt_perf.compiled.lanes import LANES, lined_up, piece
@@ -173,7 +173,7 @@ class _Tiles:
 
     def points(self, name: str, channels: int) -> Any:
         """Scratch memory for planes of `channels` numbers for each tile."""
-        size = POINTS * (self.most * lined_up(channels) + GAP)
+        size = POINTS * (self.most * filled_up(channels) + GAP)
         return shards.scratch(f"winograd {name}", (size,), np.float32)
 
 
@@ -181,7 +181,7 @@ def filters_at_points(weight: Any, swapped: bool = False) -> Any:
     """Filters (O, C, 3, 3) at the points: 36 planes (C, O'), or (O, C') where `swapped`, flat, `GAP` numbers apart."""
     o, c = weight.shape[:2]
     sizes = (o, 9 * c, c, 9) if swapped else (c, 9, o, 9 * c)
-    plane = sizes[0] * lined_up(sizes[2]) + GAP
+    plane = sizes[0] * filled_up(sizes[2]) + GAP
     # Other threads read it, but not for longer than the caller waits for them.
     points = shards.scratch("winograd filters", (POINTS * plane,), np.float32)
     taps_to_points(whole(weight).reshape(-1), *sizes, points, plane)
@@ -214,8 +214,8 @@ def forward(
     """
     n, height, width, c = x.shape
     o = len(weight)
-    wide = lined_up(o)
-    tiles = _Tiles((height, width), places, padding, lined_up(c) + wide)
+    wide = filled_up(o)
+    tiles = _Tiles((height, width), places, padding, filled_up(c) + wide)
     filters = filters_at_points(weight)
     size = (n, places[0] // 2, places[1] // 2) if pool else (n, *places)
     y = np.empty((*size, o), np.float32)
@@ -273,12 +273,12 @@ def backward(
         high, wide = 2 * high, 2 * wide
         won = _filled(won)
     c = x.shape[3] if needs[1] else weight.shape[1]
-    tiles = _Tiles(image, (high, wide), padding, lined_up(o) + lined_up(c))
+    tiles = _Tiles(image, (high, wide), padding, filled_up(o) + filled_up(c))
     of_x, of_g = tiles.of(image, c), tiles.of((high, wide), o)
     cut = shards.parts(n, worth)
     nothing = np.zeros(1, np.float32)
     dx = np.empty((n, *image, c) if needs[0] else (1,), np.float32)
-    size = POINTS * (-(-c // 8) * 8) * lined_up(o)
+    size = POINTS * (-(-c // 8) * 8) * filled_up(o)
     sums = np.zeros((len(cut), size if needs[1] else 1), np.float32)
     filters = filters_at_points(weight, swapped=True) if needs[0] else nothing
     finite = [True]
@@ -316,6 +316,6 @@ def _filled(won: Any) -> Any:
     o = won.shape[-1]
     if o % LANES == 0:
         return np.ascontiguousarray(won)
-    filled = np.zeros((*won.shape[:-1], lined_up(o)), np.uint8)
+    filled = np.zeros((*won.shape[:-1], filled_up(o)), np.uint8)
     filled[..., :o] = won
     return filled
