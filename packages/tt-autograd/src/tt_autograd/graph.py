@@ -17,6 +17,7 @@ import numpy as np
 
 from tt_autograd.history import functions_behind, places_of
 from tt_tensor import Function, Tensor
+from tt_tensor.arguments import whole_number
 from tt_tensor.errors import ArgumentError, DTypeError
 
 __all__ = ["Edge", "Graph", "Node", "graph"]
@@ -130,8 +131,7 @@ def graph(
     Raises ReleasedGraphError where backward has let go of the graph, GradientError for a tensor that was not recorded,
     DTypeError for what is no Tensor.
     """
-    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
-        raise ArgumentError(f"graph: limit is a number of nodes from 1 up, not {limit!r}")
+    limit = whole_number("graph", "limit", limit, 1)
     places = places_of(outputs, "graph")
     functions = functions_behind(places)
     return _Drawn(places, _names(params)).of(functions, limit)

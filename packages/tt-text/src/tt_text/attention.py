@@ -17,6 +17,7 @@ import numpy as np
 
 from tt_nn.dropout import draw_mask
 from tt_tensor import Function, Generator, Tensor, as_tensor, kernels, matmul, softmax, swapaxes
+from tt_tensor.arguments import probability, whole_number
 from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 from tt_text.kernels.attention import AttentionForm, AttentionKernel
 from tt_text.kernels.attention_form import grouped, sight
@@ -253,17 +254,15 @@ def scaled_dot_product_attention(
         raise ArgumentError(
             f"{what}: query has {heads[0]} heads, key {heads[1]}; if they are to share, pass enable_gqa=True"
         )
-    if not isinstance(dropout_p, int | float) or not 0 <= dropout_p <= 1:
-        raise ArgumentError(f"{what}: dropout_p is a probability from 0 to 1, not {dropout_p!r}")
-    whole = isinstance(window, int | np.integer) and not isinstance(window, bool)
-    if window is not None and not (whole and window >= 1):
-        raise ArgumentError(f"{what}: window is a whole number from 1 up, not {window!r}")
+    dropout_p = probability(what, "dropout_p", dropout_p)
+    if window is not None:
+        window = whole_number(what, "window", window, 1)
     if scale is None:
         scale = 1 / math.sqrt(q.shape[-1]) if q.ndim and q.shape[-1] else 1.0
     elif not isinstance(scale, int | float | np.number):
         raise ArgumentError(f"{what}: scale is a number, not {scale!r}")
     keep = 1 / (1 - dropout_p) if dropout_p < 1 else 0.0
-    form = AttentionForm(float(scale), bool(is_causal), 0, None if window is None else int(window), keep)
+    form = AttentionForm(float(scale), bool(is_causal), 0, window, keep)
     function = AttentionFunction(form)
     if not dropout_p:
         return function(q, k, v) if attn_mask is None else function(q, k, v, as_tensor(attn_mask))

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tt_nn import Module as Module
-from tt_nn import ModuleDict, ModuleList, Parameter, Sequential
+from tt_nn import Module, ModuleDict, ModuleList, Parameter, Sequential
 from tt_tensor.errors import ArgumentError, DTypeError
 
 __all__ = [
