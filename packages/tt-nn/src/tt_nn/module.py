@@ -12,6 +12,7 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
+from tt_nn.backward_hooks import BackwardHook
 from tt_nn.by_hand import send_back
 from tt_nn.parameter import Parameter
 from tt_nn.parts import PartMethods
@@ -30,15 +31,16 @@ Hook = Callable[["Module", tuple[Any, ...], Any], Any]
 class RemovableHandle:
     """What registering a hook returns: `remove()` takes the hook away."""
 
-    def __init__(self, hooks: list[Any], hook: Any) -> None:
-        self._hooks, self._hook = hooks, hook
+    def __init__(self, hooks: list[Any], *own: Any) -> None:
+        self._hooks, self._own = hooks, own
 
     def remove(self) -> None:
         """Take the hook away; a second call does nothing."""
         # The hook may be registered twice; each handle takes away one.
-        if self._hook is not None and self._hook in self._hooks:
-            self._hooks.remove(self._hook)
-        self._hook = None
+        for hook in self._own:
+            if hook in self._hooks:
+                self._hooks.remove(hook)
+        self._own = ()
 
 
 class _Before:
@@ -231,11 +233,29 @@ class Module(PartMethods, StateMethods):
         """Call `hook(module, args)` before every forward; what it returns, if not None, goes in: a value or a tuple."""
         return self._hooked(_Before(hook))
 
-    def _hooked(self, hook: Any) -> RemovableHandle:
+    def register_full_backward_hook(
+        self, hook: Callable[[Module, tuple[Any, ...], tuple[Any, ...]], Any]
+    ) -> RemovableHandle:
+        """Call `hook(module, grad_input, grad_output)` whenever a tape brought gradients back through the module.
+
+        Each is a tuple of Tensors, None for what has no gradient, such as an image that goes into the first layer.
+        What the hook returns, if not None, takes the place of `grad_input`, where that is one gradient.
+
+        Raises MissingWheelError while no recorder is installed: by hand, `backward` returns what it sends on.
+        """
+        if recorder.active is None:
+            raise MissingWheelError(
+                "register_full_backward_hook: nothing records yet, so no gradient would come by; install the wheel "
+                "tt-autograd and import tt_autograd first"
+            )
+        both = BackwardHook(hook)
+        return self._hooked(_Before(both.before), both.after)
+
+    def _hooked(self, *hooks: Any) -> RemovableHandle:
         if self._forward_hooks is None:
             object.__setattr__(self, "_forward_hooks", [])
-        self._forward_hooks.append(hook)  # type: ignore[union-attr]
-        return RemovableHandle(self._forward_hooks, hook)  # type: ignore[arg-type]
+        self._forward_hooks += hooks  # type: ignore[operator]
+        return RemovableHandle(self._forward_hooks, *hooks)  # type: ignore[arg-type]
 
     # --- how it looks -----------------------------------------------------------------------------------
 
