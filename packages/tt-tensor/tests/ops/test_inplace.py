@@ -38,7 +38,7 @@ def test_binary(name, other):
 
 
 def test_every_method_is_checked():
-    rest = {"clip_", "clamp_", "copy_", "fill_", "zero_"}
+    rest = {"clip_", "clamp_", "copy_", "fill_", "zero_", "uniform_", "normal_"}
     assert {name for name in vars(InPlaceMethods) if not name.startswith("_")} == rest.union(UNARY, BINARY)
 
 
@@ -123,3 +123,15 @@ def test_overwrite_cuts_what_was_there():
     function(Tensor([1.0, 2.0]), Tensor([5.0]))
     dx, dv = function.gradients(np.array([1.0, 4.0], np.float32))
     assert (dx.tolist(), dv.tolist()) == ([0, 0], [5])
+
+
+@pytest.mark.parametrize("name", ["uniform", "normal"])
+def test_random_numbers_in_place_are_those_of_the_function(name):
+    x = tt.zeros(3, 4)[:, ::2]
+    wanted = getattr(tt, name)(0.5, 2.0, (3, 2), generator=tt.Generator(7))
+    assert getattr(x, name + "_")(0.5, 2.0, generator=tt.Generator(7)) is x and x.version == 1
+    np.testing.assert_array_equal(x.numpy(), wanted.numpy())
+    weight = tt.zeros(2, requires_grad=True)
+    assert (getattr(weight.data, name + "_")() == weight).all() and (weight != 0).all()
+    with pytest.raises(DTypeError, match=name):
+        getattr(tt.zeros(2, dtype="int64"), name + "_")()

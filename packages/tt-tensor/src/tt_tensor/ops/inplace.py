@@ -119,6 +119,18 @@ class InPlaceMethods:
         # False is 0 in every dtype.
         return Overwrite().in_place(self, False)
 
+    def uniform_(self: Any, low: float = 0.0, high: float = 1.0, *, generator: Any = None) -> Tensor:
+        """x drawn evenly from [low, high), by `uniform`."""
+        from tt_tensor.random import uniform
+
+        return self.copy_(uniform(low, high, self.shape, dtype=self.dtype, generator=generator))  # type: ignore[no-any-return]
+
+    def normal_(self: Any, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Tensor:
+        """x drawn from the normal distribution N(mean, std²), by `normal`."""
+        from tt_tensor.random import normal
+
+        return self.copy_(normal(mean, std, self.shape, dtype=self.dtype, generator=generator))  # type: ignore[no-any-return]
+
     clamp_ = clip_
     neg_ = _written(Neg, "x = -x.")
     abs_ = _written(Abs, "x = |x|.")
