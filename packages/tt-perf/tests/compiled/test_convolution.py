@@ -14,6 +14,7 @@ import tt_vision
 from tt_nn import shards
 from tt_perf.compiled import winograd
 from tt_tensor import kernels
+from tt_vision.kernels import conv_loops
 from tt_vision.window import Window
 
 BOTH = (True, True)
@@ -235,6 +236,26 @@ def test_the_same_bits_each_time(winograds):
 # --- what follows a convolution -------------------------------------------------------------------------------------
 
 
+KEPT = {}
+
+
+@pytest.fixture
+def loops_once(monkeypatch):
+    """The loops of a convolution run once for the same arrays: what follows it is another in each test."""
+
+    def once(name, function):
+        def call(*given):
+            key = name, *[(x.shape, x.tobytes()) if isinstance(x, np.ndarray) else x for x in given]
+            if key not in KEPT:
+                KEPT[key] = function(*given)
+            return KEPT[key]
+
+        return call
+
+    for name in ("conv2d", "conv2d_backward"):
+        monkeypatch.setattr(conv_loops, name, once(name, getattr(conv_loops, name)))
+
+
 def then(kernel, x, weight, bias, scale, window, pool, relu):
     """y, which won, and dx and dweight of what is pooled, by one kernel."""
     if kernel == "numba":
@@ -262,7 +283,7 @@ def then(kernel, x, weight, bias, scale, window, pool, relu):
         ((3, 16, 8, 6), 24, ((2, 2), (1, 1))),
     ],
 )
-def test_what_follows_like_the_loops(winograds, shape, o, padding, pool, relu):
+def test_what_follows_like_the_loops(winograds, loops_once, shape, o, padding, pool, relu):
     x, weight, window = images(*shape), filters(o, shape[1]), window_of(padding)
     bias, scale = np.random.default_rng(3).normal(size=(2, o)).astype(np.float32)
     for given_bias, given_scale in ((None, None), (bias, None), (bias, scale), (None, scale)):
@@ -323,7 +344,7 @@ def test_what_is_not_finite_is_pooled_where_it_belongs(winograds, value):
 
 
 @pytest.mark.parametrize("case", ["float64", "5 x 5", "odd", "stride"])
-def test_what_follows_another_convolution(winograds, case):
+def test_what_follows_another_convolution(winograds, loops_once, case):
     x, weight, window = images(2, 16, 12, 12), filters(24, 16), window_of()
     if case == "float64":
         x, weight = x.astype(np.float64), weight.astype(np.float64)
