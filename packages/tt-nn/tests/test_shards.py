@@ -237,6 +237,7 @@ def test_where_no_thread_can_be_had_this_one_does_it_all(two_threads, monkeypatc
 
 
 def test_blas_has_one_thread_inside_and_its_own_again_outside(two_threads, monkeypatch):
+    monkeypatch.setattr(shards, "preferred", False)
     inside = []
     shards.run(in_both_threads(lambda *part: inside.append(blas_has(1))), 100)
     assert inside == [True] * PARTS and blas_has(2)
