@@ -184,7 +184,7 @@ class KVCache:
             before = slice(max(0, start - self._keeps + 1), start)
             seen_keys = np.concatenate((held_keys[:, :, before].astype(keys.dtype), keys), axis=2)
             seen_values = np.concatenate((held_values[:, :, before].astype(values.dtype), values), axis=2)
-            kept = min(self._keeps, seen_keys.shape[2])
+            kept = min(self.slots, seen_keys.shape[2])  # more than a window: some may be forgotten
             held_keys[:, :, :kept] = seen_keys[:, :, seen_keys.shape[2] - kept :]
             held_values[:, :, :kept] = seen_values[:, :, seen_keys.shape[2] - kept :]
             self._next = kept
@@ -235,6 +235,23 @@ class KVCache:
         """`tokens` new ones have been through all layers: from now on they are part of `length`."""
         self._length += tokens
         self._stop = self._next
+
+    def truncate(self, length: int) -> None:
+        """Forget all but the first `length` tokens of each text; the memory stays.
+
+        With a window, at least what the last `update` added can be forgotten, if that was no more than the window.
+
+        Raises ArgumentError for more tokens than there are, and where some that come into sight again are gone.
+        """
+        if not 0 <= length <= self._length:
+            raise ArgumentError(f"KVCache.truncate: {length} tokens of the {self._length} that there are")
+        stop = self._stop - (self._length - length)
+        if stop < min(length, self._keeps - 1):
+            raise ArgumentError(
+                f"KVCache.truncate: after {length} tokens, the next one sees {min(length, self._keeps - 1)} before it, "
+                f"but only the last {self._stop} of {self._length} are kept; tt_text.AppendCache keeps all"
+            )
+        self._length, self._stop = length, stop
 
     def select(self, rows: Any) -> None:
         """Keep these texts, in this order; an index may come twice (beam search).

@@ -14,8 +14,9 @@ import tt_perf
 from tt_nn import ReLU, shards
 from tt_perf.compiled import decode_layers
 from tt_perf.compiled.bytes import WIDTH
-from tt_tensor import manual_seed
+from tt_tensor import kernels, manual_seed
 from tt_text import GPT, AppendCache, GPTConfig
+from tt_text.kernels.decode_layers import Layers
 
 SCHEMES = [None, "int8", "int8-dynamic", "int16"]
 
@@ -92,6 +93,93 @@ def test_logits_are_those_of_layer_after_layer(scheme, bias, cache, n, runs):
         assert runs["run"] >= 5 and not runs["not"]
     else:
         assert not runs["run"]
+
+
+@pytest.mark.parametrize("scheme", [None, "int8", "int8-dynamic"], ids=str)
+@pytest.mark.parametrize("cache", ["KVCache", "AppendCache"])
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_few_tokens_at_once_are_the_same_to_the_last_bit(scheme, cache, n, runs):
+    if scheme and not WIDTH:
+        pytest.skip("without an instruction for bytes, layers are called one by one")
+    each, tokens = model(scheme), tokens_of(n, 20)
+
+    def made():
+        return AppendCache() if cache == "AppendCache" else tt_perf.KVCache(3, n, 2, 90, 32)
+
+    wanted = logits(each, made(), tokens)
+    for t in range(2, 8 // n + 1):
+        held = made()
+        with apart():
+            found = [each(tokens[:, :4], cache=held, last=True).array]
+        before = runs["run"]
+        found += [each(tokens[:, i : i + t], cache=held).array for i in range(4, 20, t)]
+        assert runs["run"] == before + len(found) - 1
+        np.testing.assert_array_equal(np.concatenate(found, axis=1), wanted)
+    assert not runs["not"]
+    with apart():
+        held = made()
+        found = np.concatenate(
+            [each(tokens[:, i : i + 4], cache=held).array for i in range(0, 20, 4)], axis=1
+        )
+    # An activation may fall on the other side of a half, and its code be one more.
+    np.testing.assert_allclose(found[:, 3:], wanted, rtol=1e-3, atol=1e-3)
+
+
+def test_texts_with_padding_and_a_few_tokens_at_once():
+    each, tokens = model(), tokens_of(2, 13)
+    mask = np.ones((2, 13), bool)
+    mask[0, :3] = False
+
+    def run(t):
+        cache = AppendCache()
+        each(tokens[:, :5], attention_mask=mask[:, :5], cache=cache)
+        found = [
+            each(tokens[:, i : i + t], attention_mask=mask[:, : i + t], cache=cache) for i in range(5, 13, t)
+        ]
+        return np.concatenate([one.array for one in found], axis=1)
+
+    np.testing.assert_array_equal(run(4), run(1))
+    with apart():
+        expected = run(4)
+    np.testing.assert_allclose(run(4), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("t", [2, 3])
+def test_loops_and_numpy_take_a_few_tokens_as_well(t):
+    """The operation by itself: token after token is the definition."""
+    rng = np.random.default_rng(0)
+    n, c, heads, d, seen = 2, 8, 2, 4, 5
+
+    def drawn(*shape):
+        return rng.normal(size=shape).astype(np.float32)
+
+    front = drawn(c), drawn(c), 1e-5, drawn(3 * c, c), drawn(3 * c)
+    rest = (
+        drawn(c, c),
+        drawn(c),
+        drawn(c),
+        drawn(c),
+        1e-5,
+        drawn(20, c),
+        drawn(20),
+        "gelu",
+        drawn(c, 20),
+        drawn(c),
+    )
+    layers = Layers([(front, 0.5, rest)] * 2)
+    x, held = drawn(n, t, c), [(drawn(n, heads, 9, d), drawn(n, heads, 9, d)) for _ in range(2)]
+    mask = np.ones((n, seen + t), bool)
+    mask[0, :2] = False
+    for given in (mask, None):
+        found = {}
+        for name in ("loops", "numpy", "numba"):
+            memory = copy.deepcopy(held)
+            y = kernels.kernel("decode_layers", name)(x, layers, memory, 1, 1 + seen + t, given)
+            found[name] = y, memory
+        for name in ("numpy", "numba"):
+            for one, other in zip(found[name][1], found["loops"][1], strict=True):
+                np.testing.assert_allclose(one[0], other[0], rtol=1e-4, atol=1e-5)
+            np.testing.assert_allclose(found[name][0], found["loops"][0], rtol=1e-4, atol=1e-4)
 
 
 def test_groups_and_zero_points():

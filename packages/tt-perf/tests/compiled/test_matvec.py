@@ -47,6 +47,14 @@ def test_large_ones_are_cut_for_both_cores():
         np.testing.assert_allclose(y, x @ weight.T + bias, rtol=1e-4, atol=1e-4)
 
 
+def test_a_row_is_the_same_to_the_last_bit_among_others():
+    for inside, outside in ((5, 9), (48, 24), (770, 1001)):
+        x, weight, bias = drawn(0, 8, inside), drawn(1, outside, inside), drawn(2, outside)
+        wanted = np.concatenate([linear_infer(row[None], weight, bias) for row in x])
+        for n in range(2, 9):
+            np.testing.assert_array_equal(linear_infer(x[:n], weight, bias), wanted[:n])
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_what_is_not_finite_comes_through(bad):
     x, weight = drawn(0, 1, 33), drawn(1, 9, 33)

@@ -118,16 +118,21 @@ CACHED = (
 
 @jit(f"void(int64, int64, {CACHED})")
 def heads(start: Any, stop: Any, q: Any, keys: Any, values: Any, mask: Any, scale: Any, out: Any) -> None:
-    """Attention of one query to all keys, for the heads start ≤ n · H + h < stop. The last axes are whole in memory."""
+    """Attention of queries to keys, for the heads start ≤ r · H + h < stop. The last axes are whole in memory.
+
+    There are as many queries, one after the other, for each text: the last sees all keys, each before it one less.
+    """
     h, d = q.shape[1], q.shape[2]
-    groups, s, width = keys.shape[1], keys.shape[2], values.shape[3]
-    each, even = h // groups, s // 4 * 4
-    weights = np.empty(s, np.float32)
+    groups, width = keys.shape[1], values.shape[3]
+    each, new = h // groups, len(q) // max(len(keys), 1)
+    weights = np.empty(keys.shape[2], np.float32)
     key_n, key_g, key_s = keys.strides[0] // 4, keys.strides[1] // 4, keys.strides[2] // 4
     value_n, value_g, value_s = values.strides[0] // 4, values.strides[1] // 4, values.strides[2] // 4
     for head in range(start, stop):
-        n, g = head // h, head % h // each
-        place = head % h
+        r, place = head // h, head % h
+        n, g = r // new, place // each
+        s = keys.shape[2] - (new - 1 - r % new)
+        even = s // 4 * 4
         row = head * d
         at = n * key_n + g * key_g
         # Four keys at once, for the same reason as the rows of a product.
@@ -159,29 +164,29 @@ def heads(start: Any, stop: Any, q: Any, keys: Any, values: Any, mask: Any, scal
             top = weights[i] if not weights[i] <= top else top
         if top == -np.inf:  # nothing is in sight
             for j in range(width):
-                out[n, place, j] = _0
+                out[r, place, j] = _0
             continue
         total = _0
         for i in range(s):
             weights[i] = exp32(weights[i] - top)
             total += weights[i]
         for j in range(width):
-            out[n, place, j] = _0
+            out[r, place, j] = _0
         at = n * value_n + g * value_g
         for i in range(0, even, 4):
             a, b, c, e = weights[i], weights[i + 1], weights[i + 2], weights[i + 3]
             first, second = at + i * value_s, at + (i + 1) * value_s
             third, fourth = at + (i + 2) * value_s, at + (i + 3) * value_s
             for j in range(width):
-                out[n, place, j] += (a * peek(values, first + j) + b * peek(values, second + j)) + (
+                out[r, place, j] += (a * peek(values, first + j) + b * peek(values, second + j)) + (
                     c * peek(values, third + j) + e * peek(values, fourth + j)
                 )
         for i in range(even, s):
             a = weights[i]
             for j in range(width):
-                out[n, place, j] += a * peek(values, at + i * value_s + j)
+                out[r, place, j] += a * peek(values, at + i * value_s + j)
         for j in range(width):
-            out[n, place, j] /= total
+            out[r, place, j] /= total
 
 
 @jit(f"void(int64[::1], {CACHED})")
@@ -224,18 +229,19 @@ def block(
 
 @inline
 def placed(parts: Any, keys: Any, values: Any, q: Any) -> None:
-    """parts (N, (H + 2 G) D) cut in q, the last key and the last value; the last axes are whole in memory."""
-    groups, last, d = keys.shape[1], keys.shape[2] - 1, keys.shape[3]
-    h = q.shape[1]
-    for n in range(len(parts)):
+    """parts (N T, (H + 2 G) D) cut in q, the last T keys and the last T values; the last axes are whole in memory."""
+    groups, d = keys.shape[1], keys.shape[3]
+    h, new = q.shape[1], len(parts) // max(len(keys), 1)
+    for r in range(len(parts)):
+        n, s = r // new, keys.shape[2] - new + r % new
         for head in range(h):
             for j in range(d):
-                q[n, head, j] = parts[n, head * d + j]
+                q[r, head, j] = parts[r, head * d + j]
         for g in range(groups):
             for j in range(d):
-                keys[n, g, last, j] = parts[n, (h + g) * d + j]
+                keys[n, g, s, j] = parts[r, (h + g) * d + j]
             for j in range(d):
-                values[n, g, last, j] = parts[n, (h + groups + g) * d + j]
+                values[n, g, s, j] = parts[r, (h + groups + g) * d + j]
 
 
 @jit(
@@ -247,7 +253,7 @@ def layer(
     mask: Any, factor: Any, out: Any, out_bias: Any, scale: Any, shift: Any, eps: Any, up: Any, up_bias: Any,
     activation: Any, down: Any, down_bias: Any, y: Any,
 ) -> None:  # fmt: skip
-    """`block`, with q, the last key and the last value from qkv(norm(x))."""
+    """`block`, with q, the last keys and the last values from qkv(norm(x)): T of each text, for x (N T, C)."""
     n, d = len(x), keys.shape[3]
     parts = np.empty((n, len(qkv)), np.float32)
     norm_rows(gang, x, scale_1, shift_1, eps_1, qkv, qkv_bias, parts)

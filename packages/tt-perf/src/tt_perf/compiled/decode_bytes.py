@@ -171,7 +171,7 @@ def layer(
     planes_3: Any, given_3: Any, given_zero_3: Any, down: Any, scale_3: Any, zero_3: Any, sums_3: Any, offsets_3: Any,
     size_3: Any, bias_3: Any, y: Any,
 ) -> Any:  # fmt: skip
-    """`block`, with q, the last key and the last value from qkv(norm(x))."""
+    """`block`, with q, the last keys and the last values from qkv(norm(x)): T of each text, for x (N T, C)."""
     n, d = len(x), keys.shape[3]
     parts = np.empty((n, len(qkv)), np.float32)
     if not norm_bytes(

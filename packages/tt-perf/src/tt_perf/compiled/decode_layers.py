@@ -1,5 +1,5 @@
 # mypy: disable-error-code="untyped-decorator, no-untyped-call, no-any-return"
-"""All layers of a transformer for one new token in one call; what one layer computes stands in decode.py.
+"""All layers of a transformer for one new token, or a few, in one call; what one layer computes stands in decode.py.
 
 The kernel is given addresses, in a table that is made once for a model: the model's `Layers` hold the arrays.
 """
@@ -33,10 +33,13 @@ def matrix(place: Any, rows: Any, columns: Any) -> Any:
 
 
 @inline
-def caches(place: Any, sizes: Any, n: Any) -> Any:
-    """What n texts see of keys or values at that address. sizes: texts, groups, room, head_dim, first, stop."""
+def caches(place: Any, sizes: Any) -> Any:
+    """What n texts see of keys or values at that address.
+
+    sizes: texts that there is room for, groups, room for tokens, head_dim, first, stop, n.
+    """
     whole = carray(floats(place), (sizes[0], sizes[1], sizes[2], sizes[3]))
-    return whole[:n, :, sizes[4] : sizes[5]]
+    return whole[: sizes[6], :, sizes[4] : sizes[5]]
 
 
 @jit(
@@ -44,14 +47,14 @@ def caches(place: Any, sizes: Any, n: Any) -> Any:
 )
 def layers_of_floats(gang: Any, x: Any, table: Any, numbers: Any, sizes: Any, mask: Any, y: Any) -> None:
     """y = all layers of x. numbers: eps, eps and factor of each layer."""
-    n, c = x.shape
+    c = x.shape[1]
     one, other = x.copy(), np.empty(x.shape, np.float32)
     for k in range(len(table)):
         t = table[k]
         gathered = t[QKV_ROWS] - 2 * sizes[1] * sizes[3]
         layer(
             gang, one, vector(t[SCALE_1], c), vector(t[SHIFT_1], c), numbers[k, 0], matrix(t[QKV], t[QKV_ROWS], c),
-            vector(t[QKV_BIAS], t[QKV_ROWS]), caches(t[KEYS], sizes, n), caches(t[VALUES], sizes, n), mask,
+            vector(t[QKV_BIAS], t[QKV_ROWS]), caches(t[KEYS], sizes), caches(t[VALUES], sizes), mask,
             np.float32(numbers[k, 2]), matrix(t[OUT], c, gathered), vector(t[OUT_BIAS], c), vector(t[SCALE_2], c),
             vector(t[SHIFT_2], c), numbers[k, 1], matrix(t[UP], t[UP_ROWS], c), vector(t[UP_BIAS], t[UP_ROWS]),
             t[ACTIVATION], matrix(t[DOWN], c, t[UP_ROWS]), vector(t[DOWN_BIAS], c), other,
@@ -102,8 +105,8 @@ class Table:
 
     def run(self, x: Any, held: Any, first: int, stop: int, mask: Any) -> Any:
         """All layers of x; None where something does not suit, or the kernel gave up."""
-        n = len(x)
-        if not (x.dtype is FLOAT32 and x.flags.c_contiguous and x.size == n * self.width and 0 < n <= FEW):
+        n, rows = len(x), len(x) * x.shape[1]
+        if not (x.dtype is FLOAT32 and x.flags.c_contiguous and x.shape[2] == self.width and 0 < rows <= FEW):
             return None
         if mask is not None and (mask.dtype != np.bool_ or mask.shape != (n, stop - first)):
             return None
@@ -114,9 +117,9 @@ class Table:
             self.known = [weakref.ref(one) for one in arrays], shape, places
         if shape is None or n > shape[0]:
             return None
-        y = np.empty((n, self.width), FLOAT32)
+        y = np.empty((rows, self.width), FLOAT32)
         done = self.kernel(
-            state(), x.reshape(y.shape), places, self.numbers, np.array((*shape, first, stop), np.int64),
+            state(), x.reshape(y.shape), places, self.numbers, np.array((*shape, first, stop, n), np.int64),
             EVERYTHING if mask is None else np.ascontiguousarray(mask), y,
         )  # fmt: skip
         return None if done is False else y.reshape(x.shape)
@@ -187,7 +190,7 @@ def decode_layers(x: Any, layers: Any, held: Any, first: int, stop: int, mask: A
     if table is None or (table and not table.fresh()):
         table = layers.prepared = _table(layers)
     y = table.run(x, held, first, stop, mask) if table else None
-    if y is not None:
+    if y is not None or x.shape[1] > 1:
         return y
     n = len(x)
     for (front, factor, rest), (keys, values) in zip(layers.parts, held, strict=True):

@@ -48,7 +48,7 @@ def weight(t: Any, k: Any) -> Any:
 )
 def layers_of_bytes(gang: Any, x: Any, table: Any, numbers: Any, sizes: Any, mask: Any, y: Any) -> Any:
     """y = all layers of x. numbers: eps, eps and factor of each layer, then the four scales of static activations."""
-    n, c = x.shape
+    c = x.shape[1]
     one, other = x.copy(), np.empty(x.shape, np.float32)
     for k in range(len(table)):
         t, of = table[k], numbers[k]
@@ -56,7 +56,7 @@ def layers_of_bytes(gang: Any, x: Any, table: Any, numbers: Any, sizes: Any, mas
         if not layer(
             gang, one, vector(t[SCALE_1], c), vector(t[SHIFT_1], c), of[0],
             t[PLANES], np.float32(of[3]), t[GIVEN_ZERO], qkv[0], qkv[1], qkv[2], qkv[3], qkv[4], t[SIZE], qkv[5],
-            caches(t[KEYS], sizes, n), caches(t[CACHED], sizes, n), mask, np.float32(of[2]),
+            caches(t[KEYS], sizes), caches(t[CACHED], sizes), mask, np.float32(of[2]),
             t[EACH + PLANES], np.float32(of[4]), t[EACH + GIVEN_ZERO], out[0], out[1], out[2], out[3], out[4],
             t[EACH + SIZE], out[5], vector(t[SCALE_2], c), vector(t[SHIFT_2], c), of[1],
             t[2 * EACH + PLANES], np.float32(of[5]), t[2 * EACH + GIVEN_ZERO], up[0], up[1], up[2], up[3], up[4],

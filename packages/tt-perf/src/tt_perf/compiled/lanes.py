@@ -33,6 +33,7 @@ __all__ = [
     "at_least",
     "choose",
     "front",
+    "front_of",
     "greater",
     "higher",
     "lined_up",
@@ -41,12 +42,14 @@ __all__ = [
     "pick",
     "piece",
     "place_of",
+    "some_at",
     "splat",
     "spread",
     "store",
     "store_small",
     "store_some",
     "total",
+    "total_of",
     "where",
     "where_small",
 ]
@@ -137,15 +140,19 @@ def front(typing: Any, count: Any) -> Any:
     """The first `count` lanes, all of them where that is 16 or more: a mask."""
 
     def make(context: Any, builder: Any, kinds: Any, values: Any) -> Any:
-        size = kinds.args[0]
-        word = ir.VectorType(ir.IntType(32), LANES)
-        numbers = ir.Constant(word, list(range(LANES)))
-        count = builder.trunc(context.cast(builder, values[0], size, types.int64), ir.IntType(32))
-        some = builder.insert_element(ir.Constant(word, ir.Undefined), count, ir.Constant(ir.IntType(32), 0))
-        order = ir.Constant(word, [0] * LANES)
-        return builder.icmp_signed("<", numbers, builder.shuffle_vector(some, some, order))
+        return front_of(builder, context.cast(builder, values[0], kinds.args[0], types.int64))
 
     return mask(count), make
+
+
+def front_of(builder: Any, count: Any) -> Any:
+    """The code of `front`, for an int64."""
+    word = ir.VectorType(ir.IntType(32), LANES)
+    numbers = ir.Constant(word, list(range(LANES)))
+    count = builder.trunc(count, ir.IntType(32))
+    some = builder.insert_element(ir.Constant(word, ir.Undefined), count, ir.Constant(ir.IntType(32), 0))
+    order = ir.Constant(word, [0] * LANES)
+    return builder.icmp_signed("<", numbers, builder.shuffle_vector(some, some, order))
 
 
 @intrinsic
@@ -164,14 +171,18 @@ def load_some(typing: Any, some: Any, array: Any, index: Any) -> Any:
 
     def make(context: Any, builder: Any, kinds: Any, values: Any) -> Any:
         some, array, index = values
-        place = place_of(context, builder, kinds.args[1], array, index)
-        kind = ir.FunctionType(VECTOR, [place.type, ir.IntType(32), _MASK, VECTOR])
-        read = cgutils.get_or_insert_function(builder.module, kind, "llvm.masked.load.v16f32.p0v16f32")
-        return builder.call(
-            read, [place, ir.Constant(ir.IntType(32), 4), some, ir.Constant(VECTOR, [0.0] * LANES)]
-        )
+        return some_at(builder, some, place_of(context, builder, kinds.args[1], array, index))
 
     return lanes(mask, array, types.intp), make
+
+
+def some_at(builder: Any, some: Any, place: Any) -> Any:
+    """The code of `load_some`, for a place in memory."""
+    kind = ir.FunctionType(VECTOR, [place.type, ir.IntType(32), _MASK, VECTOR])
+    read = cgutils.get_or_insert_function(builder.module, kind, "llvm.masked.load.v16f32.p0v16f32")
+    return builder.call(
+        read, [place, ir.Constant(ir.IntType(32), 4), some, ir.Constant(VECTOR, [0.0] * LANES)]
+    )
 
 
 @intrinsic
@@ -229,12 +240,17 @@ def total(typing: Any, values: Any) -> Any:
     """The sum of the lanes, a number."""
 
     def make(context: Any, builder: Any, kinds: Any, given: Any) -> Any:
-        add = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(NUMBER, [NUMBER, VECTOR]), "llvm.vector.reduce.fadd.v16f32"
-        )
-        return builder.call(add, [ir.Constant(NUMBER, -0.0), given[0]], fastmath=_FLAGS)
+        return total_of(builder, given[0])
 
     return types.float32(lanes), make
+
+
+def total_of(builder: Any, values: Any) -> Any:
+    """The code of `total`."""
+    add = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(NUMBER, [NUMBER, VECTOR]), "llvm.vector.reduce.fadd.v16f32"
+    )
+    return builder.call(add, [ir.Constant(NUMBER, -0.0), values], fastmath=_FLAGS)
 
 
 @intrinsic

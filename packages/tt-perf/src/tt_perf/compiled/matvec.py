@@ -3,7 +3,8 @@
 
 Each number of W is used once for each row of x, so the product is as quick as memory, or a cache, gives W. Eight rows
 of W go by at once, as one alone does not ask for enough, from eight places that are far from each other; and all cores
-take part (`gang`), as one cannot, either.
+take part (`gang`), as one cannot, either. Up to three rows of x meet them in registers, further ones in a cache. What
+comes out for a row of x does not depend on how many there are, to the last bit.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from numba import types
 
 from tt_perf.compiled.atomics import intrinsic
+from tt_perf.compiled.dot_products import dot_products
 from tt_perf.compiled.gang import share, state
 from tt_perf.compiled.jit import inline, jit
 from tt_perf.compiled.table import fallback
@@ -65,6 +67,14 @@ def grain(x: Any, count: Any) -> Any:
     return max(GRAIN // max(x.size, 1) // EIGHT, places(count) // PIECES, 1)
 
 
+_one, _two, _three, _single = (
+    dot_products(EIGHT, 1),
+    dot_products(EIGHT, 2),
+    dot_products(EIGHT, 3),
+    dot_products(1, 1),
+)
+
+
 @jit("void(int64, int64, float32[:, ::1], float32[:, ::1], float32[::1], float32[:, ::1])")
 def rows(start: Any, stop: Any, x: Any, weight: Any, bias: Any, y: Any) -> None:
     """y[n, i] = Σⱼ weight[i, j] x[n, j] + bias[i] for the rows at start ≤ place < stop; no bias where it is empty.
@@ -74,38 +84,33 @@ def rows(start: Any, stop: Any, x: Any, weight: Any, bias: Any, y: Any) -> None:
     foresees; of rows that are neighbours it would ask for the next ones too late. What is left over stands at a last
     place.
     """
-    size, count = weight.shape[1], len(weight)
+    size, count, many = weight.shape[1], len(weight), len(x)
     apart = count // EIGHT
     step = apart * size
     biased = len(bias) > 0
-    for n in range(len(x)):
-        row = n * size
-        for i in range(start, min(stop, apart)):
-            one = i * size
-            two, three, four, five = one + step, one + 2 * step, one + 3 * step, one + 4 * step
-            six, seven, eight = one + 5 * step, one + 6 * step, one + 7 * step
-            a = b = c = d = e = f = g = h = np.float32(0)
-            for j in range(size):
-                value = peek(x, row + j)
-                a += peek(weight, one + j) * value
-                b += peek(weight, two + j) * value
-                c += peek(weight, three + j) * value
-                d += peek(weight, four + j) * value
-                e += peek(weight, five + j) * value
-                f += peek(weight, six + j) * value
-                g += peek(weight, seven + j) * value
-                h += peek(weight, eight + j) * value
-            y[n, i], y[n, i + apart], y[n, i + 2 * apart], y[n, i + 3 * apart] = a, b, c, d
-            y[n, i + 4 * apart], y[n, i + 5 * apart], y[n, i + 6 * apart], y[n, i + 7 * apart] = e, f, g, h
-            if biased:
+    for i in range(start, min(stop, apart)):
+        n = 0
+        while n < many:
+            at, to, left = n * size, n * count + i, many - n
+            if left == 3 or left > 4:
+                _three(weight, i * size, step, x, at, size, size, y, to, apart, count)
+                n += 3
+            elif left > 1:
+                _two(weight, i * size, step, x, at, size, size, y, to, apart, count)
+                n += 2
+            else:
+                _one(weight, i * size, step, x, at, size, size, y, to, apart, count)
+                n += 1
+        if biased:
+            for n in range(many):
                 for k in range(i, EIGHT * apart, apart):
                     y[n, k] += bias[k]
-        if stop > apart:
-            for i in range(EIGHT * apart, count):
-                a = np.float32(0)
-                for j in range(size):
-                    a += peek(weight, i * size + j) * peek(x, row + j)
-                y[n, i] = a + bias[i] if biased else a
+    if stop > apart:
+        for i in range(EIGHT * apart, count):
+            for n in range(many):
+                _single(weight, i * size, 0, x, n * size, 0, size, y, n * count + i, 0, 0)
+                if biased:
+                    y[n, i] += bias[i]
 
 
 @inline

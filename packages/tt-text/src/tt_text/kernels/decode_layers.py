@@ -1,10 +1,10 @@
-"""All layers of a transformer for one new token, as one operation of the table.
+"""All layers of a transformer for a few new tokens, as one operation of the table.
 
     decode_layers(x, layers, memory, first, stop, mask) = decode_layer of each layer, one after the other
 
-with x (N, 1, C), layers as `Layers`; memory: for each layer keys and values (N', G, room, D) of a cache, N' ≥ N, of
-which tokens first ≤ s < stop are seen: the last is the new one, whose place is written to; mask (N, stop - first) or
-None.
+with x (N, T, C), layers as `Layers`; memory: for each layer keys and values (N', G, room, D) of a cache, N' ≥ N, of
+which tokens first ≤ s < stop are seen: the last T are the new ones, whose places are written to, and each sees those up
+to itself; mask (N, stop - first) or None. For T > 1 a kernel may give None: then layers are called one by one.
 
 What Python looks at between two layers is not in a cache any more when the weights of a layer have come by; so one call
 for all saves more than calls cost by themselves. `Plan` knows whether a model is still what it was at the last token.
@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter, is_
 from typing import Any
+
+import numpy as np
 
 from tt_nn import Module
 from tt_tensor import Tensor, kernels
@@ -81,7 +83,15 @@ class Plan:
 
 
 def _one_by_one(kernel: Any, x: Any, layers: Layers, held: Any, first: int, stop: int, mask: Any) -> Any:
-    n = len(x)
+    n, t = len(x), x.shape[1]
+    if t != 1:  # token after token
+        mask = np.ones((n, stop - first), bool) if mask is None else mask
+        stops = range(stop - t + 1, stop + 1)
+        ones = [
+            _one_by_one(kernel, x[:, i : i + 1], layers, held, first, s, mask[:, : s - first])
+            for i, s in enumerate(stops)
+        ]
+        return np.concatenate(ones, axis=1) if ones else x
     for (front, factor, rest), (keys, values) in zip(layers.parts, held, strict=True):
         seen = keys[:n, :, first:stop], values[:n, :, first:stop]
         x = kernel(x, *front, *seen, mask, factor, *rest)

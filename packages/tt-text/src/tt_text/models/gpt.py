@@ -251,7 +251,7 @@ class GPT(LanguageModel):
         """The same on plain arrays."""
         parts = self.transformer
         x = infer(parts.wte, tokens) + infer(parts.wpe, positions)  # (N, T, C)
-        y = self._at_once(x, mask, cache) if x.shape[1] == 1 else None
+        y = self._at_once(x, mask, cache)
         if y is None:
             for layer, block in enumerate(parts.h):
                 x = infer(block, x, mask, cache, layer)
@@ -261,7 +261,7 @@ class GPT(LanguageModel):
         return wrap(normed_linear(parts.ln_f, self.lm_head, x[:, -1:] if last else x))
 
     def _at_once(self, x: Any, mask: Any, cache: Any) -> Any:
-        """All blocks for one new token, by one kernel; None where that cannot be."""
+        """All blocks for a few new tokens, by one kernel; None where that cannot be."""
         kernel, blocks = kernels.kernel("decode_layers"), self.transformer.h
         if (
             kernel is decode_layers_numpy
@@ -276,7 +276,7 @@ class GPT(LanguageModel):
         if plan is None:
             return None
         attn: Any = blocks[0].attn
-        shape = (len(x), attn.n_head, 1, attn.c_attn.out_features // (3 * attn.n_head))
+        shape = (len(x), attn.n_head, x.shape[1], attn.c_attn.out_features // (3 * attn.n_head))
         room = cache.extend_all(shape, x.dtype)
         if room is None or len(room[0]) != len(plan.layers.parts):
             return None
