@@ -49,6 +49,48 @@ def test_it_gives_all_that_attention_sees(window, pieces, texts):
     assert cache.report().kept == (total if window is None else min(total, window))
 
 
+@settings(deadline=None)
+@given(
+    window=st.one_of(st.none(), st.integers(1, 12)),
+    pieces=st.lists(st.tuples(st.integers(1, 6), st.integers(0, 6)), max_size=12),
+)
+def test_it_forgets_what_the_last_update_added(window, pieces):
+    """Against a list of all keys; some are written again, as others."""
+    cache = KVCache(1, 1, 2, 80, 4, window=window)
+    held = np.zeros((1, 2, 0, 4), np.float32)
+    for seed, (t, fewer) in enumerate(pieces):
+        t = t if window is None else min(t, window)
+        new = drawn(seed, 1, 2, t, 4)
+        held = np.concatenate((held, new), axis=2)
+        keys, _ = cache.update(0, new, -new)
+        least = held.shape[2] if window is None else min(held.shape[2], window - 1 + t)
+        assert keys.shape[2] >= least
+        np.testing.assert_array_equal(keys, held[:, :, held.shape[2] - keys.shape[2] :])
+        cache.advance(t)
+        held = held[:, :, : held.shape[2] - min(fewer, t)]
+        cache.truncate(held.shape[2])
+        assert cache.length == held.shape[2]
+        assert cache.report().kept == (held.shape[2] if window is None else min(held.shape[2], window))
+
+
+def test_it_cannot_forget_more_than_it_has():
+    cache = KVCache(1, 1, 1, 40, 2, window=4)
+    for _ in range(30):
+        new = drawn(0, 1, 1, 1, 2)
+        cache.update(0, new, new)
+        cache.advance(1)
+    for length in (31, -1):
+        with pytest.raises(ArgumentError, match=f"{length} tokens of the 30"):
+            cache.truncate(length)
+    with pytest.raises(
+        ArgumentError, match="after 20 tokens, the next one sees 3 before it, but only the last"
+    ):
+        cache.truncate(20)
+    assert cache.length == 30
+    cache.reset()
+    cache.truncate(0)
+
+
 @pytest.mark.parametrize("window", [None, 1, 3])
 @pytest.mark.parametrize("kind", ["KVCache", "AppendCache"])
 def test_room_that_is_written_to_is_what_update_gives(kind, window):

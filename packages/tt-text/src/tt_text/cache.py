@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from tt_tensor.errors import ArgumentError
+
 __all__ = ["AppendCache", "Cache"]
 
 LEAST = 64
@@ -20,7 +22,7 @@ class Cache(Protocol):
     """What attention asks of a cache. A model with a cache calls `update` once for each of its layers, in order.
 
     A cache may have `extend` and `extend_all` as well (see AppendCache): then one compiled call computes all of a
-    layer, or of all layers.
+    layer, or of all layers. Assisted generation needs `truncate(length)`.
     """
 
     @property
@@ -121,6 +123,15 @@ class AppendCache:
     def select(self, rows: Any) -> None:
         """Keep these sequences of the batch, in this order."""
         self._layers = [(keys[rows], values[rows]) for keys, values in self._layers]
+
+    def truncate(self, length: int) -> None:
+        """Forget all but the first `length` tokens of every sequence; the memory stays.
+
+        Raises ArgumentError for more than there are.
+        """
+        if not 0 <= length <= self._length:
+            raise ArgumentError(f"AppendCache.truncate: {length} tokens of the {self._length} that there are")
+        self._length = length
 
     @property
     def nbytes(self) -> int:

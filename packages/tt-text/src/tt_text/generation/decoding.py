@@ -29,6 +29,9 @@ class Decoding:
     Raises ArgumentError for a cache that holds something, or is none.
     """
 
+    proposal: tuple[int, Any] | None = None
+    """A token that is proposed as the next one: see tt_text.generation.assisted."""
+
     def __init__(self, where: str, model: Any, tokens: Any, mask: Any, cache: Any = True) -> None:
         self.model, self.context, self.width = model, model.context, tokens.shape[1]
         self.tokens, self.mask = tokens, mask
@@ -49,13 +52,17 @@ class Decoding:
 
     def logits(self) -> Any:
         """The logits (N, V) of the token that comes next."""
+        return self.unread(last=True)[:, -1]
+
+    def unread(self, last: bool) -> Any:
+        """The logits (N, T, V) after each token that is not read yet, or after the last one only; now they are read."""
         width, mask = self.width, self.mask
         if self.cache is not None and width <= self.context:
             output = self.model(
                 self.tokens[:, self.read : width],
                 attention_mask=None if mask is None else mask[:, :width],
                 cache=self.cache,
-                last=True,
+                last=last,
             )
             self.read = width
         else:
@@ -64,7 +71,7 @@ class Decoding:
             output = self.model(
                 self.tokens[:, start:width],
                 attention_mask=None if mask is None else mask[:, start:width],
-                last=True,
+                last=last,
             )
         array = output.array if isinstance(output, Tensor) else np.asarray(output)
         if array.ndim != 3 or len(array) != len(self.tokens) or not array.shape[1]:
@@ -72,7 +79,6 @@ class Decoding:
                 f"generate: {type(self.model).__name__} gave logits of shape {array.shape} for {len(self.tokens)} "
                 "texts; they are (N, 1, V) with last=True"
             )
-        array = array[:, -1]
         return array if array.dtype.char in "fd" else array.astype(np.float32)
 
     def append(self, tokens: Any) -> None:
@@ -82,6 +88,24 @@ class Decoding:
             self._grow()
         self.tokens[:, width] = tokens
         self.width = width + 1
+
+    def rewind(self, width: int) -> None:
+        """Only the first `width` tokens are there."""
+        self.width = width
+        if self.cache is not None and self.read > width:
+            self.cache.truncate(width)
+            self.read = width
+
+    def follow(self, text: Any) -> None:
+        """The one text is `text` now, integers (T,): what both begin with stays read, but for the last token."""
+        common = min(self.width, len(text) - 1)
+        other = (self.tokens[0, :common] != text[:common]).nonzero()[0]
+        self.rewind(int(other[0]) if len(other) else common)
+        for token in text[self.width :]:
+            self.append(token)
+
+    def finish(self) -> None:
+        """There will be no more tokens."""
 
     def _grow(self) -> None:
         """More room: twice as much, so that a token costs a constant time."""

@@ -36,6 +36,9 @@ def generate(
     generator: Any = None,
     tokenizer: Any = None,
     cache: Any = True,
+    assistant_model: Any = None,
+    num_assistant_tokens: int | None = None,
+    prompt_lookup_num_tokens: int | None = None,
     pad_token_id: int | None = None,
     with_prompt: bool = True,
 ) -> Any:
@@ -65,6 +68,15 @@ def generate(
         cache: True for the model's own, False for none (then each token costs a forward over all of the text), or an
             empty one. Where a text is longer than the model's context, the model reads its last tokens only, and no
             cache is of use any more.
+        assistant_model: a quicker model with the same tokens, which proposes some at a time; this one reads all of
+            them in one forward and corrects the first that it would not say (see tt_text.generation.assisted). Greedily
+            the tokens are those without it, ties within rounding apart; else they have the same distribution, though
+            not those of the same seed. It pays where a forward over a few tokens takes little longer than over one,
+            which is so for a large model, and the assistant takes a fraction of that: `tt_perf.quantize` makes one of
+            the model itself. For one text at a time, with a cache.
+        num_assistant_tokens: how many it proposes at a time, 5 by default.
+        prompt_lookup_num_tokens: without a second model: so many tokens that followed when the last few stood in the
+            text before. It pays where a text repeats what it has, as in a summary or a program.
         pad_token_id: what fills up rows of an array that ended earlier; by default the tokenizer's, else eos_token_id.
         with_prompt: whether the prompt is part of what comes back.
 
@@ -85,6 +97,10 @@ def generate(
         generator=generator,
         tokenizer=tokenizer,
         cache=cache,
+        most=most,
+        assistant_model=assistant_model,
+        num_assistant_tokens=num_assistant_tokens,
+        prompt_lookup_num_tokens=prompt_lookup_num_tokens,
         temperature=temperature,
         top_k=top_k,
         top_p=top_p,
@@ -96,7 +112,7 @@ def generate(
     )
     padding = _padding(run, pad_token_id, tokenizer, model.vocab_size)
     step = run.step
-    with Quiet(model):
+    with Quiet(model, assistant_model):
         for _ in range(most):
             if not run.active:
                 break

@@ -1,4 +1,4 @@
-"""A model that only predicts: in evaluation, with nothing recorded, and afterwards as it was."""
+"""Models that only predict: in evaluation, with nothing recorded, and afterwards as they were."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ __all__ = ["Quiet"]
 
 
 class Quiet:
-    """A block in which `model` is in evaluation and nothing is recorded; for one that ends, every time it is entered.
+    """A block in which `models` are in evaluation and nothing is recorded; for one that ends, every time it is entered.
 
-    A stream enters it for each token alone: between two tokens the model and the recorder are the caller's.
+    A stream enters it for each token alone: between two tokens the models and the recorder are the caller's.
     """
 
-    def __init__(self, model: Any) -> None:
-        modules = getattr(model, "modules", None)
-        self._modules = () if modules is None else tuple(modules())
+    def __init__(self, *models: Any) -> None:
+        self._modules = [
+            module for model in models if hasattr(model, "modules") for module in model.modules()
+        ]
         self._switched: list[Any] = []
         self._block: Any = None
 

@@ -10,10 +10,11 @@ import numpy as np
 from tt_tensor import Generator, default_generator
 from tt_tensor.errors import ArgumentError, DTypeError
 from tt_text.generation.arguments import token_set
+from tt_text.generation.assisted import AssistedDecoding, Proposal, draft_of
 from tt_text.generation.decoding import Decoding
 from tt_text.generation.ending import Stops, Text, Tokens
 from tt_text.generation.prompts import Prompts
-from tt_text.generation.sampling import Sampler
+from tt_text.generation.sampling import Sampler, drawn
 
 __all__ = ["Row", "Run", "end_tokens", "row_streams"]
 
@@ -50,6 +51,10 @@ class Run:
         generator: Any,
         tokenizer: Any,
         cache: Any,
+        most: int | None,
+        assistant_model: Any,
+        num_assistant_tokens: Any,
+        prompt_lookup_num_tokens: Any,
         **settings: Any,
     ) -> None:
         vocab_size = model.vocab_size
@@ -58,7 +63,12 @@ class Run:
         self.eos = end_tokens(where, eos_token_id, tokenizer, vocab_size)
         self.prompts = Prompts(where, prompt, tokenizer, vocab_size)
         tokens, mask = self.prompts.arrays()
-        self.decoding = Decoding(where, model, tokens, mask, cache)
+        draft = draft_of(where, model, assistant_model, num_assistant_tokens, prompt_lookup_num_tokens)
+        self.decoding = (
+            Decoding(where, model, tokens, mask, cache)
+            if draft is None
+            else AssistedDecoding(where, model, tokens, cache, *draft, most, self._chosen)
+        )
         kind = Text if self.prompts.text else Tokens
         endings = [kind(self.stops, tokenizer, one) for one in self.prompts.rows]
         draws = (
@@ -71,6 +81,7 @@ class Run:
         self._ends = frozenset(self.eos)
         self._seen: Any = None
         self._counts: Any = None
+        self._key: int | None = None
 
     def step(self) -> None:
         """One more token for each active row."""
@@ -82,7 +93,11 @@ class Run:
             logits = sampler.penalised(logits, self._seen, self._counts)
         if len(active) == 1:
             row = active[0]
-            token = sampler.row(logits[0], 0.0 if row.draw is None else row.draw())
+            proposal = self.decoding.proposal
+            if proposal is None or sampler.greedy:
+                token = sampler.row(logits[0], 0.0 if row.draw is None else row.draw())
+            else:
+                token = sampler.corrected(logits[0], *proposal, row.draw)
             self.decoding.append(token)
             if sampler.remembers:
                 self._seen[0, token] = True
@@ -129,6 +144,28 @@ class Run:
         for row in self.active:
             self._flush(row)
         self.active = []
+        self.decoding.finish()
+
+    def _chosen(self, logits: Any, before: list[int]) -> Proposal:
+        """A token for the logits (V,) of a draft that has proposed `before`, and what it is drawn from.
+
+        Each place of the text has a number of its own to draw with, so that it does not matter how much was proposed.
+        """
+        sampler, draw = self.sampler, self.rows[0].draw
+        if sampler.remembers:
+            if self._seen is None:
+                self._remember(len(logits))
+            seen, counts = self._seen[0].copy(), self._counts[0].copy()
+            seen[before] = True
+            np.add.at(counts, before, 1)
+            logits = sampler.penalised(logits, seen, counts)
+        if draw is None:
+            return sampler.row(logits, 0.0), None
+        if self._key is None:
+            self._key = int(draw() * 2**53)
+        place = self.decoding.width - len(self.prompts.rows[0]) + len(before)
+        q = sampler.probabilities(logits)
+        return drawn(q, np.random.default_rng((self._key, place)).random()), q
 
     def _remember(self, vocab_size: int) -> None:
         """Which tokens are in each text, and how often each was generated: (N, V)."""

@@ -90,6 +90,12 @@ def keep_min_p(logits: Any, p: float) -> Any:
     return np.where(e < np.asarray(p, e.dtype), np.asarray(-np.inf, logits.dtype), logits)
 
 
+def drawn(p: Any, u: float) -> int:
+    """The token that a uniform number draws from p (V,), which need not sum to 1."""
+    sums = running_sum(p, 0, np.float64)
+    return int(sums.searchsorted(u * sums.item(-1), "right"))
+
+
 def _inverse(temperature: float) -> float:
     """1 / temperature, so that neither a difference of logits times it overflows in float64, nor it is 0 in float32."""
     return min(max(1 / temperature, 1e-30), 1e200)
@@ -163,6 +169,28 @@ class Sampler:
         if self.min_p:
             x = keep_min_p(x, self.min_p)
         return x
+
+    def probabilities(self, logits: Any) -> Any:
+        """softmax(filtered(logits)) of logits (V,), in float64: what a token is drawn from."""
+        if not np.isfinite(logits.max()):
+            raise no_token(logits)
+        p = np.exp(self.filtered(logits).astype(np.float64))  # the largest is 1
+        p /= p.sum()
+        return p
+
+    def corrected(self, logits: Any, proposed: int, q: Any, draw: Any) -> int:
+        """A token of one row of logits (V,), given one that was drawn from q (V,), or not drawn where q is None.
+
+        It is that one, if it may be: see tt_text.generation.assisted.
+        """
+        p = self.probabilities(logits)
+        if draw() * (1.0 if q is None else q[proposed]) < p[proposed]:
+            return proposed
+        if q is None:
+            p[proposed] = 0
+            return drawn(p, draw())
+        rest = np.maximum(p - q, 0)
+        return drawn(rest if rest.any() else p, draw())  # none is left where p and q differ by rounding
 
     def rows(self, logits: Any, u: Any) -> Any:
         """The token of each row of logits (N, V), for uniform numbers u (N,): integers (N,)."""

@@ -32,6 +32,9 @@ def stream(
     generator: Any = None,
     tokenizer: Any = None,
     cache: Any = True,
+    assistant_model: Any = None,
+    num_assistant_tokens: int | None = None,
+    prompt_lookup_num_tokens: int | None = None,
 ) -> Iterator[Any]:
     """What `generate` would add to the prompt, as it comes: pieces of text for a text, tokens for tokens.
 
@@ -57,6 +60,10 @@ def stream(
         generator=generator,
         tokenizer=tokenizer,
         cache=cache,
+        most=most,
+        assistant_model=assistant_model,
+        num_assistant_tokens=num_assistant_tokens,
+        prompt_lookup_num_tokens=prompt_lookup_num_tokens,
         temperature=temperature,
         top_k=top_k,
         top_p=top_p,
@@ -70,7 +77,7 @@ def stream(
         raise ArgumentError(
             f"stream: one prompt, not {len(run.rows)}; open a stream for each, or use generate for a batch"
         )
-    return _pieces(run, Quiet(model), most)
+    return _pieces(run, Quiet(model, assistant_model), most)
 
 
 def _pieces(run: Run, quiet: Quiet, most: int | None) -> Iterator[Any]:
