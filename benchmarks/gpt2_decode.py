@@ -4,6 +4,10 @@
 out in eager functions. A token reads half a gigabyte of weights, so that memory's bandwidth bounds both.
 
 `--accelerate`: our process calls tt_perf.accelerate(), without its malloc tuning, which both sides get from the duel.
+`--assisted`: an int8 copy of our model (tt_perf.quantize) proposes AHEAD tokens at a time, and the float32 model checks
+them in one forward; how many are right is printed. PyTorch decodes without such help, and writes the same. Random
+weights decide closely, and int8's rounding changes many a decision, so that this costs more than it saves.
+`--certain`: the blocks' matrices are half as large, and the next token stands out, as a trained network's does.
 Bar: at most 0.45 times PyTorch's time. One step is one generation.
 """
 
@@ -20,7 +24,12 @@ from resident import Evidence, Step
 VOCAB, BLOCK, LAYERS, HEADS, WIDTH = 50257, 1024, 12, 12, 768
 PROMPT, TOKENS = list(range(100, 900, 100)), 64
 
+AHEAD = 7
+"""With the last token, as many as the compiled kernels read at once."""
+
 ACCELERATE = duel.taken("--accelerate")
+ASSISTED = duel.taken("--assisted")
+CERTAIN = duel.taken("--certain")
 
 
 def weights(seed: int = 0) -> dict[str, Any]:
@@ -44,7 +53,7 @@ def weights(seed: int = 0) -> dict[str, Any]:
             ("mlp.c_fc", 4 * WIDTH, WIDTH),
             ("mlp.c_proj", WIDTH, 4 * WIDTH),
         ):
-            std = 0.1 / (math.sqrt(2 * LAYERS) if part.endswith("c_proj") else 1)
+            std = (0.05 if CERTAIN else 0.1) / (math.sqrt(2 * LAYERS) if part.endswith("c_proj") else 1)
             found[f"{name}{part}.weight"], found[f"{name}{part}.bias"] = (
                 normal(outside, inside, std=std),
                 normal(outside),
@@ -74,11 +83,32 @@ def tt() -> tuple[Step, Evidence]:
         model = GPT(GPTConfig(VOCAB, BLOCK, LAYERS, HEADS, WIDTH, activation="gelu_new"))
     model.load_state_dict({name: tt_tensor.Tensor(values) for name, values in weights().items()})
     model.eval()
+    options: dict[str, Any] = {"max_new_tokens": TOKENS, "temperature": 0.0}
+    if ASSISTED:
+        import tt_perf
+
+        alone = model.generate(PROMPT, **options)
+        options |= {"assistant_model": tt_perf.quantize(model, "int8"), "num_assistant_tokens": AHEAD}
+        if watched(model, options) != alone:
+            raise AssertionError("with an assistant, the model says something else")
 
     def step() -> Any:
-        return model.generate(PROMPT, max_new_tokens=TOKENS, temperature=0.0)
+        return model.generate(PROMPT, **options)
 
     return step, evidence
+
+
+def watched(model: Any, options: dict[str, Any]) -> Any:
+    """What the model says with an assistant; prints how many of its proposals were taken."""
+    reads: list[int] = []
+    hook = model.register_forward_pre_hook(lambda module, inputs: reads.append(inputs[0].shape[1]))
+    tokens = model.generate(PROMPT, **options)
+    hook.remove()
+    proposed, taken = sum(reads[1:]) - len(reads[1:]), TOKENS - len(reads)
+    print(
+        f"{len(reads)} forwards for {TOKENS} tokens: {taken} of {proposed} proposals taken", file=sys.stderr
+    )
+    return tokens
 
 
 def torch() -> tuple[Step, Evidence]:
@@ -129,7 +159,9 @@ def torch() -> tuple[Step, Evidence]:
 
 DUEL = duel.Duel(
     title="Decoding: GPT-2 small, 64 tokens after 8, greedy, with a cache, float32"
-    + (", accelerated" if ACCELERATE else ""),
+    + (", accelerated" if ACCELERATE else "")
+    + (", assisted by int8" if ASSISTED else "")
+    + (", next tokens that stand out" if CERTAIN else ""),
     contenders={"tt": duel.Contender(tt), "torch": duel.Contender(torch, peer=True)},
     ours="tt",
     reference="torch",

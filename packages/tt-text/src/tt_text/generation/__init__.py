@@ -1,5 +1,6 @@
-"""Text generation: sampling, streaming, beam search."""
+"""Text generation: sampling, streaming, beam search, assistants."""
 
+from tt_text.generation.assisted import Draft
 from tt_text.generation.beam import Beam, beam_search
 from tt_text.generation.generate import generate
 from tt_text.generation.sampling import (
@@ -15,6 +16,7 @@ from tt_text.generation.stream import stream
 
 __all__ = [
     "Beam",
+    "Draft",
     "Sampler",
     "apply_temperature",
     "beam_search",

@@ -73,7 +73,8 @@ def generate(
             the tokens are those without it, ties within rounding apart; else they have the same distribution, though
             not those of the same seed. It pays where a forward over a few tokens takes little longer than over one,
             which is so for a large model, and the assistant takes a fraction of that: `tt_perf.quantize` makes one of
-            the model itself. For one text at a time, with a cache.
+            the model itself. A model of few layers and channels is quicker alone. For one text at a time, with a cache.
+            Instead of a model, anything with the method of tt_text.generation.Draft.
         num_assistant_tokens: how many it proposes at a time, 5 by default.
         prompt_lookup_num_tokens: without a second model: so many tokens that followed when the last few stood in the
             text before. It pays where a text repeats what it has, as in a summary or a program.
