@@ -107,7 +107,7 @@ def reduction(b):
 
 def along(b):
     """What keeps the shape, along one axis."""
-    op = b.one_of(("softmax", "log_softmax", "cumsum", "sort", "topk"))
+    op = b.one_of(("softmax", "log_softmax", "cumsum", "cumprod", "sort", "topk"))
     x = b.pick(lambda array: array.ndim)
     if x is None:
         return None
@@ -115,7 +115,9 @@ def along(b):
     if op in ("sort", "topk") and not b.distinct(array):
         return None
     axis = b.axis(array)
-    if op == "cumsum" and b.chance(4):
+    if op == "cumprod":
+        x = b.at_most(x, 3.0)
+    if op in ("cumsum", "cumprod") and b.chance(4):
         return b.made(op, x)
     if op == "sort":
         return b.made(op, x, axis=axis, descending=b.chance(2))

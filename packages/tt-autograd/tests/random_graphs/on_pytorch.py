@@ -130,6 +130,10 @@ def cumsum(x, axis=None):
     return x.reshape(-1).cumsum(0) if axis is None else x.cumsum(axis)
 
 
+def cumprod(x, axis=None):
+    return x.reshape(-1).cumprod(0) if axis is None else x.cumprod(axis)
+
+
 def trace(x, offset=0):
     return torch.diagonal(x, offset).sum(-1)
 
