@@ -9,6 +9,7 @@ import tt_nn as nn
 import tt_optim
 import tt_tensor
 from tt_tensor import Tensor
+from tt_tensor.errors import MissingWheelError
 
 DTYPES = (np.float32, np.float64)
 # Shapes of inputs: no batch, one row, none, several; and more than one block of memory.
@@ -16,6 +17,7 @@ ANY = [(), (1,), (5,), (1, 3), (0, 3), (4, 3), (2, 4, 3), (2, 1, 2, 3), (300, 25
 ROWS = [(3,), (1, 3), (0, 3), (4, 3), (2, 4, 3), (2, 0, 3), (2000, 3)]
 IMAGES = [(1, 2, 3, 4), (5, 2, 3, 4), (0, 2, 3, 4)]
 
+BY_TAPE_ONLY = [nn.TripletMarginLoss, nn.CosineEmbeddingLoss, nn.MarginRankingLoss]
 WITHOUT_FORWARD = [nn.Module, nn.Loss, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict]
 
 # module → ways to make it, shapes to try it on
@@ -48,6 +50,11 @@ LAYERS = {
     nn.ReLU6: ([nn.ReLU6], ANY),
     nn.Hardsigmoid: ([nn.Hardsigmoid], ANY),
     nn.Hardswish: ([nn.Hardswish], ANY),
+    nn.Hardtanh: ([nn.Hardtanh, lambda: nn.Hardtanh(-0.5, 2.0)], ANY),
+    nn.SELU: ([nn.SELU], ANY),
+    nn.CELU: ([nn.CELU, lambda: nn.CELU(0.3)], ANY),
+    nn.PReLU: ([nn.PReLU, lambda: nn.PReLU(3)], [(1, 3), (0, 3), (4, 3), (2, 3, 4), (2, 3, 2, 2)]),
+    nn.GLU: ([nn.GLU, lambda: nn.GLU(0)], [(4,), (0, 4), (2, 4), (4, 3, 2), (200, 258)]),
     nn.Sequential: (
         [
             nn.Sequential,
@@ -163,13 +170,19 @@ def modules():
 
 @pytest.mark.parametrize("module", modules(), ids=lambda module: module.__name__)
 def test_every_module_is_here(module):
-    assert sum(module in table for table in (LAYERS, LOSSES, WITHOUT_FORWARD)) == 1
+    assert sum(module in table for table in (LAYERS, LOSSES, BY_TAPE_ONLY, WITHOUT_FORWARD)) == 1
 
 
 @pytest.mark.parametrize("module", WITHOUT_FORWARD)
 def test_what_computes_nothing_has_nothing_to_compare(module):
     with pytest.raises(NotImplementedError):
         module()(Tensor([1.0]))
+
+
+@pytest.mark.parametrize("module", BY_TAPE_ONLY)
+def test_where_several_inputs_learn_there_is_no_way_back_by_hand(module):
+    with pytest.raises(MissingWheelError, match=f"{module.__name__}.*no way back by hand"):
+        module().backward()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
