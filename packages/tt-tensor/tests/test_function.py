@@ -372,3 +372,18 @@ def test_applications_in_threads_do_not_meet():
 def test_every_typed_error_is_a_tt_error():
     with pytest.raises(TTError):
         tt.zeros(2) + tt.zeros(3)
+
+
+def test_another_thread_may_leave_something_on_a_function_while_it_is_checked(monkeypatch):
+    function = Mul()
+    function(Tensor([1.0, 2.0]), Tensor([3.0, 4.0]))
+    other = Tensor([1.0])
+    other += 1.0  # the clock goes on, so that what was saved is looked at
+
+    def meanwhile(array, stamp):
+        function.left = None
+        return False
+
+    monkeypatch.setattr(memory, "written_since", meanwhile)
+    function.check_saved()
+    assert function.left is None

@@ -199,7 +199,7 @@ class Function:
             raise GradientError(
                 f"{name} was not applied to anything yet, so it has no gradients: {name}()(x) first"
             ) from None
-        for name, value in vars(self).items():
+        for name, value in list(vars(self).items()):  # another thread may go back through here, too
             for array in value if isinstance(value, tuple | list) else (value,):
                 if isinstance(array, np.ndarray) and memory.written_since(array, self.stamp):
                     raise InPlaceError(
