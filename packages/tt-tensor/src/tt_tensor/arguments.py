@@ -29,9 +29,10 @@ def positive(what: str, name: str, value: Any) -> float:
 
 def probability(what: str, name: str, value: Any) -> float:
     """`value` if it is a number from 0 to 1. Raises ArgumentError otherwise."""
-    if not 0 <= number(what, name, value) <= 1:
+    found = number(what, name, value)
+    if not 0 <= found <= 1:
         raise ArgumentError(f"{what}: {name} is a probability from 0 to 1, not {value!r}")
-    return number(what, name, value)
+    return found
 
 
 def whole_number(what: str, name: str, value: Any, least: int | None = 0) -> int:

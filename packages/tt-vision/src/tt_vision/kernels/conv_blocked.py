@@ -21,7 +21,7 @@ from tt_vision.kernels.conv_im2col import windows
 from tt_vision.kernels.taps import copy_pixels
 from tt_vision.window import Pair, Window
 
-__all__ = ["conv2d", "conv2d_backward", "conv2d_input", "conv2d_weight", "turned"]
+__all__ = ["conv2d", "conv2d_backward", "conv2d_input", "conv2d_weight", "multiply", "turned"]
 
 BLOCK = 1 << 21
 """Bytes of a block of windows, which a level-2 cache holds for the most part. Smaller ones are nearer to the processor,
@@ -208,23 +208,24 @@ def matrices(
 
 
 def multiply(rows: Any, matrix: Any, out: Any) -> None:
-    """rows @ matrix into `out`, rows (M, K), matrix (K, N).
+    """rows @ matrix into `out`, rows (…, M, K), matrix (…, K, N).
 
     OpenBLAS copies what it multiplies, which for few columns takes a third as long as the product itself. Only small
     products, up to a million multiplications, read the matrices where they lie; so M rows are cut in a stack of such,
     of which NumPy does all in one call. They go by twelve rows at a time, and want the matrix in their cache.
     """
-    count, inner = rows.shape
-    few = SMALL // max(matrix.size, 1) // 12 * 12
-    if matrix.size > FILTERS or not 12 <= few < count:
+    *several, count, inner = rows.shape
+    n = matrix.shape[-1]
+    few = SMALL // max(inner * n, 1) // 12 * 12
+    if inner * n > FILTERS or not 12 <= few < count:
         np.matmul(rows, matrix, out=out)
         return
     height = count // few
     whole = height * few
-    stack = out[:whole].reshape(height, few, matrix.shape[1])
-    np.matmul(rows[:whole].reshape(height, few, inner), matrix, out=stack)
+    stack = out[..., :whole, :].reshape(*several, height, few, n)
+    np.matmul(rows[..., :whole, :].reshape(*several, height, few, inner), matrix[..., None, :, :], out=stack)
     if whole < count:
-        np.matmul(rows[whole:], matrix, out=out[whole:])
+        np.matmul(rows[..., whole:, :], matrix, out=out[..., whole:, :])
 
 
 def multiplied_back(rows: Any, others: Any) -> Any:

@@ -32,7 +32,7 @@ import numpy as np
 
 from tt_nn import shards
 from tt_vision.channels import channels_first
-from tt_vision.kernels.conv_blocked import DEEP, FILTERS, SMALL, Block, least, turned
+from tt_vision.kernels.conv_blocked import DEEP, SMALL, Block, least, multiply, turned
 from tt_vision.window import Pair, Window
 
 __all__ = ["conv2d", "conv2d_backward", "suits"]
@@ -247,20 +247,11 @@ def moderate(x: Any) -> bool:
 
 
 def multiplied(windows: list[Any], filters: Any) -> Any:
-    """The products (4, m k, O) at all places, in scratch memory: see conv_blocked.multiply."""
-    (_, m, inner), o = windows[0].shape, filters.shape[2]
+    """The products (4, m k, O) at all places, in scratch memory."""
+    m, o = windows[0].shape[1], filters.shape[2]
     out = shards.scratch("products", (4, m, len(windows), o), filters.dtype)
-    few = SMALL // (inner * o) // 12 * 12
-    stacked = inner * o <= FILTERS and 12 <= few < m
-    height = m // few if stacked else 0
-    whole = height * few
     for i, rows in enumerate(windows):
-        to = out[:, :, i]
-        if stacked:
-            stack = rows[:, :whole].reshape(4, height, few, inner)
-            np.matmul(stack, filters[:, None], out=to[:, :whole].reshape(4, height, few, o))
-        if whole < m:
-            np.matmul(rows[:, whole:], filters, out=to[:, whole:])
+        multiply(rows, filters, out[:, :, i])
     return out.reshape(4, -1, o)
 
 
