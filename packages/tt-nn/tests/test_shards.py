@@ -248,28 +248,33 @@ def test_blas_has_one_thread_inside_and_its_own_again_outside(two_threads, monke
     assert inside == [True] * (PARTS + 1)
 
 
-def test_of_threads_that_overlap_the_last_one_restores_blas(two_threads):
-    first, second, found = threading.Event(), threading.Event(), []
+@pytest.mark.parametrize("last", ["this one", "the other"])
+def test_of_threads_that_overlap_the_last_one_restores_blas(two_threads, last):
+    inside, leave, found = threading.Event(), threading.Event(), []
 
     def other():
         with shards.one_blas_thread():
-            first.set()
-            second.wait(PATIENCE)
-        found.append(blas_has(1))
+            inside.set()
+            leave.wait(PATIENCE)
+        found.append(blas_has(1 if last == "this one" else 2))
 
     thread = threading.Thread(target=other)
     with shards.one_blas_thread():
         thread.start()
-        first.wait(PATIENCE)
-        second.set()
-        thread.join()
+        inside.wait(PATIENCE)
+        if last == "this one":
+            leave.set()
+            thread.join()
+    assert last == "this one" or blas_has(1)
+    leave.set()
+    thread.join()
     assert found == [True] and blas_has(2)
 
 
 def test_blas_is_restored_where_it_could_not_be_limited(two_threads, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(shards, "_blas", lambda: None)
-        with pytest.raises(AttributeError), shards.one_blas_thread():
+        patch.setattr(shards, "libraries", lambda: None)
+        with pytest.raises(TypeError), shards.one_blas_thread():
             pass
     with shards.one_blas_thread():
         assert blas_has(1)

@@ -23,11 +23,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from tt_nn.blas import Library, libraries
 from tt_tensor.arguments import whole_number
 
 __all__ = [
@@ -222,7 +222,7 @@ def scratch(purpose: str, shape: tuple[int, ...], dtype: Any) -> Any:
 
 
 _deep = 0
-_before: list[tuple[Any, int]] = []
+_before: list[tuple[Library, int]] = []
 """The BLAS libraries, and how many threads each had outside of `one_blas_thread`."""
 
 
@@ -232,10 +232,9 @@ def one_blas_thread() -> Iterator[None]:
     global _deep, _before
     with _lock:
         if _deep == 0:
-            # One by one, as threadpoolctl's `limit` takes 30 µs, and layers in shards come here each time.
-            _before = [(library, library.num_threads) for library in _blas().lib_controllers]
+            _before = [(library, library.number()) for library in libraries()]
             for library, _ in _before:
-                library.set_num_threads(1)
+                library.use(1)
         _deep += 1
     try:
         yield
@@ -244,7 +243,7 @@ def one_blas_thread() -> Iterator[None]:
             _deep -= 1
             if _deep == 0:
                 for library, number in _before:
-                    library.set_num_threads(number)
+                    library.use(number)
 
 
 def alone(work: Callable[..., Any], *given: Any) -> Any:
@@ -260,15 +259,7 @@ def alone(work: Callable[..., Any], *given: Any) -> Any:
 
 def blas_threads() -> tuple[int, ...]:
     """How many threads each BLAS library of the process uses now: the bits of a matrix product may depend on it."""
-    return tuple(library.num_threads for library in _blas().lib_controllers)
-
-
-@lru_cache
-def _blas() -> Any:
-    """The BLAS libraries of the process: looking for them takes milliseconds."""
-    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
-
-    return ThreadpoolController().select(user_api="blas")
+    return tuple(library.number() for library in libraries())
 
 
 def _workers() -> ThreadPoolExecutor:
