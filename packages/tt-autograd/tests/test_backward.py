@@ -194,6 +194,33 @@ def test_two_threads_go_back_through_one_graph():
     np.testing.assert_allclose(x.grad.numpy(), 200 * slope, 1e-10)
 
 
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_one_thread_wants_one_input_while_another_wants_all(create_graph):
+    main, inside, done = threading.current_thread(), threading.Event(), threading.Event()
+
+    class Product(tt.Function):
+        def forward(self, x, y):
+            self.x, self.y = x, y
+            return x * y
+
+        def backward(self, grad):
+            if threading.current_thread() is not main:
+                inside.set()
+                done.wait(10)  # the other thread goes back through here in the middle of this rule
+            return grad * self.y if self.wants(0) else None, grad * self.x if self.wants(1) else None
+
+    x, y = leaf(2.0, 3.0), leaf(5.0, 7.0)
+    out = Product()(x, y).sum()
+    with ThreadPoolExecutor(1) as pool:
+        only_x = pool.submit(ta.grad, out, x, retain_graph=True, create_graph=create_graph)
+        assert inside.wait(10)
+        out.backward(retain_graph=True)
+        done.set()
+        same(only_x.result()[0], y.numpy())
+    same(x.grad, y.numpy())
+    same(y.grad, x.numpy())
+
+
 def test_backward_in_another_thread_than_forward():
     x = leaf(1.0, 2.0)
     y = (x * x).sum()

@@ -14,6 +14,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from heapq import heappop, heappush, heappushpop
 from typing import Any
 
@@ -54,8 +55,12 @@ class Targets:
         """Does nothing flow past this one?"""
         return self.stop and function._number in self.functions
 
-    def only(self, rule: Rule) -> Rule:
-        """`rule`, asked only for what leads to a target; it answers None where nothing does."""
+    def only(self, rule: Rule, watched: bool) -> Rule:
+        """`rule`, asked only for what leads to a target; it answers None where nothing does.
+
+        Another thread may go back through the same Function and want other gradients of it. So a copy is told what is
+        wanted here; not where somebody who watches knows the Functions by their identity.
+        """
 
         def asked(function: Function, grad: Any) -> Any:
             if function._number in self.functions:
@@ -63,11 +68,19 @@ class Targets:
             if function._number not in self.ways:
                 return None
             before = function.needs
-            needs = function.needs = tuple([x in self for x in function.inputs])
-            try:
+            needs = tuple([x in self for x in function.inputs])
+            if needs == before or (before is None and all(needs)):
                 gradients = rule(function, grad)
-            finally:
-                function.needs = before
+            elif watched:
+                function.needs = needs
+                try:
+                    gradients = rule(function, grad)
+                finally:
+                    function.needs = before
+            else:
+                told = copy(function)
+                told.needs = needs
+                gradients = rule(told, grad)
             return [g if need else None for g, need in zip(gradients, needs, strict=True)]
 
         return asked
@@ -126,7 +139,8 @@ def flow(
     if guarded is not None:
         rule = guarded.rule
     if targets is not None:
-        rule = targets.only(rule or Function.fitted_gradients)
+        watched = guarded is not None or observer is not None
+        rule = targets.only(rule or Function.fitted_gradients, watched)
     for x, g in starts:
         if not isinstance(x, Function):
             _add(leaves, x, g)
