@@ -18,7 +18,7 @@ from tt_vision.channels import channels_last
 from tt_vision.conv import Conv2d
 from tt_vision.conv_transpose import ConvTranspose2d
 from tt_vision.convolution import ConvFunction, ConvTransposeFunction, ConvWeightFunction
-from tt_vision.kernels import conv_blocked, conv_depthwise, conv_im2col
+from tt_vision.kernels import conv_blocked, conv_depthwise, conv_im2col, conv_winograd
 from tt_vision.window import Window
 
 SAME = Window((3, 3), (1, 1), ((1, 1), (1, 1)))
@@ -108,7 +108,8 @@ def test_an_image_alone_is_a_batch_of_one():
     ("n", "window", "o", "kernel"),
     [
         (1, SAME, 8, conv_im2col),
-        (40, SAME, 8, conv_blocked),
+        (40, SAME, 8, conv_winograd),
+        (40, SAME, 4, conv_blocked),
         (40, replace(SAME, groups=8), 8, conv_depthwise),
         (40, replace(SAME, groups=8), 16, conv_blocked),
         (40, replace(SAME, groups=4), 8, conv_blocked),
@@ -126,7 +127,7 @@ def test_the_kernel_is_picked_by_shape(n, window, o, kernel, monkeypatch):
 
         monkeypatch.setattr(module, name, noted)
 
-    for module in (conv_im2col, conv_blocked, conv_depthwise):
+    for module in (conv_im2col, conv_blocked, conv_depthwise, conv_winograd):
         spy(module, "conv2d")
         spy(module, "conv2d_backward")
     x, w, g = operands(np.random.default_rng(0), n, 8, o, (16, 16), window, np.float32)

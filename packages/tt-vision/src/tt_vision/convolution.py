@@ -36,7 +36,8 @@ def conv2d(x: Any, weight: Any, bias: Any, window: Window) -> Any:
     if size <= SMALL:
         return conv_im2col.conv2d(x, weight, bias, window)
     y = None
-    if conv_winograd.suits(window, places, len(x), weight.shape[0] * weight.shape[1], x.dtype):
+    image, shape = (x.shape[2], x.shape[3]), (len(x), x.shape[1], len(weight))
+    if conv_winograd.suits(window, image, places, shape, x.dtype):
         y = conv_winograd.conv2d(x, weight, bias, window)
     return conv_blocked.conv2d(x, weight, bias, window) if y is None else y
 
@@ -52,7 +53,8 @@ def conv2d_backward(
     if size <= SMALL:
         return conv_im2col.conv2d_backward(x, weight, grad, window, image, needs)
     found = None
-    if needs[0] and conv_winograd.suits(window, image, len(grad), c * grad.shape[1], grad.dtype):
+    n, o, *places = grad.shape
+    if needs[0] and conv_winograd.suits(window, (places[0], places[1]), image, (n, o, c), grad.dtype):
         found = conv_winograd.conv2d_backward(x if needs[1] else None, weight, grad, window, image)
     return found or conv_blocked.conv2d_backward(x, weight, grad, window, image, needs)
 

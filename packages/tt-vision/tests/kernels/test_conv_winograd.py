@@ -151,22 +151,42 @@ def test_a_layer_takes_it_and_keeps_infinity(monkeypatch):
     assert np.isfinite(again[3][:, ~touched]).all()
 
 
+LITTLE = (16, 16, 16)
+"""Images of 16 by 16, and channels before and after, that are just enough."""
+
+
 @pytest.mark.parametrize(
-    ("window", "places", "images", "channels", "dtype", "answer"),
+    ("window", "image", "shape", "dtype", "answer"),
     [
-        (SAME, (16, 16), 32, 16 * 16, np.float32, True),
-        (VALID, (16, 16), 32, 16 * 16, np.float32, True),
-        (Window((3, 1)), (16, 16), 32, 16 * 16, np.float32, True),
-        (SAME, (16, 16), 32, 16 * 16, np.float64, False),
-        (SAME, (16, 16), 31, 16 * 16, np.float32, False),
-        (SAME, (16, 16), 32, 15 * 16, np.float32, False),
-        (SAME, (7, 64), 128, 16 * 16, np.float32, False),
-        (Window((1, 3)), (16, 16), 32, 16 * 16, np.float32, False),
-        (Window((3, 3), (1, 1), ((1, 1), (3, 3))), (16, 16), 32, 16 * 16, np.float32, False),
-        (Window((3, 3), (2, 1)), (16, 16), 32, 16 * 16, np.float32, False),
-        (Window((3, 3), dilation=(1, 2)), (16, 16), 32, 16 * 16, np.float32, False),
-        (Window((3, 3), groups=2), (16, 16), 32, 16 * 16, np.float32, False),
+        (SAME, (16, 16), LITTLE, np.float32, True),
+        (VALID, (18, 18), LITTLE, np.float32, True),
+        (Window((3, 1)), (18, 16), LITTLE, np.float32, True),
+        (SAME, (16, 16), LITTLE, np.float64, False),
+        (SAME, (16, 16), (15, 16, 16), np.float32, False),
+        (SAME, (16, 16), (16, 7, 16), np.float32, False),
+        (SAME, (16, 16), (16, 16, 7), np.float32, False),
+        (SAME, (16, 16), (16, 128, 256), np.float32, True),
+        (SAME, (16, 16), (16, 128, 257), np.float32, False),
+        (SAME, (4, 4), (256, 16, 16), np.float32, True),
+        (SAME, (3, 64), (256, 16, 16), np.float32, False),
+        (SAME, (5, 64), (256, 16, 16), np.float32, False),  # 8 rows for 5
+        (SAME, (7, 64), (256, 16, 16), np.float32, True),
+        (Window((1, 3)), (16, 18), LITTLE, np.float32, False),
+        (Window((3, 3), (1, 1), ((1, 1), (3, 3))), (16, 12), LITTLE, np.float32, False),
+        (Window((3, 3), (2, 1)), (32, 18), LITTLE, np.float32, False),
+        (Window((3, 3), dilation=(1, 2)), (18, 20), LITTLE, np.float32, False),
+        (Window((3, 3), groups=2), (18, 18), LITTLE, np.float32, False),
     ],
 )
-def test_what_it_suits(window, places, images, channels, dtype, answer):
-    assert conv_winograd.suits(window, places, images, channels, dtype) is answer
+def test_what_it_suits(window, image, shape, dtype, answer):
+    assert conv_winograd.suits(window, image, window.output(image, "test"), shape, dtype) is answer
+
+
+def test_the_tables_are_those_of_the_points():
+    """(Aᵀ)ᵢⱼ = pⱼⁱ, and Aᵀ [(G g) · (Bᵀ d)] is the convolution for any g and d, so it is for a basis of both."""
+    points = np.array([0, 1, -1, 1 / 2, -2])
+    np.testing.assert_array_equal(conv_winograd.RESULTS[:, :5], points ** np.arange(4)[:, None])
+    for tap, taps in enumerate(np.eye(3)):
+        for at, pixels in enumerate(np.eye(6)):
+            y = conv_winograd.RESULTS @ ((conv_winograd.TAPS @ taps) * (conv_winograd.PIXELS @ pixels))
+            np.testing.assert_allclose(y, np.arange(4) + tap == at, atol=1e-15)

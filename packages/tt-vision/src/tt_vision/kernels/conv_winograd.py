@@ -1,30 +1,32 @@
-"""Winograd's convolution F(2, 3): two rows of a convolution by filters of three rows, for four products instead of six.
+"""Winograd's convolution F(4, 3): four rows of a convolution by filters of three, by six products instead of twelve.
 
-Of a filter with the rows g, and four rows d of pixels,
+Of a filter with the rows g, and six rows d of pixels, the four rows y are
 
-    m₀ = (d₀ - d₂) g₀              m₁ = (d₁ + d₂) (g₀ + g₁ + g₂) / 2
-    m₃ = (d₁ - d₃) g₂              m₂ = (d₂ - d₁) (g₀ - g₁ + g₂) / 2
+    y = Aᵀ [(G g) · (Bᵀ d)]        y₀ = d₀ g₀ + d₁ g₁ + d₂ g₂,  y₁ = d₁ g₀ + d₂ g₁ + d₃ g₂,  …
 
-    y₀ = m₀ + m₁ + m₂ = d₀ g₀ + d₁ g₁ + d₂ g₂        y₁ = m₁ - m₂ - m₃ = d₁ g₀ + d₂ g₁ + d₃ g₂
+where · multiplies element by element: the product of two polynomials, taken at six *points*, transposed. Each of these
+products is a sum over the taps of a row and over the channels, a matrix product. As y is linear in d and in g, the way
+back goes through the same tables, transposed: the points of the gradient serve both dx, a convolution with the filters
+turned around, and dweight.
 
-What stands in the brackets are the *points* of pixels and taps; a product is the sum over the taps of a row and over
-the channels, a matrix product. As y is linear in m, and m in d and in g, the way back goes through the same tables,
-transposed: the points of the gradient serve both dx, a convolution with the filters turned around, and dweight.
+A table is applied by a matrix product, too. BLAS writes all six points of a tile while it reads its rows, which is
+several times as quick as NumPy's sums and differences.
 
 No windows are copied. Along a row of pixels that lie one after the other, k of them are a row of a matrix of windows,
 the next k the row that is k places further: so that memory is such a matrix as it is, and k - 1 times more, from the
 second pixel on, from the third … Windows that reach over the end of an image are computed, too, and left out.
 
-The error of float32 is up to twice that of the sum itself, as m₁ and m₂ hold what cancels between them. Infinity would
-become NaN: None comes back where a number is not finite, or so large that its square is not.
+The points are 0, 1, -1, 1/2, -2 and ∞: of small numbers, those that let the least cancel. The error of float32 is about
+twice that of the sum itself. Infinity would become NaN: None comes back where a number is not finite, or so large that
+a product at a point might not be.
 
 Source: Winograd, "Arithmetic Complexity of Computations", 1980; Lavin & Gray, "Fast Algorithms for Convolutional Neural
-Networks", 2015, arXiv:1509.09308.
+Networks", 2015, arXiv:1509.09308; the points: Barabasz et al., "Error Analysis and Improving the Accuracy of Winograd
+Convolution for Deep Neural Networks", 2018, arXiv:1803.10986.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,32 +34,67 @@ import numpy as np
 
 from tt_nn import shards
 from tt_vision.channels import channels_first
-from tt_vision.kernels.conv_blocked import DEEP, SMALL, Block, least, multiply, turned
+from tt_vision.kernels.conv_blocked import Block, least, multiply, turned
 from tt_vision.window import Pair, Window
 
 __all__ = ["conv2d", "conv2d_backward", "suits"]
 
-BLOCK = 3 << 19
-"""Bytes of the points of a block, which a level-2 cache holds for the most part."""
+TILE = 4
+"""Rows of the convolution that are made at a time, of two more of pixels."""
 
-CHANNELS, SIDE, PIXELS = 1 << 8, 8, 1 << 13
-"""Channels in · channels out, places along an axis, and places in all, below which the blocks are quicker."""
+PIXELS = np.array(
+    [
+        [2, -3, -4, 3, 2, 0],
+        [0, -2, 1, 5, 2, 0],
+        [0, -2, 5, -1, -2, 0],
+        [0, 2, 1, -2, -1, 0],
+        [0, 1, -2, -1, 2, 0],
+        [0, 2, -3, -4, 3, 2],
+    ],
+    np.float64,
+)
+"""Bᵀ."""
+
+TAPS = np.array([[15, 0, 0], [5, 5, 5], [5, -5, 5], [32, 16, 8], [1, -2, 4], [0, 0, 15]]) / 30
+"""G."""
+
+RESULTS = np.array(
+    [[1, 1, 1, 1, 1, 0], [0, 1, -1, 1 / 2, -2, 0], [0, 1, 1, 1 / 4, 4, 0], [0, 1, -1, 1 / 8, -8, 1]]
+)
+"""Aᵀ."""
+
+BLOCK = 3 << 20
+"""Bytes of the points of a block. A level-2 cache holds half of them, but fewer and longer calls of NumPy are worth
+more: after each of them the interpreter's lock may be with the other thread."""
+
+CHANNELS, PLACES, SIDE = 8, 1 << 12, 4
+"""Channels on either side, places in all, and places along an axis, below which the blocks are quicker."""
+
+FILTERS = 8
+"""Filters of so many times the places make the sums and products of filters too dear."""
+
+LARGE = 1e30
+"""Of numbers whose squares add up to less, products and sums stay finite."""
 
 
-def suits(window: Window, places: Pair, images: int, channels: int, dtype: Any) -> bool:
+def suits(window: Window, image: Pair, places: Pair, shape: tuple[int, int, int], dtype: Any) -> bool:
     """Are the filters three rows high, at stride 1 and in float32, and is there enough to do?
 
-    `channels` are those that come in times those that go out.
+    `shape` is how many images there are, and their channels before and after; `places` is what becomes of `image`.
     """
+    n, *channels = shape
+    count = n * places[0] * places[1]
+    made = n * -(-places[0] // TILE) * TILE * (image[1] + max(window.padding[1]))
     return (
         window.size[0] == 3
         and window.stride == window.dilation == (1, 1)
         and window.groups == 1
         and min(window.padding[1]) < window.size[1]
         and dtype == np.float32
-        and channels >= CHANNELS
+        and min(channels) >= CHANNELS
         and min(places) >= SIDE
-        and images * places[0] * places[1] >= PIXELS
+        and max(PLACES, channels[0] * channels[1] // FILTERS) <= count
+        and 2 * made <= 3 * count
     )
 
 
@@ -80,11 +117,7 @@ def conv2d(x: Any, weight: Any, bias: Any, window: Window) -> Any:
             if windows is None:
                 finite[0] = False
                 return
-            products = multiplied(windows, filters)
-            out = lines.results(products, y, block)
-            if row is not None:
-                strips = out.reshape(-1, row.size)
-                strips += row
+            lines.results(multiplied(windows, filters), y, block, row)
 
     shards.run(body, n, least(window, places, c, o))
     return channels_first(y) if finite[0] else None
@@ -130,11 +163,11 @@ def conv2d_backward(x: Any, weight: Any, grad: Any, window: Window, image: Pair)
 
 
 class Lines:
-    """The images of a block side by side: line after line, in each the same row of all, with zeros between them.
+    """The images of a block, each row of pixels with zeros after it, so that a line is one piece of memory.
 
-    One gap is enough between two images, the right padding of one and the left padding of the next. So an image has
-    `pitch` places of a line, the first of which are places of the convolution. A block (a, b, r, s) is the pairs of
-    rows from r to s of the images from a to b.
+    One gap is enough between two rows, the right padding of one and the left padding of the next. So a row has `pitch`
+    places, the first of which are places of the convolution. A block (a, b, r, s) is the tiles, of four rows of places
+    each, from r to s of the images from a to b: several images, or a part of one.
     """
 
     def __init__(self, window: Window, image: Pair, places: Pair, channels: int) -> None:
@@ -142,132 +175,124 @@ class Lines:
         (self.top, _), (self.left, right) = window.padding
         self.high, self.wide = image
         self.pitch = self.wide + max(self.left, right)
-        self.pairs, self.places = -(-places[0] // 2), places[1]
-        self.bytes = 16 * self.pitch * channels  # of the points of a pair of rows
+        self.tiles, self.places = -(-places[0] // TILE), places
+        self.bytes = 4 * (TILE + 2) * self.pitch * channels  # of the points of a tile
 
     def blocks(self, start: int, stop: int) -> Iterator[Block]:
         """Images from `start` to `stop` in blocks."""
-        pairs = max(1, BLOCK // self.bytes)
-        step = max(1, pairs // self.pairs)
+        tiles = max(1, BLOCK // self.bytes)
+        step = max(1, tiles // self.tiles)
         for a in range(start, stop, step):
-            for r in range(0, self.pairs, pairs):
-                yield a, min(a + step, stop), r, min(r + pairs, self.pairs)
+            for r in range(0, self.tiles, tiles):
+                yield a, min(a + step, stop), r, min(r + tiles, self.tiles)
 
     def windows(self, images: Any, block: Block) -> list[Any] | None:
-        """The points of images (N, H, W, C) as k matrices of windows (4, m, k C), each of every k-th.
+        """The points of images (N, H, W, C) as k matrices of windows (6, m, k C), each of every k-th.
 
         None where a number is too large.
         """
         a, b, r, s = block
         t, n, c, k = s - r, b - a, images.shape[3], self.taps
-        rows = shards.scratch("lines", (2 * t + 2, n, self.pitch, c), images.dtype)
-        above = 2 * r - self.top
+        rows = shards.scratch("lines", (n, TILE * t + 2, self.pitch, c), images.dtype)
+        above = TILE * r - self.top
         low = max(above, 0)
-        high = max(min(above + len(rows), self.high), low)
-        rows[: low - above] = 0
-        rows[high - above :] = 0
-        inside = rows[low - above : high - above]
+        high = max(min(above + rows.shape[1], self.high), low)
+        rows[:, : low - above] = 0
+        rows[:, high - above :] = 0
+        inside = rows[:, low - above : high - above]
         inside[:, :, : self.left] = 0
         inside[:, :, self.left + self.wide :] = 0
-        inside[:, :, self.left : self.left + self.wide] = images[a:b, low:high].transpose(1, 0, 2, 3)
+        inside[:, :, self.left : self.left + self.wide] = images[a:b, low:high]
         if not moderate(rows):
             return None
-        size = t * n * self.pitch
+        size = n * t * self.pitch
         m = -(-size // k)
-        points = shards.scratch("points", (4, m * k + k - 1, c), images.dtype)
+        points = shards.scratch("points", (TILE + 2, m * k + k - 1, c), images.dtype)
         points[:, size:] = 0
-        found = points[:, :size].reshape(4, t, n, self.pitch, c)
-        first, second, third, fourth = rows[:-2:2], rows[1:-1:2], rows[2::2], rows[3::2]
-        np.subtract(first, third, found[0])
-        np.add(second, third, found[1])
-        np.subtract(third, second, found[2])
-        np.subtract(second, fourth, found[3])
-        flat = points.reshape(4, -1)
-        return [flat[:, i * c : (i + m * k) * c].reshape(4, m, k * c) for i in range(k)]
+        of_image, of_row, _, item = rows.strides
+        tiles = np.lib.stride_tricks.as_strided(
+            rows, (n, t, TILE + 2, self.pitch * c), (of_image, TILE * of_row, of_row, item)
+        )
+        np.matmul(PIXELS.astype(images.dtype), tiles, out=self._by_tile(points, block))
+        flat = points.reshape(TILE + 2, -1)
+        return [flat[:, i * c : (i + m * k) * c].reshape(TILE + 2, m, k * c) for i in range(k)]
 
-    def results(self, products: Any, y: Any, block: Block) -> Any:
-        """y₀ and y₁ into y (N, H', W', C), of which it gives the part that it wrote. m₁ is used up."""
+    def results(self, products: Any, y: Any, block: Block, bias: Any = None) -> None:
+        """Aᵀ of the products into y (N, H', W', C), and `bias`, of a row of places, to all of it."""
         a, b, r, s = block
-        out = y[a:b, 2 * r : 2 * s]
-        rows = out.transpose(1, 0, 2, 3)
-        even, odd = rows[::2], rows[1::2]
-        m = products[:, : (s - r) * (b - a) * self.pitch]
-        both = shards.scratch("both", m.shape[1:], m.dtype)
-        np.add(m[1], m[2], both)
-        np.subtract(m[1], m[2], m[1])
-        np.add(self._shown(both, even), self._shown(m[0], even), even)
-        np.subtract(self._shown(m[1], odd), self._shown(m[3], odd), odd)
-        return out
+        tiles = self._by_tile(products, block)[..., : self.places[1] * y.shape[3]]
+        if bias is not None:
+            tiles[:, :, 1] += bias  # the point 1 is in each of the four rows, once
+        out = y[a:b, TILE * r : TILE * s]
+        whole, rest = divmod(out.shape[1], TILE)
+        lines = out.reshape(b - a, out.shape[1], -1)
+        table = RESULTS.astype(y.dtype)
+        if whole:
+            of_tiles = lines[:, : TILE * whole].reshape(b - a, whole, TILE, -1)
+            np.matmul(table, tiles[:, :whole], out=of_tiles)
+        if rest:
+            np.matmul(table[:rest], tiles[:, whole], out=lines[:, TILE * whole :])
 
     def transposed_results(self, y: Any, block: Block, products: Any) -> bool:
-        """m from y (N, H', W', C): y₀, y₀ + y₁, y₀ - y₁, and y₁, of which `points_to_taps` takes the negative.
-
-        False where a number is too large.
-        """
+        """A of y (N, H', W', C) into the products; False where a number is too large."""
         a, b, r, s = block
-        rows = y[a:b, 2 * r : 2 * s].transpose(1, 0, 2, 3)
         size = (s - r) * (b - a) * self.pitch
         products[:, size:] = 0
-        for m, some in ((products[0], rows[::2]), (products[3], rows[1::2])):
-            m[len(some) * (b - a) * self.pitch : size] = 0  # beyond the last row
-            line = m[:size].reshape(s - r, b - a, self.pitch, -1)[: len(some)]
-            line[:, :, self.places :] = 0
-            line[:, :, : self.places] = some
-        if not (moderate(products[0]) and moderate(products[3])):
+        tiles = self._by_tile(products, block)
+        inside = self.places[1] * y.shape[3]
+        tiles[..., inside:] = 0
+        rows = y[a:b, TILE * r : TILE * s]
+        if not y.flags.c_contiguous:
+            copied = shards.scratch("lines", rows.shape, y.dtype)
+            copied[...] = rows
+            rows = copied
+        if not moderate(rows):
             return False
-        np.add(products[0], products[3], products[1])
-        np.subtract(products[0], products[3], products[2])
+        whole, rest = divmod(rows.shape[1], TILE)
+        lines = rows.reshape(b - a, rows.shape[1], -1)
+        table = RESULTS.T.astype(y.dtype)
+        if whole:
+            of_tiles = lines[:, : TILE * whole].reshape(b - a, whole, TILE, -1)
+            np.matmul(table, of_tiles, out=tiles[:, :whole, :, :inside])
+        if rest:
+            np.matmul(table[:, :rest], lines[:, TILE * whole :], out=tiles[:, whole, :, :inside])
         return True
 
-    def _shown(self, m: Any, rows: Any) -> Any:
-        """Of a product at all places of the lines, those of `rows` (rows, images, W', C)."""
-        count, images, wide, c = rows.shape
-        return m[: count * images * self.pitch].reshape(count, images, self.pitch, c)[:, :, :wide]
+    def _by_tile(self, points: Any, block: Block) -> Any:
+        """Points (6, …, C) of a block's places, without what is behind them, as (images, tiles, 6, pitch C)."""
+        a, b, r, s = block
+        c = points.shape[2]
+        some = points[:, : (b - a) * (s - r) * self.pitch]
+        return some.reshape(TILE + 2, b - a, s - r, self.pitch * c).transpose(1, 2, 0, 3)
 
 
 def taps_to_points(taps: Any) -> Any:
-    """(3, k, C, O) as (4, k C, O)."""
-    first, middle, last = taps
-    around = (first + last) / 2
-    points = np.stack([first, around + middle / 2, around - middle / 2, last])
-    return points.reshape(4, -1, taps.shape[3])
+    """G of taps (3, k, C, O), as (6, k C, O)."""
+    points = np.tensordot(TAPS, taps.astype(np.float64), 1)
+    return points.reshape(TILE + 2, -1, taps.shape[3]).astype(taps.dtype)
 
 
 def points_to_taps(points: Any) -> Any:
-    """The transpose of `taps_to_points`, with the negative of the last point."""
-    first, up, down, last = points
-    around = (up + down) / 2
-    return np.stack([first + around, (up - down) / 2, around - last])
+    """Gᵀ of points (6, k C, O)."""
+    return np.tensordot(TAPS.T, points.astype(np.float64), 1).astype(points.dtype)
 
 
 def moderate(x: Any) -> bool:
-    """Are all numbers finite, and their squares, too? One product says so, without a warning."""
+    """Are all numbers finite, and none too large? One product says so, without a warning."""
     flat = x.reshape(-1)
-    return bool(np.vdot(flat, flat) < math.inf)
+    return bool(np.vdot(flat, flat) < LARGE)
 
 
 def multiplied(windows: list[Any], filters: Any) -> Any:
-    """The products (4, m k, O) at all places, in scratch memory."""
+    """The products (6, m k, O) at all places, in scratch memory."""
     m, o = windows[0].shape[1], filters.shape[2]
-    out = shards.scratch("products", (4, m, len(windows), o), filters.dtype)
+    out = shards.scratch("products", (TILE + 2, m, len(windows), o), filters.dtype)
     for i, rows in enumerate(windows):
         multiply(rows, filters, out[:, :, i])
-    return out.reshape(4, -1, o)
+    return out.reshape(TILE + 2, -1, o)
 
 
 def multiplied_back(windows: list[Any], products: Any) -> Any:
-    """Σ over all places of windowsᵀ · products, (4, k C, O): see conv_blocked.multiplied_back."""
-    (_, m, inner), o = windows[0].shape, products.shape[2]
-    products = products.reshape(4, m, len(windows), o)
-    deep = min(DEEP, SMALL // (inner * o))
-    height = m // deep if deep >= DEEP // 4 else 0
-    whole = height * deep
-    total = np.zeros((4, inner, o), products.dtype)
-    for i, rows in enumerate(windows):
-        others = products[:, :, i]
-        if height:
-            stack = rows[:, :whole].reshape(4, height, deep, inner).swapaxes(2, 3)
-            total += np.add.reduce(np.matmul(stack, others[:, :whole].reshape(4, height, deep, o)), 1)
-        if whole < m:
-            total += np.matmul(rows[:, whole:].swapaxes(1, 2), others[:, whole:])
-    return total
+    """Σ over all places of windowsᵀ · products, (6, k C, O)."""
+    products = products.reshape(TILE + 2, -1, len(windows), products.shape[2])
+    return sum(np.matmul(rows.swapaxes(1, 2), products[:, :, i]) for i, rows in enumerate(windows))

@@ -16,7 +16,7 @@ from tt_vision.window import Pair, Window
 
 __all__ = ["are_pairs", "max_pool2d_pairs"]
 
-BLOCK = 1 << 20
+BLOCK = 1 << 22
 """Bytes of the pixels of a block: with what is made of them they stay in a level-2 cache."""
 
 NOTHING = ((0, 0), (0, 0))

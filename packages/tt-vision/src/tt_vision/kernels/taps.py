@@ -12,7 +12,7 @@ from tt_vision.window import Pair, Window
 
 __all__ = ["Tap", "block_of", "blocks", "copy_pixels", "least", "none_of", "taps"]
 
-BLOCK = 1 << 19
+BLOCK = 1 << 21
 """Bytes of the images of a block: with what is made of them, they stay in a level-2 cache."""
 
 WORTH = 1 << 18
