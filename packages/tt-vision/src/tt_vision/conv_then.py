@@ -202,16 +202,21 @@ def _fused(layers: list[Any], at: int) -> Fused | None:
     """For a Conv2d at that place: the layers that can run with it, and how."""
     conv = layers[at]
     run = kernels.kernel("conv2d_then")
-    if conv._around or run is by.conv2d_then or run is by.conv2d_then_loops:
+    if conv._around or run is by.conv2d_then_loops:
         return None  # it would do one after the other, and so does Sequential
-    infers = not recorder.recording()
-    chain = _Chain.of(layers[at : at + 4], infers)
+    infers, only_pooled = not recorder.recording(), run is by.conv2d_then
+    chain = _Chain.of(layers[at : at + 4], infers and not only_pooled)
     if len(chain.layers) == 1:
+        return None
+    # NumPy's joins no more than the pooling, and to sum up a bias's gradient needs what is between.
+    if only_pooled and not (chain.pool and (infers or conv.bias is None)):
         return None
 
     def forward(x: Any) -> tuple[Tensor, int]:
         x = as_tensor(x)
         if x.ndim not in (3, 4) or not (infers or _recorded(layers, at, x)):
+            return x, 0
+        if only_pooled and not (x.ndim == 4 and by.pools_by_winograd(x, conv.out_channels, conv.window)):
             return x, 0
         return chain.run(x)
 

@@ -19,8 +19,10 @@ import numpy as np
 from tt_nn.activations import relu_loops
 from tt_nn.blocks import positive_part
 from tt_tensor import kernels
-from tt_vision.kernels import conv_loops
+from tt_vision.kernels import conv_loops, conv_winograd
 from tt_vision.kernels.batch_norm_relu import PAIRS
+from tt_vision.kernels.conv_winograd_pooled import conv2d_pooled
+from tt_vision.kernels.conv_winograd_pooled import conv2d_pooled_backward as winograd_pooled_backward
 from tt_vision.kernels.max_pool import max_pool2d_loops
 from tt_vision.kernels.max_pool_ways import max_pool2d_backward_loops
 from tt_vision.window import Pair, Window
@@ -30,6 +32,7 @@ __all__ = [
     "conv2d_pooled_backward_loops",
     "conv2d_then",
     "conv2d_then_loops",
+    "pools_by_winograd",
     "scaled",
 ]
 
@@ -58,22 +61,39 @@ def conv2d_pooled_backward_loops(
 def conv2d_then(
     x: Any, weight: Any, bias: Any, scale: Any, window: Window, pool: bool, relu: bool, winners: bool
 ) -> tuple[Any, Any]:
-    """The kernels that there are without it."""
-    z, won = kernels.kernel("conv2d", "numpy")(x, weight, None if scale is not None else bias, window), None
-    if pool:
-        z, won = kernels.kernel("max_pool2d", "numpy")(z, PAIRS, winners)
+    """Winograd's with the pooling where that suits, else the kernels that there are without it."""
+    added, found, won = None if scale is not None else bias, None, None
+    if pool and pools_by_winograd(x, len(weight), window):
+        found = conv2d_pooled(x, weight, added, window, winners)
+    if found is not None:
+        z, won = found
+    else:
+        z = kernels.kernel("conv2d", "numpy")(x, weight, added, window)
+        if pool:
+            z, won = kernels.kernel("max_pool2d", "numpy")(z, PAIRS, winners)
     if scale is not None:
         z = scaled(z, scale, bias)
     return positive_part(z) if relu else z, won
 
 
+def pools_by_winograd(x: Any, channels: int, window: Window) -> bool:
+    """Does Winograd's convolution suit these images, with so many channels after it?"""
+    image = (x.shape[2], x.shape[3])
+    shape = (len(x), x.shape[1], channels)
+    return conv_winograd.suits(window, image, window.output(image, "conv2d"), shape, x.dtype)
+
+
 def conv2d_pooled_backward(
     x: Any, weight: Any, grad: Any, won: Any, window: Window, image: Pair, needs: tuple[bool, bool]
 ) -> tuple[Any, Any]:
-    """The kernels that there are without it."""
-    places = (2 * grad.shape[2], 2 * grad.shape[3])
-    g = kernels.kernel("max_pool2d_backward", "numpy")(grad, won, PAIRS, places)
-    found: tuple[Any, Any] = kernels.kernel("conv2d_backward", "numpy")(x, weight, g, window, image, needs)
+    """Winograd's where that suits, else the kernels that there are without it."""
+    n, o, *halves = grad.shape
+    places, found = (2 * halves[0], 2 * halves[1]), None
+    if needs[0] and conv_winograd.suits(window, places, image, (n, o, weight.shape[1]), grad.dtype):
+        found = winograd_pooled_backward(x if needs[1] else None, weight, grad, won, window, image)
+    if found is None:
+        g = kernels.kernel("max_pool2d_backward", "numpy")(grad, won, PAIRS, places)
+        found = kernels.kernel("conv2d_backward", "numpy")(x, weight, g, window, image, needs)
     return found
 
 

@@ -27,7 +27,7 @@ Convolution for Deep Neural Networks", 2018, arXiv:1803.10986.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,7 @@ from tt_vision.channels import channels_first
 from tt_vision.kernels.conv_blocked import Block, least, multiply, turned
 from tt_vision.window import Pair, Window
 
-__all__ = ["conv2d", "conv2d_backward", "suits"]
+__all__ = ["TILE", "conv2d", "conv2d_backward", "convolve", "send_back", "suits"]
 
 TILE = 4
 """Rows of the convolution that are made at a time, of two more of pixels."""
@@ -100,52 +100,102 @@ def suits(window: Window, image: Pair, places: Pair, shape: tuple[int, int, int]
 
 def conv2d(x: Any, weight: Any, bias: Any, window: Window) -> Any:
     """y = x ⋆ w + b, or None where a number is too large for it."""
+    y = np.empty((len(x), *window.output(x.shape[2:], "conv2d"), len(weight)), x.dtype)
+
+    def room(block: Block) -> Any:
+        a, b, r, s = block
+        return y[a:b, r:s]
+
+    return channels_first(y) if convolve(x, weight, bias, window, room) else None
+
+
+def conv2d_backward(x: Any, weight: Any, grad: Any, window: Window, image: Pair) -> tuple[Any, Any] | None:
+    """(dx, dweight), dweight None where x is; or None where a number is too large, or the padding too wide."""
+    gradients = grad.transpose(0, 2, 3, 1)
+
+    def fill(rows: Any, block: Block) -> None:
+        a, b, r, s = block
+        rows[...] = gradients[a:b, r:s]
+
+    return send_back(x, weight, grad.shape, window, image, fill)
+
+
+def convolve(
+    x: Any,
+    weight: Any,
+    bias: Any,
+    window: Window,
+    room: Callable[[Block], Any],
+    done: Callable[[Block, Any], None] | None = None,
+) -> bool:
+    """x ⋆ w + b into memory that room((a, b, r, s)) gives for the rows r to s of the images a to b.
+
+    It is (b - a, s - r, W', O); done(block, memory) is called when they are there. False where a number is too large.
+    """
     if not moderate(weight):
-        return None
+        return False
     n, c, high, wide = x.shape
     o = len(weight)
     places = window.output((high, wide), "conv2d")
     lines = Lines(window, (high, wide), places, max(c, o))
     filters = taps_to_points(weight.transpose(2, 3, 1, 0))
-    images, y = x.transpose(0, 2, 3, 1), np.empty((n, *places, o), x.dtype)
+    images = x.transpose(0, 2, 3, 1)
     row = None if bias is None else np.tile(bias, places[1])
     finite = [True]
 
-    def body(start: int, stop: int, part: int) -> None:
-        for block in lines.blocks(start, stop):
-            windows = lines.windows(images, block) if finite[0] else None
-            if windows is None:
-                finite[0] = False
-                return
-            lines.results(multiplied(windows, filters), y, block, row)
-
-    shards.run(body, n, least(window, places, c, o))
-    return channels_first(y) if finite[0] else None
-
-
-def conv2d_backward(x: Any, weight: Any, grad: Any, window: Window, image: Pair) -> tuple[Any, Any] | None:
-    """(dx, dweight), dweight None where x is; or None where a number is too large, or the padding too wide."""
-    way_back = turned(window)
-    if way_back is None or not moderate(weight):
-        return None
-    (n, o, high, wide), c = grad.shape, weight.shape[1]
-    lines = Lines(way_back, (high, wide), image, max(c, o))
-    # The filters upside down and back to front.
-    filters = taps_to_points(weight[:, :, ::-1, ::-1].transpose(2, 3, 0, 1))
-    gradients, dx = grad.transpose(0, 2, 3, 1), np.empty((n, *image, c), grad.dtype)
-    images = None if x is None else x.transpose(0, 2, 3, 1)
-    cut = shards.parts(n, least(window, image, c, o))
-    sums = np.zeros((len(cut), *filters.shape), grad.dtype)
-    finite = [True]
+    def fill(rows: Any, block: Block) -> None:
+        a, b, r, s = block
+        rows[...] = images[a:b, r:s]
 
     def body(start: int, stop: int, part: int) -> None:
         for block in lines.blocks(start, stop):
-            windows = lines.windows(gradients, block) if finite[0] else None
+            windows = lines.windows(fill, block, c, x.dtype) if finite[0] else None
             if windows is None:
                 finite[0] = False
                 return
             products = multiplied(windows, filters)
-            lines.results(products, dx, block)
+            a, b, r, s = block
+            rows = (a, b, TILE * r, min(TILE * s, places[0]))
+            out = room(rows)
+            lines.results(products, out, block, row)
+            if done is not None:
+                done(rows, out)
+
+    shards.run(body, n, least(window, places, c, o))
+    return finite[0]
+
+
+def send_back(
+    x: Any,
+    weight: Any,
+    shape: tuple[int, int, int, int],
+    window: Window,
+    image: Pair,
+    fill: Callable[[Any, Block], None],
+) -> tuple[Any, Any] | None:
+    """`conv2d_backward` of a gradient of this shape: fill(memory, (a, b, r, s)) writes rows r to s of images a to b."""
+    way_back = turned(window)
+    if way_back is None or not moderate(weight):
+        return None
+    (n, o, high, wide), c = shape, weight.shape[1]
+    lines = Lines(way_back, (high, wide), image, max(c, o))
+    # The filters upside down and back to front.
+    filters = taps_to_points(weight[:, :, ::-1, ::-1].transpose(2, 3, 0, 1))
+    dx = np.empty((n, *image, c), weight.dtype)
+    images = None if x is None else x.transpose(0, 2, 3, 1)
+    cut = shards.parts(n, least(window, image, c, o))
+    sums = np.zeros((len(cut), *filters.shape), weight.dtype)
+    finite = [True]
+
+    def body(start: int, stop: int, part: int) -> None:
+        for block in lines.blocks(start, stop):
+            windows = lines.windows(fill, block, o, weight.dtype) if finite[0] else None
+            if windows is None:
+                finite[0] = False
+                return
+            products = multiplied(windows, filters)
+            a, b, r, s = block
+            lines.results(products, dx[a:b, TILE * r : TILE * s], block)
             if images is None:
                 continue
             if not lines.transposed_results(images, block, products):
@@ -186,14 +236,17 @@ class Lines:
             for r in range(0, self.tiles, tiles):
                 yield a, min(a + step, stop), r, min(r + tiles, self.tiles)
 
-    def windows(self, images: Any, block: Block) -> list[Any] | None:
-        """The points of images (N, H, W, C) as k matrices of windows (6, m, k C), each of every k-th.
+    def windows(
+        self, fill: Callable[[Any, Block], None], block: Block, c: int, dtype: Any
+    ) -> list[Any] | None:
+        """The points of images of c channels as k matrices of windows (6, m, k C), each of every k-th.
 
+        fill(memory, (a, b, r, s)) writes the pixels of the rows r to s of the images a to b, (b - a, s - r, W, C).
         None where a number is too large.
         """
         a, b, r, s = block
-        t, n, c, k = s - r, b - a, images.shape[3], self.taps
-        rows = shards.scratch("lines", (n, TILE * t + 2, self.pitch, c), images.dtype)
+        t, n, k = s - r, b - a, self.taps
+        rows = shards.scratch("lines", (n, TILE * t + 2, self.pitch, c), dtype)
         above = TILE * r - self.top
         low = max(above, 0)
         high = max(min(above + rows.shape[1], self.high), low)
@@ -202,33 +255,32 @@ class Lines:
         inside = rows[:, low - above : high - above]
         inside[:, :, : self.left] = 0
         inside[:, :, self.left + self.wide :] = 0
-        inside[:, :, self.left : self.left + self.wide] = images[a:b, low:high]
+        fill(inside[:, :, self.left : self.left + self.wide], (a, b, low, high))
         if not moderate(rows):
             return None
         size = n * t * self.pitch
         m = -(-size // k)
-        points = shards.scratch("points", (TILE + 2, m * k + k - 1, c), images.dtype)
+        points = shards.scratch("points", (TILE + 2, m * k + k - 1, c), dtype)
         points[:, size:] = 0
         of_image, of_row, _, item = rows.strides
         tiles = np.lib.stride_tricks.as_strided(
             rows, (n, t, TILE + 2, self.pitch * c), (of_image, TILE * of_row, of_row, item)
         )
-        np.matmul(PIXELS.astype(images.dtype), tiles, out=self._by_tile(points, block))
+        np.matmul(PIXELS.astype(dtype), tiles, out=self._by_tile(points, block))
         flat = points.reshape(TILE + 2, -1)
         return [flat[:, i * c : (i + m * k) * c].reshape(TILE + 2, m, k * c) for i in range(k)]
 
-    def results(self, products: Any, y: Any, block: Block, bias: Any = None) -> None:
-        """Aᵀ of the products into y (N, H', W', C), and `bias`, of a row of places, to all of it."""
-        a, b, r, s = block
-        tiles = self._by_tile(products, block)[..., : self.places[1] * y.shape[3]]
+    def results(self, products: Any, out: Any, block: Block, bias: Any = None) -> None:
+        """Aᵀ of the products into `out` (n, rows, W', C), the block's, and `bias`, of a row of places, to all of it."""
+        n = block[1] - block[0]
+        tiles = self._by_tile(products, block)[..., : self.places[1] * out.shape[3]]
         if bias is not None:
             tiles[:, :, 1] += bias  # the point 1 is in each of the four rows, once
-        out = y[a:b, TILE * r : TILE * s]
         whole, rest = divmod(out.shape[1], TILE)
-        lines = out.reshape(b - a, out.shape[1], -1)
-        table = RESULTS.astype(y.dtype)
+        lines = out.reshape(n, out.shape[1], -1)
+        table = RESULTS.astype(out.dtype)
         if whole:
-            of_tiles = lines[:, : TILE * whole].reshape(b - a, whole, TILE, -1)
+            of_tiles = lines[:, : TILE * whole].reshape(n, whole, TILE, -1)
             np.matmul(table, tiles[:, :whole], out=of_tiles)
         if rest:
             np.matmul(table[:rest], tiles[:, whole], out=lines[:, TILE * whole :])

@@ -14,7 +14,7 @@ from tt_vision.channels import channels_first
 from tt_vision.kernels.taps import block_of, copy_pixels, least
 from tt_vision.window import Pair, Window
 
-__all__ = ["are_pairs", "max_pool2d_pairs"]
+__all__ = ["are_pairs", "max_pool2d_pairs", "pool_block"]
 
 BLOCK = 1 << 22
 """Bytes of the pixels of a block: with what is made of them they stay in a level-2 cache."""
@@ -48,13 +48,13 @@ def max_pool2d_pairs(x: Any, places: Pair, winners: bool) -> tuple[Any, Any]:
             for r in range(0, high, step):
                 s = min(r + step, high)
                 block = block_of(images, a, b, slice(2 * r, 2 * s), "images")
-                _block(block[:, :, : 2 * wide], y[a:b, r:s], None if won is None else won[a:b, r:s])
+                pool_block(block[:, :, : 2 * wide], y[a:b, r:s], None if won is None else won[a:b, r:s])
 
     shards.run(body, n, least((height, width), c))
     return channels_first(y), None if won is None else channels_first(won)
 
 
-def _block(x: Any, y: Any, won: Any) -> None:
+def pool_block(x: Any, y: Any, won: Any) -> None:
     """Of images (n, 2 H', 2 W', C) to y and the winners (n, H', W', C)."""
     taps = shards.scratch("pairs", (4, *y.shape), x.dtype)
     for number in range(4):

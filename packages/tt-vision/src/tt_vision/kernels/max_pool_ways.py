@@ -11,7 +11,7 @@ from tt_vision.channels import channels_first
 from tt_vision.kernels.taps import Tap, block_of, blocks, least, none_of, taps
 from tt_vision.window import Pair, Window
 
-__all__ = ["max_pool2d_backward", "max_pool2d_pick", "winning_pixels"]
+__all__ = ["max_pool2d_backward", "max_pool2d_pick", "winning_pixels", "write_by_taps"]
 
 FEW = 4
 """Taps up to which it is quicker to go over all places for each than to add at positions."""
@@ -69,7 +69,7 @@ def max_pool2d_backward(grad: Any, winners: Any, window: Window, image: Pair) ->
             if r == 0 and not whole:
                 out.fill(0)
             if by_taps:
-                _write_by_taps(out, back, won, taps(window, 0, image[0], r, s), right, window.size[1])
+                write_by_taps(out, back, won, taps(window, 0, image[0], r, s), right, window.size[1])
                 continue
             if starts is None:
                 starts = first_pixels(window, image, (b - a, high, wide, c))
@@ -84,7 +84,7 @@ def max_pool2d_backward(grad: Any, winners: Any, window: Window, image: Pair) ->
     return channels_first(dx)
 
 
-def _write_by_taps(out: Any, back: Any, won: Any, down: list[Tap], right: list[Tap], kw: int) -> None:
+def write_by_taps(out: Any, back: Any, won: Any, down: list[Tap], right: list[Tap], kw: int) -> None:
     """out (n, H, W, C) = the gradient `back` (n, H', W', C) where each tap won, else 0; windows lie apart.
 
     As a product of its bits with 1 or 0: infinity times 0 would be NaN, and a choice branches at every element.
