@@ -61,4 +61,4 @@ def test_nothing_is_kept_of_a_call():
     before = sys.getallocatedblocks()
     for _ in range(10_000):
         library.use(library.number())
-    assert sys.getallocatedblocks() - before < 20
+    assert sys.getallocatedblocks() - before < 100
