@@ -106,6 +106,41 @@ def test_results_on_the_way_have_no_gradient_unless_asked():
     same(z.grad, [1.0, 1.0])
 
 
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_only_the_inputs_that_were_named_collect(create_graph):
+    """Leaves and results on the way, once each, added to what they have, their hooks called once."""
+    x, w, other = leaf(1.0, 2.0), leaf(3.0, 4.0), leaf(5.0)
+    w.grad = tt.tensor([1.0, 1.0], dtype="float64")
+    seen = []
+    w.register_hook(lambda g: seen.append(g.tolist()))
+    for _ in range(2):
+        y = x * w
+        (y * y / 2).sum().backward(inputs=[w, y, w, other], create_graph=create_graph)
+        same(y.grad, [3.0, 8.0])
+    same(w.grad, [7.0, 33.0])
+    assert seen == [[3.0, 16.0]] * 2
+    assert x.grad is other.grad is None
+    assert w.grad.requires_grad is create_graph
+    ta.backward((x * w).sum(), inputs=x)
+    same(x.grad, [3.0, 4.0])
+    with pytest.raises(GradientError, match="does not require a gradient"):
+        (x * w).sum().backward(inputs=[tt.tensor([1.0])])
+
+
+def test_detach_in_place():
+    x = leaf(1.0, 2.0)
+    y = x * 3
+    v, z = y[0], y * y
+    assert y.detach_() is y
+    assert y.is_leaf and not y.requires_grad
+    (z.sum() + v).backward()  # what was computed before keeps its history
+    same(x.grad, [21.0, 36.0])
+    x.grad.detach_().zero_()
+    same(x.grad, [0.0, 0.0])
+    with pytest.raises(GradientError, match="view"):
+        (x * 3)[0].detach_()
+
+
 def test_constants_get_none():
     x, c = leaf(1.0, 2.0), tt.tensor([3.0, 4.0])
     (x * c + c).sum().backward()

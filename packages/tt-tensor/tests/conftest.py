@@ -105,7 +105,7 @@ class Notes:
     def recording(self):
         return not self.paused
 
-    def backward(self, tensor, gradient, retain_graph, create_graph):
+    def backward(self, tensor, gradient, retain_graph, create_graph, inputs):
         tensor.grad = np.ones(tensor.shape, tensor.dtype)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tt_autograd import views
-from tt_autograd.engine import Targets, accumulate, flow, owned
+from tt_autograd.engine import Targets, accumulate, add_to_grad, flow, owned
 from tt_autograd.forward_mode import ForwardModeError, moves
 from tt_autograd.higher import OnTensors
 from tt_autograd.modes import recorded
@@ -30,6 +30,7 @@ def backward(
     grad_tensors: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    inputs: Any = None,
 ) -> None:
     """Add to `.grad` of every leaf the sum over all `tensors` of ∂tensor/∂leaf · gradient.
 
@@ -39,11 +40,20 @@ def backward(
         retain_graph: whether the graph keeps what it saved, so that it can be gone through again; by default
             as `create_graph`.
         create_graph: whether the gradients get a graph of their own, to be differentiated again.
+        inputs: a Tensor or several, leaves or results on the way: only their `.grad` is added to, and only what lies
+            between is worked out. None stands for every leaf.
 
     Raises GradientError for an output that no gradient was collected for, or one of several elements without a
-    gradient; ReleasedGraphError for a graph that was gone through before; ShapeError for a gradient of another
-    shape; InPlaceError where a value that a rule needs was overwritten since.
+    gradient, or an input that collects none; ReleasedGraphError for a graph that was gone through before; ShapeError
+    for a gradient of another shape; InPlaceError where a value that a rule needs was overwritten since.
     """
+    if inputs is not None:
+        wanted = tuple({id(x): x for x in _several(inputs, "backward")}.values())
+        found = grad(tensors, wanted, grad_tensors, retain_graph, create_graph, allow_unused=True)
+        reached = [(x, g) for x, g in zip(wanted, found, strict=True) if g is not None]
+        with recorded():
+            add_to_grad({id(x): [x, g if create_graph else g.array] for x, g in reached})
+        return
     outputs = _several(tensors, "backward")
     starts = _starts(outputs, grad_tensors, "backward")
     retain = create_graph if retain_graph is None else bool(retain_graph)

@@ -26,7 +26,7 @@ from tt_tensor import Function, Tensor, memory, observing
 from tt_tensor.function import check_gradients
 from tt_tensor.tensor import wrap
 
-__all__ = ["Targets", "accumulate", "flow", "owned", "partial"]
+__all__ = ["Targets", "accumulate", "add_to_grad", "flow", "owned", "partial"]
 
 Rule = Callable[[Function, Any], Sequence[Any]]
 
@@ -283,6 +283,11 @@ def accumulate(leaves: Mapping[int, list[Any]]) -> None:
         leaf = entry[0]
         if leaf._hooks is not None:
             entry[1] = leaf._hooks.run(entry[1])
+    add_to_grad(leaves)
+
+
+def add_to_grad(leaves: Mapping[int, list[Any]]) -> None:
+    """The same for gradients that hooks have seen already."""
     with _lock:  # two threads may come with gradients for the same leaves
         for entry in leaves.values():
             leaf = entry[0]

@@ -180,17 +180,24 @@ class Tape:
         gradient: Any = None,
         retain_graph: bool | None = None,
         create_graph: bool = False,
+        inputs: Any = None,
     ) -> None:
         """`tensor.backward(gradient)`: see `tt_autograd.backward`."""
         node = tensor._node
-        if gradient is None and node is not None and not create_graph and tensor._view is None:
+        if (
+            gradient is None
+            and node is not None
+            and not create_graph
+            and inputs is None
+            and tensor._view is None
+        ):
             array = tensor.array
             if not array.ndim:
                 accumulate(flow([(node, NUMBER_ONE[array.dtype.char])], retain=bool(retain_graph)))
                 return
         from tt_autograd.backward import backward
 
-        backward((tensor,), (gradient,), retain_graph, create_graph)
+        backward((tensor,), (gradient,), retain_graph, create_graph, inputs)
 
     def retain_grad(self, tensor: Tensor) -> None:
         """Fill `tensor.grad` in backward, though it is no leaf."""

@@ -71,7 +71,10 @@ def refreshed(x: Tensor) -> Tensor:
     for child in reversed(chain[:-1]):
         view = child._view
         inputs = view.function.inputs
-        if view.recording and view.at is not edge(view.parent) and inputs is not None:
+        stale = (
+            view.parent._node is not None and view.at is not view.parent._node
+        )  # not after parent.detach_()
+        if view.recording and stale and inputs is not None:
             with recorded():  # whoever asks first may be inside no_grad()
                 cut = again(view.function)(view.parent, *inputs[1:])
             if cut._node is not None:

@@ -34,7 +34,9 @@ class Recorder(Protocol):
     def recording(self) -> bool:
         """Whether it records right now, in this thread and task (`no_grad` says no)."""
 
-    def backward(self, tensor: Tensor, gradient: Any, retain_graph: bool | None, create_graph: bool) -> None:
+    def backward(
+        self, tensor: Tensor, gradient: Any, retain_graph: bool | None, create_graph: bool, inputs: Any
+    ) -> None:
         """`Tensor.backward`: send `gradient` back from `tensor` into the `.grad` of the leaves."""
 
     def settle(self, tensor: Tensor) -> None:

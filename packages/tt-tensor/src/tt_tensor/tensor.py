@@ -333,16 +333,33 @@ class Tensor(
         self._grad = None
 
     def backward(
-        self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False
+        self,
+        gradient: Any = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Any = None,
     ) -> None:
-        """Send `gradient` (1 for a single element) back through everything that made this tensor.
+        """Send `gradient` (1 for a single element) back through everything that made this tensor, into the `.grad`
+        of every leaf, or of `inputs` alone.
 
         Raises MissingWheelError while no recorder is installed: then gradients are called by hand, layer by
         layer, with the very same rules.
         """
         if recorder.active is None:
             _no_recorder("backward")
-        recorder.active.backward(self, gradient, retain_graph, create_graph)
+        recorder.active.backward(self, gradient, retain_graph, create_graph, inputs)
+
+    def detach_(self) -> Tensor:
+        """Forget this tensor's history: from now on it is a leaf, and no gradient is collected.
+
+        Raises GradientError for a view, whose history is that of the memory it shows: use detach().
+        """
+        if self._view is not None:
+            raise GradientError(
+                "detach_: a view has its history from the tensor it shows; use detach() instead"
+            )
+        self._node, self._requires_grad = None, False
+        return self
 
     def retain_grad(self) -> None:
         """Let backward fill `.grad` of this result of an operation, as it does for leaves.
