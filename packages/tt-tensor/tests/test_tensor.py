@@ -233,3 +233,18 @@ def test_no_attribute_of_a_later_wheel_is_needed():
     t = tt.ones(2, requires_grad=True)
     assert set(vars(t)) == {"array", "_requires_grad"}  # one attribute until a gradient is wanted
     assert set(vars(tt.ones(2))) == {"array"}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "int32"])
+def test_new_ones_have_its_dtype(dtype):
+    x = tt.zeros(2, dtype=dtype)
+    for made, wanted in (
+        (x.new_zeros(2, 3), np.zeros((2, 3))),
+        (x.new_ones((2,)), np.ones(2)),
+        (x.new_full((2, 1), 3), np.full((2, 1), 3)),
+        (x.new_tensor([1, 2]), np.array([1, 2])),
+    ):
+        np.testing.assert_array_equal(made.numpy(), wanted.astype(dtype), strict=True)
+    assert x.new_empty(3, 0).shape == (3, 0)
+    assert x.new_ones(2, dtype="float32", requires_grad=True).requires_grad
+    assert x.is_floating_point() is (dtype == "float64")

@@ -13,9 +13,12 @@ from tt_tensor.function import Function, unbroadcast
 from tt_tensor.tensor import Tensor, as_tensor, from_numpy, tensor
 from tt_tensor.ops.arithmetic import (
     add,
+    addcdiv,
+    addcmul,
     div,
     divide,
     floor_divide,
+    lerp,
     mul,
     multiply,
     neg,
@@ -29,11 +32,21 @@ from tt_tensor.ops.arithmetic import (
     true_divide,
 )
 from tt_tensor.ops.arranging import flip, repeat, repeat_interleave, roll, tile, tril, triu
-from tt_tensor.ops.axes import matrix_transpose, moveaxis, permute, swapaxes, transpose
+from tt_tensor.ops.axes import (
+    matrix_transpose,
+    moveaxis,
+    movedim,
+    permute,
+    swapaxes,
+    swapdims,
+    transpose,
+)
 from tt_tensor.ops.casting import astype, clone, contiguous
 from tt_tensor.ops.compare import (
     allclose,
     clamp,
+    clamp_max,
+    clamp_min,
     clip,
     eq,
     equal,
@@ -108,7 +121,20 @@ from tt_tensor.ops.pointwise import (
     tanh,
     trunc,
 )
-from tt_tensor.ops.reductions import all, any, argmax, argmin, count_nonzero, max, mean, min, prod, sum
+from tt_tensor.ops.reductions import (
+    all,
+    amax,
+    amin,
+    any,
+    argmax,
+    argmin,
+    count_nonzero,
+    max,
+    mean,
+    min,
+    prod,
+    sum,
+)
 from tt_tensor.ops.scan import cumprod, cumsum
 from tt_tensor.ops.shapes import (
     broadcast_to,
@@ -209,8 +235,12 @@ __all__ = [
     "abs",
     "absolute",
     "add",
+    "addcdiv",
+    "addcmul",
     "all",
     "allclose",
+    "amax",
+    "amin",
     "any",
     "arange",
     "argmax",
@@ -233,6 +263,8 @@ __all__ = [
     "choice",
     "chunk",
     "clamp",
+    "clamp_max",
+    "clamp_min",
     "clip",
     "clone",
     "concat",
@@ -289,6 +321,7 @@ __all__ = [
     "isnan",
     "kernels",
     "le",
+    "lerp",
     "less",
     "less_equal",
     "linspace",
@@ -317,6 +350,7 @@ __all__ = [
     "minimum",
     "mm",
     "moveaxis",
+    "movedim",
     "mul",
     "multinomial",
     "multiply",
@@ -376,6 +410,7 @@ __all__ = [
     "subtract",
     "sum",
     "swapaxes",
+    "swapdims",
     "take",
     "take_along_axis",
     "tanh",

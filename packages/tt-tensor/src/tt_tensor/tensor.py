@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+import tt_tensor
 from tt_tensor import memory, recorder
 from tt_tensor.conversions import ConversionMethods
 from tt_tensor.dtypes import check_dtype, default_dtype
@@ -145,6 +146,10 @@ class Tensor(
         """The dtype of the elements, a NumPy dtype."""
         return self.array.dtype
 
+    def is_floating_point(self) -> bool:
+        """True for the dtypes that can have a gradient."""
+        return self.array.dtype.kind == "f"
+
     # --- its memory -------------------------------------------------------------------------------------
 
     @property
@@ -258,6 +263,28 @@ class Tensor(
             raise GradientError(
                 f"{what}: this tensor is the result of a recorded operation; use x.detach() instead"
             )
+
+    # --- new ones of its dtype ---------------------------------------------------------------------------
+
+    def new_tensor(self, data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+        """A Tensor with a copy of `data` in this one's dtype, as are the following unless `dtype` says otherwise."""
+        return Tensor(data, self.dtype if dtype is None else dtype, requires_grad)
+
+    def new_zeros(self, *shape: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+        """`zeros(*shape)`."""
+        return tt_tensor.zeros(*shape, dtype=dtype or self.dtype, requires_grad=requires_grad)
+
+    def new_ones(self, *shape: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+        """`ones(*shape)`."""
+        return tt_tensor.ones(*shape, dtype=dtype or self.dtype, requires_grad=requires_grad)
+
+    def new_empty(self, *shape: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+        """`empty(*shape)`."""
+        return tt_tensor.empty(*shape, dtype=dtype or self.dtype, requires_grad=requires_grad)
+
+    def new_full(self, shape: Any, fill_value: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+        """`full(shape, fill_value)`."""
+        return tt_tensor.full(shape, fill_value, dtype or self.dtype, requires_grad)
 
     # --- its gradient -----------------------------------------------------------------------------------
 

@@ -342,3 +342,26 @@ def test_numbers_get_no_gradient_and_arrays_none_either():
             dx, nothing = apply.gradients(np.ones(2, np.float32))
             assert dx.dtype == np.float32
             assert nothing is None
+
+
+def test_division_that_rounds():
+    x = np.array([7, -7, 6, -6, 2**62 + 1, -(2**62) - 1])
+    for divisor in (2, -2):
+        wanted = np.array([abs(int(a)) // 2 * (1 if (a > 0) == (divisor > 0) else -1) for a in x])
+        np.testing.assert_array_equal(tt.div(x, divisor, rounding_mode="trunc").numpy(), wanted, strict=True)
+        np.testing.assert_array_equal(
+            tt.div(x, divisor, rounding_mode="floor").numpy(), x // divisor, strict=True
+        )
+    y = tt.div(Tensor([7.0, -7.0, 0.5]), Tensor([2.0]), rounding_mode="trunc")
+    assert y.tolist() == [3.0, -3.0, 0.0] and y.dtype == np.float32
+    with pytest.raises(ArgumentError, match="rounding_mode"):
+        tt.div(x, 2, rounding_mode="up")
+
+
+def test_three_at_once():
+    x, y, z = Tensor([[1.0], [2.0]]), Tensor([3.0, 4.0]), Tensor([5.0, 8.0])
+    assert tt.addcmul(x, y, z, value=0.5).tolist() == [[8.5, 17.0], [9.5, 18.0]]
+    assert x.addcdiv(z, y, value=-1).tolist() == (x - z / y).tolist()
+    assert tt.lerp(x, y, 0.5).tolist() == [[2.0, 2.5], [2.5, 3.0]]
+    assert tt.lerp(x, y, Tensor([0.0, 1.0])).tolist() == [[1.0, 4.0], [2.0, 4.0]]
+    assert tt.addcmul(x, y, z, value=0.3).dtype == np.float32

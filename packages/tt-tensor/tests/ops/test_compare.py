@@ -283,3 +283,9 @@ def test_relu(dtype):
     x = tt.tensor(np.array([-2, 0, 3], dtype))
     assert x.relu().dtype == dtype and x.relu().tolist() == tt.relu(x).tolist() == [0, 0, 3]
     assert np.isnan(tt.relu(tt.tensor([np.nan])).item())
+
+
+def test_one_bound():
+    x = Tensor([-2.0, 0.5, 3.0])
+    assert tt.clamp_min(x, 0).tolist() == x.clamp_min(0).tolist() == [0.0, 0.5, 3.0]
+    assert tt.clamp_max(x, 0).tolist() == x.clamp_max(0).tolist() == [-2.0, 0.0, 0.0]

@@ -38,7 +38,10 @@ def test_binary(name, other):
 
 
 def test_every_method_is_checked():
-    rest = {"clip_", "clamp_", "copy_", "fill_", "zero_", "uniform_", "normal_"}
+    rest = {
+        "clip_", "clamp_", "clamp_min_", "clamp_max_", "copy_", "fill_", "fill_diagonal_", "zero_", "uniform_",
+        "normal_", "addcmul_", "addcdiv_", "lerp_", "relu_",
+    }  # fmt: skip
     assert {name for name in vars(InPlaceMethods) if not name.startswith("_")} == rest.union(UNARY, BINARY)
 
 
@@ -55,6 +58,43 @@ def test_clip():
     assert Tensor([-2.0, 2.0]).clip_(max=0).tolist() == [-2, 0]
     with pytest.raises(ArgumentError):
         Tensor([1.0]).clip_()
+
+
+def test_a_step_of_adam_in_pytorchs_words():
+    p, m, v, g = (
+        Tensor(np.random.default_rng(i).uniform(0.5, 1, (2, 3)).astype("float32")) for i in range(4)
+    )
+    check(m, "lerp_", (g, 0.25), m.numpy() + np.float32(0.25) * (g.numpy() - m.numpy()))
+    wanted = p.numpy() - 0.1 * (m.numpy() / v.numpy())
+    array = p.array
+    assert p.addcdiv_(m, v, value=-0.1) is p and p.array is array
+    np.testing.assert_allclose(p.numpy(), wanted, 1e-6)
+    wanted = v.numpy() * 0.9 + 0.1 * g.numpy() ** 2
+    v.mul_(0.9).addcmul_(g, g, value=0.1)
+    np.testing.assert_allclose(v.numpy(), wanted, 1e-6)
+    assert p.dtype == v.dtype == np.float32
+
+
+def test_relu_and_one_bound():
+    check(Tensor([-2.0, -0.0, 3.0, np.nan]), "relu_", (), np.float32([0, 0, 3, np.nan]))
+    check(Tensor([-2, 3]), "relu_", (), np.array([0, 3]))
+    check(Tensor([-2.0, 3.0]), "clamp_min_", (0,), np.float32([0, 3]))
+    check(Tensor([-2.0, 3.0]), "clamp_max_", (0,), np.float32([-2, 0]))
+
+
+def test_division_that_rounds():
+    check(Tensor([7.0, -7.0]), "div_", (2,), np.float32([3.5, -3.5]))
+    assert Tensor([7, -7]).div_(2, rounding_mode="floor").tolist() == [3, -4]
+    assert Tensor([7.0, -7.0]).div_(2, rounding_mode="trunc").tolist() == [3.0, -3.0]
+
+
+def test_the_diagonal():
+    check(Tensor(np.zeros((2, 3), "float32")), "fill_diagonal_", (1,), np.eye(2, 3, dtype="float32"))
+    assert tt.zeros(3, 2).fill_diagonal_(2.0).tolist() == [[2, 0], [0, 2], [0, 0]]
+    assert tt.zeros(2, 2, 2).fill_diagonal_(1).sum().item() == 2
+    for shape in ((3,), (), (2, 3, 2)):
+        with pytest.raises(ShapeError, match="diagonal"):
+            tt.zeros(shape).fill_diagonal_(0)
 
 
 def test_fill_zero_copy():

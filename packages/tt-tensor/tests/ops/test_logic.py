@@ -85,3 +85,17 @@ def test_errors(name):
         _ = ~Tensor([1.0])
     with pytest.raises(ShapeError, match=r"\(2,\) bool, \(3,\) bool"):
         op(Tensor([True, False]), np.ones(3, bool))
+
+
+def test_shifts():
+    x = Tensor([1, -8, 5])
+    np.testing.assert_array_equal((x << 2).numpy(), x.numpy() << 2, strict=True)
+    np.testing.assert_array_equal((x >> Tensor([0, 1, 2])).numpy(), x.numpy() >> [0, 1, 2], strict=True)
+    assert (1 << Tensor([0, 3])).tolist() == [1, 8]
+    assert (64 >> Tensor([0, 3])).tolist() == [64, 8]
+    array, version = x.array, x.version
+    x <<= 1
+    x >>= 3
+    assert x.array is array and x.version == version + 2 and x.tolist() == [0, -2, 1]
+    with pytest.raises(DTypeError):
+        Tensor([1.0]) << 1

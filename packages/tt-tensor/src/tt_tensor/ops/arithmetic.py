@@ -28,9 +28,12 @@ __all__ = [
     "Remainder",
     "Sub",
     "add",
+    "addcdiv",
+    "addcmul",
     "div",
     "divide",
     "floor_divide",
+    "lerp",
     "mul",
     "multiply",
     "neg",
@@ -236,12 +239,37 @@ def mul(x: Any, y: Any) -> Tensor:
     return Mul()(x, y)
 
 
-def div(x: Any, y: Any) -> Tensor:
+def addcmul(x: Any, y: Any, z: Any, *, value: Any = 1) -> Tensor:
+    """x + value · y · z, element by element, with broadcasting: PyTorch's word, as in a step of Adam."""
+    return add(x, mul(y, z), alpha=value)
+
+
+def addcdiv(x: Any, y: Any, z: Any, *, value: Any = 1) -> Tensor:
+    """x + value · y / z, element by element, with broadcasting: PyTorch's word, as in a step of Adam."""
+    return add(x, div(y, z), alpha=value)
+
+
+def lerp(x: Any, end: Any, weight: Any) -> Tensor:
+    """x + weight · (end - x), element by element, with broadcasting: the point on the way from x to `end`."""
+    return add(x, mul(weight, sub(end, x)))
+
+
+def div(x: Any, y: Any, *, rounding_mode: str | None = None) -> Tensor:
     """x / y, element by element, with broadcasting; integers give floats, as in NumPy.
 
-    Raises ShapeError where the shapes do not broadcast.
+    `rounding_mode` (PyTorch's): "floor" rounds down, as `floor_divide`, "trunc" towards zero; integers stay integers.
+
+    Raises ShapeError where the shapes do not broadcast, ArgumentError for another rounding.
     """
-    return Div()(x, y)
+    if rounding_mode is None:
+        return Div()(x, y)
+    if rounding_mode not in ("floor", "trunc"):
+        raise ArgumentError(f"div: rounding_mode is None, 'floor' or 'trunc', not {rounding_mode!r}")
+    down = floor_divide(x, y)
+    if rounding_mode == "floor":
+        return down
+    # One more where rounding down went away from zero.
+    return down + ((down < 0) & (remainder(x, y) != 0))  # type: ignore[no-any-return]
 
 
 def neg(x: Any) -> Tensor:
@@ -373,6 +401,9 @@ class ArithmeticMethods:
     sub = subtract = sub
     mul = multiply = mul
     div = divide = true_divide = div
+    addcmul = addcmul
+    addcdiv = addcdiv
+    lerp = lerp
     neg = negative = neg
     positive = positive
     pow = power = pow

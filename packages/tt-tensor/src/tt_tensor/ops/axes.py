@@ -12,7 +12,17 @@ from tt_tensor.ops.over_axes import axes_of, one_axis
 if TYPE_CHECKING:
     from tt_tensor.tensor import Tensor
 
-__all__ = ["AxisMethods", "Transpose", "matrix_transpose", "moveaxis", "permute", "swapaxes", "transpose"]
+__all__ = [
+    "AxisMethods",
+    "Transpose",
+    "matrix_transpose",
+    "moveaxis",
+    "movedim",
+    "permute",
+    "swapaxes",
+    "swapdims",
+    "transpose",
+]
 
 
 class Transpose(Function):
@@ -113,6 +123,9 @@ def matrix_transpose(x: Any) -> Tensor:
         raise ShapeError(f"matrix_transpose: shape {x.shape} holds no matrix; it takes two axes or more")
     order[-2:] = order[-1], order[-2]
     return Transpose(tuple(order))(x)
+
+
+swapdims, movedim = swapaxes, moveaxis
 
 
 class AxisMethods:

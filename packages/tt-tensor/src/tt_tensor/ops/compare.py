@@ -25,6 +25,8 @@ __all__ = [
     "Where",
     "allclose",
     "clamp",
+    "clamp_max",
+    "clamp_min",
     "clip",
     "eq",
     "equal",
@@ -180,6 +182,16 @@ def clip(x: Any, min: Any = None, max: Any = None, *, a_min: Any = None, a_max: 
     return Clip()(x, *clip_bounds(min, max, a_min, a_max))
 
 
+def clamp_min(x: Any, min: Any) -> Tensor:
+    """max(x, min), element by element: `clip` from below."""
+    return clip(x, min)
+
+
+def clamp_max(x: Any, max: Any) -> Tensor:
+    """min(x, max), element by element: `clip` from above."""
+    return clip(x, max=max)
+
+
 def clip_bounds(low: Any, high: Any, a_min: Any = None, a_max: Any = None) -> tuple[Any, Any]:
     """The two bounds, whichever names they were given under. Raises ArgumentError for none, or one twice."""
     if (low is not None and a_min is not None) or (high is not None and a_max is not None):
@@ -293,5 +305,7 @@ class CompareMethods:
     minimum = minimum
     relu = relu
     clip = clamp = clip
+    clamp_min = clamp_min
+    clamp_max = clamp_max
     isclose = isclose
     allclose = allclose

@@ -10,9 +10,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tt_tensor.errors import ShapeError
 from tt_tensor.function import Function
-from tt_tensor.ops.arithmetic import SCALARS, Add, Div, FloorDivide, Mul, Neg, Pow, Remainder, Sub
+from tt_tensor.ops.arithmetic import (
+    SCALARS,
+    Add,
+    Div,
+    FloorDivide,
+    Mul,
+    Neg,
+    Pow,
+    Remainder,
+    Sub,
+    div,
+    mul,
+    sub,
+)
 from tt_tensor.ops.compare import Clip, clip_bounds
+from tt_tensor.ops.gathering import MaskedFill
+from tt_tensor.ops.indexing import SetItem
 from tt_tensor.ops.pointwise import (
     Abs,
     Ceil,
@@ -86,9 +102,23 @@ class InPlaceMethods:
         """x *= other."""
         return Mul().in_place(self, other)
 
-    def div_(self: Any, other: Any) -> Tensor:
-        """x /= other."""
-        return Div().in_place(self, other)
+    def div_(self: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+        """x /= other, rounded as `div` does."""
+        if rounding_mode is None:
+            return Div().in_place(self, other)
+        return self.copy_(div(self, other, rounding_mode=rounding_mode))  # type: ignore[no-any-return]
+
+    def addcmul_(self: Any, y: Any, z: Any, *, value: Any = 1) -> Tensor:
+        """x += value · y · z."""
+        return self.add_(mul(y, z), alpha=value)  # type: ignore[no-any-return]
+
+    def addcdiv_(self: Any, y: Any, z: Any, *, value: Any = 1) -> Tensor:
+        """x += value · y / z."""
+        return self.add_(div(y, z), alpha=value)  # type: ignore[no-any-return]
+
+    def lerp_(self: Any, end: Any, weight: Any) -> Tensor:
+        """x += weight · (end - x): a moving average of what `end` was."""
+        return Add().in_place(self, mul(weight, sub(end, self)))
 
     def pow_(self: Any, exponent: Any) -> Tensor:
         """x **= exponent."""
@@ -105,6 +135,26 @@ class InPlaceMethods:
     def clip_(self: Any, min: Any = None, max: Any = None) -> Tensor:
         """x = min(max(x, low), high). Raises ArgumentError if both bounds are None."""
         return Clip().in_place(self, *clip_bounds(min, max))
+
+    def clamp_min_(self: Any, min: Any) -> Tensor:
+        """x = max(x, min)."""
+        return self.clip_(min)  # type: ignore[no-any-return]
+
+    def clamp_max_(self: Any, max: Any) -> Tensor:
+        """x = min(x, max)."""
+        return self.clip_(max=max)  # type: ignore[no-any-return]
+
+    def relu_(self: Any) -> Tensor:
+        """x = max(x, 0)."""
+        return MaskedFill(self.array <= 0).in_place(self, 0)
+
+    def fill_diagonal_(self: Any, value: Any) -> Tensor:
+        """x[i, i, …] = value. Raises ShapeError for fewer than two axes, or more of different sizes."""
+        if self.ndim < 2 or (self.ndim > 2 and len(set(self.shape)) > 1):
+            raise ShapeError(
+                f"fill_diagonal_: shape {self.shape} is no matrix and no cube, so it has no diagonal"
+            )
+        return SetItem((np.arange(min(self.shape)),) * self.ndim).in_place(self, value)
 
     def copy_(self: Any, values: Any) -> Tensor:
         """x = values, broadcast to x's shape."""

@@ -1,4 +1,4 @@
-"""Logic and bits: & | ^ ~ on bool and integers, logical_and … on anything. They have no gradient."""
+"""Logic and bits: & | ^ ~ << >> on bool and integers, logical_and … on anything. They have no gradient."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def logical_not(x: Any) -> Tensor:
 
 
 class LogicMethods:
-    """& | ^ ~ of a Tensor, their reflected and in-place forms, and the methods of the same meaning."""
+    """& | ^ ~ << >> of a Tensor, their reflected and in-place forms, and the methods of the same meaning."""
 
     def __and__(self, other: Any) -> Tensor:
         return plain_binary(np.bitwise_and, self, other)
@@ -93,6 +93,24 @@ class LogicMethods:
 
     def __ixor__(self: Any, other: Any) -> Tensor:
         return plain_in_place(np.bitwise_xor, self, other)
+
+    def __lshift__(self, other: Any) -> Tensor:
+        return plain_binary(np.left_shift, self, other)
+
+    def __rlshift__(self, other: Any) -> Tensor:
+        return plain_binary(np.left_shift, other, self)
+
+    def __ilshift__(self: Any, other: Any) -> Tensor:
+        return plain_in_place(np.left_shift, self, other)
+
+    def __rshift__(self, other: Any) -> Tensor:
+        return plain_binary(np.right_shift, self, other)
+
+    def __rrshift__(self, other: Any) -> Tensor:
+        return plain_binary(np.right_shift, other, self)
+
+    def __irshift__(self: Any, other: Any) -> Tensor:
+        return plain_in_place(np.right_shift, self, other)
 
     def __invert__(self) -> Tensor:
         return plain_unary(np.invert, self)

@@ -29,6 +29,8 @@ __all__ = [
     "ReductionMethods",
     "Sum",
     "all",
+    "amax",
+    "amin",
     "any",
     "argmax",
     "argmin",
@@ -210,6 +212,9 @@ def min(x: Any, axis: Axes = None, keepdims: bool = False) -> Tensor:
     twice, DTypeError for an axis that is no integer.
     """
     return Min(axis, keepdims)(x)
+
+
+amax, amin = max, min
 
 
 def any(x: Any, axis: Axes = None, keepdims: bool = False) -> Tensor:
