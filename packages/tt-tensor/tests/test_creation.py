@@ -209,3 +209,7 @@ def test_lists_of_tensors_do_not_cut_the_graph(notes):
         tt.tensor([x, x])
     notes.paused = True
     assert tt.tensor([x, x]).shape == (2, 1)
+
+
+def test_linspace_in_steps():
+    assert tt.linspace(0, 1, steps=3).tolist() == [0.0, 0.5, 1.0]

@@ -28,6 +28,11 @@ def same(found, wanted):
     np.testing.assert_allclose(found.array, wanted, rtol=2e-6, atol=1e-7)
 
 
+def inside(ufunc, x):
+    """`x` moved to where the function is defined."""
+    return x + 1 if ufunc is np.arccosh else x / 4 if ufunc in (np.arcsin, np.arccos, np.arctanh) else x
+
+
 # --- the tables ------------------------------------------------------------------------------------------
 
 
@@ -40,6 +45,7 @@ def test_every_name_in_the_tables_is_an_operation():
 @pytest.mark.parametrize("ufunc", numpy_protocol.UFUNCS, ids=lambda ufunc: ufunc.__name__)
 def test_ufunc_gives_numpys_values(ufunc):
     x, y = (values(2, (3, 3)), values(3, (3, 3))) if ufunc is np.matmul else (A, B)
+    x = inside(ufunc, x)
     if ufunc.nin == 1:
         same(ufunc(tt.from_numpy(x)), ufunc(x))
     else:
@@ -53,7 +59,7 @@ def test_ufunc_gives_numpys_values(ufunc):
 
 @pytest.mark.parametrize("ufunc", numpy_protocol.UFUNCS, ids=lambda ufunc: ufunc.__name__)
 def test_ufunc_is_recorded(ufunc, notes):
-    x = tt.from_numpy(values(2, (3, 3))).requires_grad_()
+    x = tt.from_numpy(inside(ufunc, values(2, (3, 3)))).requires_grad_()
     out = ufunc(x) if ufunc.nin == 1 else ufunc(x, x)
     assert notes.names, "nothing was recorded"
     assert out.requires_grad
@@ -124,6 +130,12 @@ CALLS = {
     "sort": lambda x: np.sort(x),
     "sort axis": lambda x: np.sort(x, axis=0, stable=True),
     "copy": lambda x: np.copy(x),
+    "arctan2": lambda x: np.arctan2(x, x),
+    "vstack": lambda x: np.vstack([x, x]),
+    "hstack": lambda x: np.hstack([x, x]),
+    "diag": lambda x: np.diag(x, 1),
+    "diag of a vector": lambda x: np.diag(x[0], k=-1),
+    "sinh": lambda x: np.sinh(x),
     "add.reduce": lambda x: np.add.reduce(x),
     "add.reduce axis": lambda x: np.add.reduce(x, 1),
     "add.reduce all": lambda x: np.add.reduce(x, None),
@@ -158,7 +170,6 @@ WITHOUT_GRADIENT = {
     "searchsorted": lambda x: np.searchsorted(np.arange(3.0), x),
 }
 NO_RULE = {
-    "arctan2": lambda x: np.arctan2(x, x),
     "hypot casting": lambda x: np.hypot(x, x, casting="unsafe"),
     "cbrt": lambda x: np.cbrt(x),
     "add dtype": lambda x: np.add(x, x, dtype=np.float64),
@@ -172,7 +183,7 @@ NO_RULE = {
     "percentile": lambda x: np.percentile(x, [10, 50], axis=1),
     "multiply.accumulate": lambda x: np.multiply.accumulate(x, axis=0),
     "diff": lambda x: np.diff(x),
-    "vstack": lambda x: np.vstack([x, x]),
+    "vstack dtype": lambda x: np.vstack([x, x], dtype=np.float64),
     "select": lambda x: np.select([x > 1], [x], 0),
     "maximum.accumulate": lambda x: np.maximum.accumulate(x, axis=1),
     "add.reduceat": lambda x: np.add.reduceat(x, [0, 2], axis=1),
@@ -241,7 +252,7 @@ def test_split_gives_a_list_of_tensors(notes):
         (lambda t: np.bitwise_count(t), DTypeError, "bitwise_count"),
         (lambda t: np.average(t, weights=np.zeros((3, 4))), ArgumentError, r"np\.average"),
         (lambda t: np.gcd(t.astype("uint8"), 300), ArgumentError, r"np\.gcd: .*300"),
-        (lambda t: np.vstack([t, np.ones((2, 5))]), ArgumentError, r"np\.vstack"),
+        (lambda t: np.dstack([t, np.ones((2, 5))]), ArgumentError, r"np\.dstack"),
     ],
 )
 def test_errors_name_the_function(call, error, words):

@@ -253,3 +253,8 @@ def test_nothing_warns():
 def test_wrong_arguments(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+def test_probabilities_are_a_vector():
+    with pytest.raises(ArgumentError, match="choice"):
+        tt.choice(2, 3, p=0.5)

@@ -164,14 +164,22 @@ def _number(value: Any, what: str) -> int | float:
 
 
 def linspace(
-    start: Any, stop: Any, num: int = 50, *, dtype: Any = None, requires_grad: bool = False
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    *,
+    steps: int | None = None,
+    dtype: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """start + i·(stop - start)/(num - 1) for i = 0 … num - 1: equal steps, both ends included.
+
+    `steps` is PyTorch's name for num.
 
     Raises ArgumentError for a negative `num`, DTypeError for what is no number.
     """
     low, high = _number(start, "linspace"), _number(stop, "linspace")
-    count = integer(num, "linspace", "num")
+    count = integer(num if steps is None else steps, "linspace", "num")
     if count < 0:
         raise ArgumentError(f"linspace: num is the number of values, {num} is negative")
     shape_of((count,), "linspace")

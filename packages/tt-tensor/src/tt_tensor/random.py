@@ -223,7 +223,7 @@ def choice(a: Any, size: Any = None, replace: bool = True, p: Any = None, *, gen
         chances = chances / total if abs(total - 1) < 1e-4 else chances
     try:
         found = rng_of(generator, "choice").choice(count, sizes, bool(replace), chances)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise ArgumentError(f"choice of {sizes} from {count}: {error}") from error
     index = wrap(np.asarray(found, np.int64))
     return index if rows is None else rows[index]

@@ -45,6 +45,7 @@ from tt_tensor.ops.shapes import ShapeMethods
 from tt_tensor.ops.softmax import SoftmaxMethods
 from tt_tensor.ops.sorting import SortingMethods
 from tt_tensor.ops.statistics import StatisticsMethods
+from tt_tensor.ops.trigonometry import TrigonometryMethods
 
 __all__ = ["Tensor", "as_array", "as_tensor", "from_numpy", "tensor"]
 
@@ -66,6 +67,7 @@ class Tensor(
     LogicMethods,
     CompareMethods,
     PointwiseMethods,
+    TrigonometryMethods,
     ReductionMethods,
     StatisticsMethods,
     ScanMethods,

@@ -289,3 +289,9 @@ def test_one_bound():
     x = Tensor([-2.0, 0.5, 3.0])
     assert tt.clamp_min(x, 0).tolist() == x.clamp_min(0).tolist() == [0.0, 0.5, 3.0]
     assert tt.clamp_max(x, 0).tolist() == x.clamp_max(0).tolist() == [-2.0, 0.0, 0.0]
+
+
+def test_relu_of_a_list():
+    assert tt.relu([-1.0, 2.0]).tolist() == [0.0, 2.0]
+    with pytest.raises(DTypeError):
+        tt.relu(None)

@@ -216,3 +216,9 @@ def test_tensordot_by_lists():
 def test_wrong_tensordot(axes, error, words):
     with pytest.raises(error, match=words):
         tt.tensordot(tt.ones(2, 3), tt.ones(2, 3), axes)
+
+
+def test_operands_in_a_list():
+    x, y = of(2, 3), of(3, seed=1)
+    np.testing.assert_array_equal(tt.einsum("ij,j->i", [x, y]).numpy(), tt.einsum("ij,j->i", x, y).numpy())
+    assert tt.einsum("i->", [1.0, 2.0]).item() == 3.0  # one operand, which is a list

@@ -461,3 +461,13 @@ def test_scatter_writes_what_scatter_add_adds():
     # One-hot labels, as many programs make them; and an index named twice keeps the last value.
     assert tt.zeros(2, 3).scatter_(1, tt.tensor([2, 0])[:, None], 1).tolist() == [[0, 0, 1], [1, 0, 0]]
     assert tt.zeros(3).scatter(tt.tensor([1, 1]), tt.tensor([1.0, 2.0])).tolist() == [0, 2, 0]
+
+
+def test_scatter_of_a_number_by_name():
+    index = tt.tensor([[0], [2]])
+    wanted = [[7.0, 0.0, 0.0], [0.0, 0.0, 7.0]]
+    assert tt.zeros(2, 3).scatter(1, index, value=7).tolist() == wanted
+    assert tt.zeros(2, 3).scatter_(1, index, value=7.0).tolist() == wanted
+    assert tt.zeros(2, 3).scatter_(index, axis=1, value=7).tolist() == wanted
+    with pytest.raises(DTypeError):
+        tt.zeros(2, 3).scatter(1, index)  # not the 0 that the axis is by default

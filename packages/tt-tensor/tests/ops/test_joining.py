@@ -221,3 +221,29 @@ WRONG = [
 def test_wrong_calls(call, error, match):
     with pytest.raises(error, match=match):
         call()
+
+
+def test_stacks_of_rows_and_columns():
+    for shapes in ([(), ()], [(3,), (2,)], [(2, 3), (2, 1)], [(2, 3, 1), (2, 1, 1)]):
+        arrays = [numbered(shape) for shape in shapes]
+        same(tt.hstack([tt.from_numpy(np.asarray(x)) for x in arrays]), np.hstack(arrays))
+    for shapes in ([(), ()], [(3,), (2, 3)], [(2, 3), (1, 3)]):
+        arrays = [numbered(shape) for shape in shapes]
+        same(tt.vstack([tt.from_numpy(np.asarray(x)) for x in arrays]), np.vstack(arrays))
+    with pytest.raises(ShapeError):
+        tt.vstack([])
+
+
+def test_pytorchs_ways_to_say_it():
+    x = tt.from_numpy(numbered((3, 4)))
+    same(x.flip(0, 1), numbered((3, 4))[::-1, ::-1])
+    same(x.flip((0,)), numbered((3, 4))[::-1])
+    same(tt.flip(x), numbered((3, 4))[::-1, ::-1])
+    same(x.triu(diagonal=1), np.triu(numbered((3, 4)), 1))
+    same(tt.tril(x, diagonal=-1), np.tril(numbered((3, 4)), -1))
+
+
+@pytest.mark.parametrize("places", [[1.5], "float64", [None], [True]])
+def test_places_to_cut_at_are_integers(places):
+    with pytest.raises(ArgumentError, match="each index must be a whole number"):
+        tt.split(tt.zeros(4), places)

@@ -214,3 +214,15 @@ def test_mm_and_bmm_are_matmul_of_two_ranks_alone():
     x, y = tt.randn(2, 3, 4), tt.randn(2, 4, 5)
     np.testing.assert_array_equal(tt.bmm(x, y).numpy(), (x @ y).numpy())
     np.testing.assert_array_equal(x[0].mm(y[0]).numpy(), (x[0] @ y[0]).numpy())
+
+
+@pytest.mark.parametrize("k", [-2, -1, 0, 1, 3])
+def test_diag(k):
+    for shape in ((3,), (0,), (3, 3), (2, 4), (4, 2)):
+        x = np.arange(1, np.prod(shape) + 1, dtype=np.float32).reshape(shape)
+        np.testing.assert_array_equal(tt.diag(x, k).numpy(), np.diag(x, k), strict=True)
+    assert tt.tensor([1, 2]).diag().tolist() == [[1, 0], [0, 2]]
+    with pytest.raises(ShapeError, match="vector or a matrix"):
+        tt.diag(np.zeros((2, 2, 2)))
+    with pytest.raises(DTypeError, match="k is an integer"):
+        tt.diag(np.zeros(2), 0.5)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tt_tensor as tt
-from tt_tensor.errors import AxisError, DTypeError, GradientError, InPlaceError, ShapeError
+from tt_tensor.errors import ArgumentError, AxisError, DTypeError, GradientError, InPlaceError, ShapeError
 
 SHAPES = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=3)
 
@@ -302,3 +302,15 @@ def test_as_another_tensor():
     x, like = tt.arange(6), tt.zeros(4, 2, 3)
     assert x.view_as(like[0]).shape == (2, 3) and x.view_as(like[0]).shares_memory(x)
     assert x.view(2, 3).expand_as(like).shape == (4, 2, 3) and x.type_as(like).dtype == np.float32
+
+
+def test_another_tensor_may_be_a_list():
+    assert (
+        tt.zeros(4).view_as([[0, 0], [0, 0]]).shape == tt.zeros(4).reshape_as(tt.zeros(2, 2)).shape == (2, 2)
+    )
+    assert tt.zeros(1).expand_as([0, 0]).shape == (2,)
+    for call in (tt.zeros(4).view_as, tt.zeros(4).expand_as, tt.zeros(4).reshape_as):
+        with pytest.raises(DTypeError):
+            call(None)
+    with pytest.raises(ArgumentError, match="sizes is a tuple"):
+        tt.zeros(4).unflatten(0, 2)

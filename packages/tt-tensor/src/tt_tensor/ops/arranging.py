@@ -152,12 +152,12 @@ class Triu(Function):
         return np.triu(grad, self.k)
 
 
-def flip(x: Any, axis: Any = None) -> Tensor:
-    """The elements along `axis` (an int, several, or None for all) backwards: a view with negative strides.
+def flip(x: Any, *axes: Any, axis: Any = None) -> Tensor:
+    """The elements along the axes (ints, one tuple, or none for all) backwards: a view with negative strides.
 
     Raises AxisError for an axis out of range or named twice.
     """
-    return Flip(axis)(x)
+    return Flip(axis if not axes else axes[0] if len(axes) == 1 else axes)(x)
 
 
 def roll(x: Any, shift: Any, axis: Any = None) -> Tensor:
@@ -199,20 +199,24 @@ def tile(x: Any, *reps: Any) -> Tensor:
     return Tile(tuple(wanted))(x)
 
 
-def tril(x: Any, k: int = 0) -> Tensor:
+def tril(x: Any, k: int = 0, *, diagonal: int | None = None) -> Tensor:
     """The lower triangle of the last two axes, 0 above the k-th diagonal (k > 0 lies above the main one).
 
+    `diagonal` is PyTorch's name for k.
+
     Raises ShapeError for fewer than two axes.
     """
-    return Tril(k)(x)
+    return Tril(k if diagonal is None else diagonal)(x)
 
 
-def triu(x: Any, k: int = 0) -> Tensor:
+def triu(x: Any, k: int = 0, *, diagonal: int | None = None) -> Tensor:
     """The upper triangle of the last two axes, 0 below the k-th diagonal (k > 0 lies above the main one).
 
+    `diagonal` is PyTorch's name for k.
+
     Raises ShapeError for fewer than two axes.
     """
-    return Triu(k)(x)
+    return Triu(k if diagonal is None else diagonal)(x)
 
 
 class ArrangingMethods:

@@ -11,6 +11,7 @@ from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 from tt_tensor.function import Function
 from tt_tensor.kernels import table
 from tt_tensor.kernels.elementwise import binary
+from tt_tensor.ops.casting import tensor_of
 from tt_tensor.ops.plain import array_of, plain_binary, raw
 from tt_tensor.ops.special import choose
 
@@ -148,7 +149,8 @@ def relu(x: Any) -> Tensor:
 
     The layer of tt-nn, with kernels of its own, is faster where x is large.
     """
-    return Where()(raw(x) <= 0, 0, x)
+    x = tensor_of(x)
+    return Where()(x.array <= 0, 0, x)
 
 
 def where(condition: Any, x: Any = None, y: Any = None) -> Any:

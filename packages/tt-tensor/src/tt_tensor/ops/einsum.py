@@ -270,6 +270,8 @@ def einsum(subscripts: Any, *operands: Any, optimize: Any = True) -> Tensor:
     stands for all axes without a letter, which broadcast. Also in the other notation of np.einsum, operands
     followed by lists of integers: einsum(x, [0, 1], y, [1, 2], [0, 2]).
 
+    The operands may also come in one list, as in PyTorch: einsum("i,j", [x, y]).
+
     Two operands run as one matrix product, more than two in an order that keeps what is between small.
     `optimize` is taken for NumPy's sake and changes nothing.
 
@@ -277,6 +279,8 @@ def einsum(subscripts: Any, *operands: Any, optimize: Any = True) -> Tensor:
     """
     if not isinstance(subscripts, str):
         subscripts, operands = from_lists((subscripts, *operands))
+    elif len(operands) == 1 and subscripts.count(",") and isinstance(operands[0], list | tuple):
+        operands = tuple(operands[0])
     if not operands:
         raise ArgumentError(f"einsum {subscripts!r}: no operands")
     from tt_tensor.tensor import Tensor, as_array

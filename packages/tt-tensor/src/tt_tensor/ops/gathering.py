@@ -170,14 +170,16 @@ def gather(x: Any, index: Any, axis: Any) -> Tensor:
     return TakeAlongAxis(index, axis)(x)
 
 
-def _scatter_arguments(index: Any, src: Any, axis: Any) -> tuple[Any, Any, Any]:
-    """The arguments in this order, also when they come in PyTorch's (axis, index, src)."""
-    return (src, axis, index) if index.__class__ is int and src.__class__ is not int else (index, src, axis)
+def _scatter_arguments(index: Any, src: Any, axis: Any, value: Any = None) -> tuple[Any, Any, Any]:
+    """The arguments in this order, also when they come in PyTorch's: (axis, index, src), or (axis, index, value=…)."""
+    if index.__class__ is int and src.__class__ is not int:
+        return src, axis if value is None else value, index
+    return index, src if value is None else value, 0 if axis is None else axis
 
 
-def _set_by(x: Any, index: Any, src: Any, axis: Any) -> tuple[SetItem, Any]:
+def _set_by(x: Any, index: Any, src: Any, axis: Any, value: Any) -> tuple[SetItem, Any]:
     """What writes `src` into x at `index`, and the values that it writes: all of src that the index reaches."""
-    index, src, axis = _scatter_arguments(index, src, axis)
+    index, src, axis = _scatter_arguments(index, src, axis, value)
     index = _integers(index, "scatter")
     if isinstance(src, Real):
         return SetItem(_written(index, axis, x.shape, index.shape, "scatter")), src
@@ -186,20 +188,21 @@ def _set_by(x: Any, index: Any, src: Any, axis: Any) -> tuple[SetItem, Any]:
     return SetItem(at), src if src.shape == index.shape else src[tuple([slice(size) for size in index.shape])]
 
 
-def scatter(x: Any, index: Any, src: Any, axis: Any = 0) -> Tensor:
+def scatter(x: Any, index: Any, src: Any = None, axis: Any = None, *, value: Any = None) -> Tensor:
     """x with src[i, j, …] written at [index[i, j, …], j, …] (for axis 0, and so for the others); PyTorch's function.
 
-    src may be a number, or larger than index. Where an index is named twice the last value stays, and alone gets the
-    gradient. Both orders are understood, scatter(x, index, src, axis) and PyTorch's scatter(x, axis, index, src).
+    src may be a number (PyTorch also calls it `value`), or larger than index. Where an index is named twice the last
+    value stays, and alone gets the gradient. Both orders are understood, scatter(x, index, src, axis) and PyTorch's
+    scatter(x, axis, index, src).
 
     Raises IndexingError for an index out of range or not of integers, ShapeError where the shapes do not fit.
     """
     x = tensor_of(x)
-    write, src = _set_by(x, index, src, axis)
+    write, src = _set_by(x, index, src, axis, value)
     return write(x, src)
 
 
-def scatter_add(x: Any, index: Any, src: Any, axis: Any = 0) -> Tensor:
+def scatter_add(x: Any, index: Any, src: Any, axis: Any = None) -> Tensor:
     """x with src[i, j, …] added at [index[i, j, …], j, …] (for axis 0, and so for the others); PyTorch's function.
 
     Repeated indices add up. src may be larger than index: what the index does not reach is not added. Both orders
@@ -328,12 +331,12 @@ class GatheringMethods:
     nonzero = nonzero
     argwhere = argwhere
 
-    def scatter_(self, index: Any, src: Any, axis: Any = 0) -> Tensor:
+    def scatter_(self, index: Any, src: Any = None, axis: Any = None, *, value: Any = None) -> Tensor:
         """`scatter` in place."""
-        write, src = _set_by(self, index, src, axis)
+        write, src = _set_by(self, index, src, axis, value)
         return write.in_place(self, src)  # type: ignore[arg-type]
 
-    def scatter_add_(self, index: Any, src: Any, axis: Any = 0) -> Tensor:
+    def scatter_add_(self, index: Any, src: Any, axis: Any = None) -> Tensor:
         """`scatter_add` in place."""
         index, src, axis = _scatter_arguments(index, src, axis)
         return ScatterAdd(index, axis).in_place(self, tensor_of(src))  # type: ignore[arg-type]

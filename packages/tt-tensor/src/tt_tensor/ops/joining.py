@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tt_tensor.arguments import whole_number
 from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 from tt_tensor.function import Function
 from tt_tensor.ops.casting import tensor_of
@@ -24,9 +25,11 @@ __all__ = [
     "chunk",
     "concat",
     "concatenate",
+    "hstack",
     "split",
     "stack",
     "unbind",
+    "vstack",
 ]
 
 
@@ -97,6 +100,18 @@ def stack(tensors: Any, axis: int = 0) -> Tensor:
     return Stack(axis)(*_several(tensors, "stack"))
 
 
+def hstack(tensors: Any) -> Tensor:
+    """Side by side: vectors (and numbers) along axis 0, all others along axis 1. Errors as for `concatenate`."""
+    several = [x if x.ndim else x.reshape(1) for x in _several(tensors, "hstack")]
+    return concatenate(several, 0 if several[0].ndim == 1 else 1)
+
+
+def vstack(tensors: Any) -> Tensor:
+    """One above the other along axis 0, a vector being one row. Errors as for `concatenate`."""
+    several = [x if x.ndim > 1 else x.reshape(1, -1) for x in _several(tensors, "vstack")]
+    return concatenate(several, 0)
+
+
 def _cut(x: Any, bounds: list[Any], axis: int) -> list[Tensor]:
     before = [slice(None)] * axis
     return [
@@ -110,7 +125,7 @@ def _split(x: Any, indices_or_sections: Any, axis: int, even: bool, what: str) -
     axis = one_axis(axis, x.ndim, what)
     if not isinstance(indices_or_sections, int | np.integer):
         try:
-            bounds = [int(bound) for bound in indices_or_sections]
+            bounds = [whole_number(what, "each index", bound, None) for bound in indices_or_sections]
         except TypeError as error:
             raise DTypeError(
                 f"{what}: expected a number of parts or a list of indices, got {indices_or_sections!r}"

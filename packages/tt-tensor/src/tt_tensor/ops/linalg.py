@@ -12,6 +12,7 @@ from tt_tensor.function import Function
 from tt_tensor.kernels.matmul import product
 from tt_tensor.kernels.reductions import reduce
 from tt_tensor.ops.einsum import einsum
+from tt_tensor.ops.indexing import PutAt
 from tt_tensor.ops.over_axes import Axes, OverAxes, axes_of, wide
 from tt_tensor.ops.plain import raw
 
@@ -23,6 +24,7 @@ __all__ = [
     "MatMul",
     "Norm",
     "bmm",
+    "diag",
     "diagonal",
     "dot",
     "matmul",
@@ -211,6 +213,24 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     return einsum(f"{''.join(letters)}->{rest}a", x[tuple(square)])
 
 
+def diag(x: Any, k: int = 0) -> Tensor:
+    """The matrix with the vector `x` on its k-th diagonal and 0 elsewhere; of a matrix, its k-th diagonal.
+
+    Raises ShapeError for other ranks.
+    """
+    from tt_tensor.tensor import as_tensor
+
+    x = as_tensor(x)
+    if x.ndim != 1:
+        if x.ndim == 2:
+            return diagonal(x, k)
+        raise ShapeError(f"diag: takes a vector or a matrix, not a tensor of shape {x.shape}; see diagonal()")
+    if not isinstance(k, int | np.integer):
+        raise DTypeError(f"diag: k is an integer, not {k!r}")
+    n, places = len(x) + int(np.abs(k)), np.arange(len(x))
+    return PutAt((places + max(-k, 0), places + max(k, 0)), (n, n))(x)
+
+
 def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     """Σᵢ x[…, i, …, i + offset, …]: the sum of a diagonal. Arguments and errors as for `diagonal`."""
     return diagonal(x, offset, axis1, axis2).sum(axis=-1)
@@ -234,5 +254,6 @@ class LinalgMethods:
     dot = dot
     outer = outer
     norm = norm
+    diag = diag
     diagonal = diagonal
     trace = trace

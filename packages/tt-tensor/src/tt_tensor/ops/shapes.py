@@ -173,6 +173,8 @@ def unflatten(x: Any, axis: int, sizes: tuple[int, ...]) -> Tensor:
     """
     x = tensor_of(x)
     axis = one_axis(axis, x.ndim, "unflatten")
+    if not isinstance(sizes, tuple | list):
+        raise ArgumentError(f"unflatten: sizes is a tuple, one size for each new axis, not {sizes!r}")
     sizes, size = tuple(sizes), x.shape[axis]
     known = math.prod(one for one in sizes if one != -1)
     if sizes.count(-1) == 1 and known and size % known == 0:
@@ -245,8 +247,12 @@ class ShapeMethods:
 
     def view_as(self: Any, other: Tensor) -> Tensor:
         """A view in the shape of `other`."""
-        return view(self, other.shape)
+        return view(self, tensor_of(other).shape)
+
+    def reshape_as(self: Any, other: Tensor) -> Tensor:
+        """The elements in the shape of `other`."""
+        return reshape(self, tensor_of(other).shape)
 
     def expand_as(self: Any, other: Tensor) -> Tensor:
         """Broadcast to the shape of `other`."""
-        return expand(self, other.shape)
+        return expand(self, tensor_of(other).shape)
