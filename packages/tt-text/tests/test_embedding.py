@@ -173,6 +173,37 @@ def test_pretrained_weights_are_copied_and_frozen():
     assert trained.weight.requires_grad and trained.weight.dtype == np.float64 and trained.padding_idx == 0
 
 
+@pytest.mark.parametrize("norm_type", [1.0, 2.0, 3.5])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_that_are_read_are_no_longer_than_max_norm(norm_type, dtype):
+    table = np.array([[3, 4], [0.3, 0.4], [-6, 8], [0, 0]], dtype)
+    layers = [
+        Embedding.from_pretrained(table, False, None, 1.0, norm_type),
+        Embedding(4, 2, None, 1, norm_type, dtype=dtype),
+    ]
+    layers[1].weight.write(table)
+    before = (np.abs(table[0]) ** norm_type).sum() ** (1 / norm_type)
+    for layer in layers:
+        version = layer.weight.version
+        y = layer([[0, 1], [0, 3]])
+        np.testing.assert_allclose(y.array[0, 0], table[0] / before, rtol=1e-5)
+        np.testing.assert_array_equal(y.array[:, 1], table[[1, 3]])
+        # The table itself is shortened, but what was not read.
+        np.testing.assert_array_equal(layer.weight.array[[0, 1, 3]], y.array[[0, 0, 1], [0, 1, 1]])
+        np.testing.assert_array_equal(layer.weight.array[2], table[2])
+        assert y.dtype == layer.weight.dtype == dtype and layer.weight.version > version
+        layer.backward(np.ones((2, 2, 2), dtype))
+        np.testing.assert_array_equal(layer.weight.grad, [[2, 2], [1, 1], [0, 0], [1, 1]])
+        np.testing.assert_array_equal(layer.infer(np.array([2])), layer([2]).array)
+        assert np.abs(layer.weight.array[2]).sum() < 2
+    np.testing.assert_allclose(embedding([2], table.copy(), None, 5.0), [[-3, 4]], rtol=1e-5)
+    for wrong in (0, -1.0, "1"):
+        with pytest.raises(ArgumentError, match="max_norm must be a number above 0"):
+            Embedding(4, 2, max_norm=wrong)
+    with pytest.raises(IndexingError, match="id 4"):
+        layers[0]([4])
+
+
 @pytest.mark.parametrize("shape", [(), (1,), (0,), (3, 0), (2, 3), (2, 1, 2, 1)])
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64])
 def test_ids_of_any_shape_and_whole_dtype(shape, dtype):

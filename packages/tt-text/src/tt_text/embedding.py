@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from tt_nn import Module, Parameter, init
-from tt_tensor import Function, Tensor, as_tensor, random
-from tt_tensor.arguments import whole_number
+from tt_nn.init import without_init
+from tt_tensor import Function, Tensor, as_tensor, memory, random
+from tt_tensor.arguments import positive, whole_number
 from tt_tensor.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from tt_text.kernels.add_rows import rows_added
 
@@ -71,13 +72,32 @@ def checked_ids(ids: Any, rows: int) -> Any:
     return ids.astype(np.intp, copy=False)
 
 
-def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Tensor:
+def shorten(ids: Any, weight: Tensor, max_norm: float, norm_type: float) -> None:
+    """Scale the rows that `ids` name and that are longer than `max_norm` down to it, in place and without history."""
+    rows = np.unique(checked_ids(ids, len(weight)))
+    norms = np.linalg.norm(weight.array[rows], norm_type, axis=1)
+    long = norms > max_norm
+    if long.any():
+        factors = max_norm / (norms[long] + 1e-7)  # as in PyTorch
+        weight.array[rows[long]] *= factors[:, None].astype(weight.dtype)
+        memory.mark_written(weight.array)
+
+
+def embedding(
+    input: Any,
+    weight: Any,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+) -> Tensor:
     """y[…] = weight[input[…]]: integers of any shape (…) and a table (V, D) give (…, D).
 
     Args:
         input: ids from 0 to V - 1.
         weight: the table.
         padding_idx: an id whose row gets no gradient; a negative one counts from the end.
+        max_norm: rows that are read and are longer are first shortened to it, in the table itself.
+        norm_type: p of the p-norm that says how long a row is.
 
     Raises IndexingError for an id out of range (it names the id and its position), DTypeError for ids that are no
     integers, ShapeError for a weight of other than two axes, ArgumentError for a padding_idx that is no row.
@@ -86,8 +106,17 @@ def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Tensor
     [[5.0, 6.0], [1.0, 2.0]]
     """
     weight = as_tensor(weight)
+    input = as_tensor(input)
     rows = weight.shape[0] if weight.ndim else 0
-    return EmbeddingFunction(_padding("embedding", padding_idx, rows))(as_tensor(input), weight)
+    function = EmbeddingFunction(_padding("embedding", padding_idx, rows))
+    if max_norm is not None and weight.ndim == 2:
+        shorten(input.array, weight, *_norm("embedding", max_norm, norm_type))
+    return function(input, weight)
+
+
+def _norm(what: str, max_norm: Any, norm_type: Any) -> tuple[float, float]:
+    """Both numbers, checked."""
+    return positive(what, "max_norm", max_norm), positive(what, "norm_type", norm_type)
 
 
 def _padding(what: str, padding_idx: Any, rows: int) -> int | None:
@@ -107,6 +136,7 @@ class Embedding(Module):
         num_embeddings: V, how many ids there are: 0 to V - 1.
         embedding_dim: D, how many numbers stand for each.
         padding_idx: an id that stands for nothing: its row begins as zeros and gets no gradient.
+        max_norm, norm_type: rows that are read and are longer than max_norm are first shortened to it; see `embedding`.
         dtype: of the table; float32 by default.
 
     Parameter: `weight` (V, D), drawn from the normal distribution N(0, 1), as PyTorch does.
@@ -125,22 +155,39 @@ class Embedding(Module):
     """
 
     def __init__(
-        self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, *, dtype: Any = None
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        padding_idx: int | None = None,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        *,
+        dtype: Any = None,
     ) -> None:
         self.num_embeddings = whole_number("Embedding", "num_embeddings", num_embeddings)
         self.embedding_dim = whole_number("Embedding", "embedding_dim", embedding_dim)
         self.padding_idx = _padding("Embedding", padding_idx, self.num_embeddings)
+        self.max_norm, self.norm_type = max_norm, norm_type
+        if max_norm is not None:
+            self.max_norm, self.norm_type = _norm("Embedding", max_norm, norm_type)
         self.weight = Parameter(np.zeros((self.num_embeddings, self.embedding_dim), np.float32), dtype=dtype)
         if init.wanted():
             self.reset_parameters()
 
     @classmethod
-    def from_pretrained(cls, weights: Any, freeze: bool = True, padding_idx: int | None = None) -> Embedding:
+    def from_pretrained(
+        cls,
+        embeddings: Any,
+        freeze: bool = True,
+        padding_idx: int | None = None,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+    ) -> Embedding:
         """An Embedding with these weights (V, D), copied; with `freeze` they are not trained.
 
         Raises ShapeError for other than two axes, DTypeError for other than floating numbers.
         """
-        table = as_tensor(weights)
+        table = as_tensor(embeddings)
         if table.ndim != 2:
             raise ShapeError(
                 f"Embedding.from_pretrained: weights of shape {table.shape}; they must be (num_embeddings, "
@@ -150,9 +197,8 @@ class Embedding(Module):
             raise DTypeError(
                 f"Embedding.from_pretrained: the weights are {table.dtype}; use astype('float32') first"
             )
-        made = cls.__new__(cls)
-        made.num_embeddings, made.embedding_dim = table.shape
-        made.padding_idx = _padding("Embedding.from_pretrained", padding_idx, len(table))
+        with without_init():
+            made = cls(len(table), table.shape[1], padding_idx, max_norm, norm_type)
         made.weight = Parameter(table, requires_grad=not freeze)
         return made
 
@@ -164,10 +210,15 @@ class Embedding(Module):
         self.weight.write(drawn)
 
     def forward(self, input: Any) -> Tensor:
+        if self.max_norm is not None:
+            input = as_tensor(input)
+            shorten(input.array, self.weight, self.max_norm, self.norm_type)
         return self.compute(EmbeddingFunction(self.padding_idx), input, self.weight)
 
     def infer(self, x: Any, *rest: Any) -> Any:
         weight = self.weight.array
+        if self.max_norm is not None:
+            shorten(x, self.weight, self.max_norm, self.norm_type)
         if x.size == 1 and x.dtype.kind in "iu":
             token = x.item()
             if 0 <= token < len(weight):
@@ -176,4 +227,5 @@ class Embedding(Module):
 
     def extra_repr(self) -> str:
         padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
-        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
+        longest = "" if self.max_norm is None else f", max_norm={self.max_norm:g}"
+        return f"{self.num_embeddings}, {self.embedding_dim}{padding}{longest}"
