@@ -16,6 +16,7 @@ from tt_tensor.errors import ArgumentError
 from tt_text.generation.arguments import count, number
 from tt_text.generation.decoding import Decoding
 from tt_text.generation.ending import Stops, Text
+from tt_text.generation.forbidden import Forbidden
 from tt_text.generation.prompts import Prompts
 from tt_text.generation.quiet import Quiet
 from tt_text.generation.run import end_tokens
@@ -46,6 +47,8 @@ def beam_search(
     num_beams: int = 4,
     length_penalty: float = 1.0,
     early_stopping: bool | str = False,
+    no_repeat_ngram_size: int = 0,
+    min_new_tokens: int = 0,
     eos_token_id: Any = None,
     tokenizer: Any = None,
     cache: bool = True,
@@ -61,6 +64,7 @@ def beam_search(
         early_stopping: True ends with as many finished ones as beams. False ends when the best that goes on is, at its
             length of now, no better than the worst that finished. "never" (for length_penalty above 0) ends only when
             nothing better can come.
+        no_repeat_ngram_size, min_new_tokens: see `generate`.
         eos_token_id: a token that ends a text, or several; by default the tokenizer's; () for none.
         tokenizer: turns text into tokens and back.
         cache: whether to use the model's cache.
@@ -81,9 +85,10 @@ def beam_search(
         raise ArgumentError(f"{where}: cache is True or False, not {cache!r}: each prompt needs a new one")
     prompts = Prompts(where, prompt, tokenizer, model.vocab_size)
     ends = frozenset(end_tokens(where, eos_token_id, tokenizer, model.vocab_size))
+    forbidden = Forbidden(where, no_repeat_ngram_size, min_new_tokens, ends)
     with Quiet(model):
         found = [
-            _search(where, model, tokens, most, beams, power, early_stopping, ends, cache)
+            _search(where, model, tokens, most, beams, power, early_stopping, forbidden, ends, cache)
             for tokens in prompts.rows
         ]
     results = [
@@ -107,6 +112,7 @@ def _search(
     beams: int,
     power: float,
     early: bool | str,
+    forbidden: Forbidden,
     ends: frozenset[int],
     cache: bool,
 ) -> list[Finished]:
@@ -117,7 +123,10 @@ def _search(
     # So many that, if the best all end, as many are left to go on.
     width = max(2, 1 + len(ends)) * beams
     for length in range(1, most + 1):
-        sums = (running[:, None] + log_softmax(decoding.logits())).ravel()
+        log_p = log_softmax(decoding.logits())
+        if forbidden:  # the rest keeps the probabilities that it has
+            log_p = forbidden.out(log_p, decoding.tokens[:, : decoding.width], length - 1)
+        sums = (running[:, None] + log_p).ravel()
         size = sums.size // len(running)
         best = _largest(sums, width)
         hits = [length == most or int(index % size) in ends for index in best]

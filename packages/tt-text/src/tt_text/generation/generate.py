@@ -29,6 +29,8 @@ def generate(
     repetition_penalty: float = 1.0,
     frequency_penalty: float = 0.0,
     presence_penalty: float = 0.0,
+    no_repeat_ngram_size: int = 0,
+    min_new_tokens: int = 0,
     do_sample: bool | None = None,
     stop: Any = None,
     eos_token_id: Any = None,
@@ -56,6 +58,8 @@ def generate(
             multiplied.
         frequency_penalty, presence_penalty: taken off a token's logit for each time that it was generated, and
             if it ever was.
+        no_repeat_ngram_size: so many tokens in a row come only once in a text, prompt included; 0: as often as they do.
+        min_new_tokens: before so many tokens no end token is drawn.
         do_sample: False takes the likeliest, whatever the temperature.
         stop: where a text ends: a string, a list of tokens, or a list of such. A stop is no part of what comes back,
             nor is, where tokens come back, the token in which a string begins.
@@ -99,6 +103,8 @@ def generate(
         tokenizer=tokenizer,
         cache=cache,
         most=most,
+        no_repeat_ngram_size=no_repeat_ngram_size,
+        min_new_tokens=min_new_tokens,
         assistant_model=assistant_model,
         num_assistant_tokens=num_assistant_tokens,
         prompt_lookup_num_tokens=prompt_lookup_num_tokens,

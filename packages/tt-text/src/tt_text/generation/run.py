@@ -13,6 +13,7 @@ from tt_text.generation.arguments import token_set
 from tt_text.generation.assisted import AssistedDecoding, Proposal, draft_of
 from tt_text.generation.decoding import Decoding
 from tt_text.generation.ending import Stops, Text, Tokens
+from tt_text.generation.forbidden import Forbidden
 from tt_text.generation.prompts import Prompts
 from tt_text.generation.sampling import Sampler, drawn
 
@@ -25,12 +26,13 @@ class Row:
     Args:
         ending: what knows its stops.
         draw: its own stream of uniform numbers.
+        start: its first token's place, after the padding.
     """
 
-    __slots__ = ("done", "draw", "ending", "pieces")
+    __slots__ = ("done", "draw", "ending", "pieces", "start")
 
-    def __init__(self, ending: Tokens | Text, draw: Callable[[], float] | None) -> None:
-        self.ending, self.draw = ending, draw
+    def __init__(self, ending: Tokens | Text, draw: Callable[[], float] | None, start: int) -> None:
+        self.ending, self.draw, self.start = ending, draw, start
         self.pieces: list[Any] = []
         """What was generated: tokens, or pieces of text."""
         self.done = False
@@ -52,6 +54,8 @@ class Run:
         tokenizer: Any,
         cache: Any,
         most: int | None,
+        no_repeat_ngram_size: Any,
+        min_new_tokens: Any,
         assistant_model: Any,
         num_assistant_tokens: Any,
         prompt_lookup_num_tokens: Any,
@@ -61,6 +65,7 @@ class Run:
         self.sampler = Sampler(where, **settings)
         self.stops = Stops(where, stop, tokenizer, vocab_size)
         self.eos = end_tokens(where, eos_token_id, tokenizer, vocab_size)
+        self.forbidden = Forbidden(where, no_repeat_ngram_size, min_new_tokens, self.eos)
         self.prompts = Prompts(where, prompt, tokenizer, vocab_size)
         tokens, mask = self.prompts.arrays()
         draft = draft_of(where, model, assistant_model, num_assistant_tokens, prompt_lookup_num_tokens)
@@ -76,7 +81,9 @@ class Run:
             if self.sampler.greedy
             else row_streams(where, seed, generator, len(endings))
         )
-        self.rows = [Row(ending, draw) for ending, draw in zip(endings, draws, strict=True)]
+        self.begin = tokens.shape[1]  # where new tokens begin
+        starts = [self.begin - len(one) for one in self.prompts.rows]
+        self.rows = [Row(*parts) for parts in zip(endings, draws, starts, strict=True)]
         self.active = list(self.rows)
         self._ends = frozenset(self.eos)
         self._seen: Any = None
@@ -91,6 +98,10 @@ class Run:
             if self._seen is None:
                 self._remember(logits.shape[1])
             logits = sampler.penalised(logits, self._seen, self._counts)
+        if self.forbidden:
+            tokens, width = self.decoding.tokens, self.decoding.width
+            texts = (line[row.start : width] for line, row in zip(tokens, active, strict=True))
+            logits = self.forbidden.out(logits, texts, width - self.begin)
         if len(active) == 1:
             row = active[0]
             proposal = self.decoding.proposal
