@@ -91,6 +91,35 @@ def test_a_configuration_gives_roles(tmp_path, goldens):
         load_tokenizer(tmp_path)
 
 
+def test_two_files_and_a_configuration(tmp_path):
+    # As OPT's: GPT-2's pattern, and special tokens of its own.
+    write_two(tmp_path, vocab={**VOCAB, "</s>": 258, "<pad>": 259})
+    config = {
+        "tokenizer_class": "GPT2Tokenizer",
+        "bos_token": {"content": "</s>"},
+        "pad_token": "<pad>",
+        "unk_token": "<none>",
+        "add_bos_token": True,
+        "add_prefix_space": True,
+    }
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
+    tokenizer = load_tokenizer(tmp_path)
+    assert tokenizer.encode("ab") == [258, 32, 256]
+    assert (tokenizer.bos_id, tokenizer.eos_id, tokenizer.pad_id, tokenizer.unk_id) == (258, 257, 259, None)
+    assert tokenizer.special_tokens == {"<|endoftext|>": 257, "</s>": 258, "<pad>": 259}
+    (tmp_path / "tokenizer_config.json").write_text('{"add_eos_token": true}')
+    assert load_tokenizer(tmp_path).encode("ab") == [256, 257]
+    (tmp_path / "tokenizer_config.json").write_text('{"bos_token": "<s>", "add_bos_token": true}')
+    with pytest.raises(TokenizerError, match="'<s>' around every text, and it is not in the vocabulary"):
+        load_tokenizer(tmp_path)
+    (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "Qwen2Tokenizer"}')
+    with pytest.raises(TokenizerError, match="how a Qwen2Tokenizer cuts text"):
+        load_tokenizer(tmp_path)
+    BPETokenizer.from_gpt2(tmp_path).save_tokenizer_json(tmp_path / "tokenizer.json")
+    (tmp_path / "tokenizer_config.json").write_text('{"bos_token": "<|endoftext|>", "add_bos_token": true}')
+    assert load_tokenizer(tmp_path).encode("ab") == [256]  # as in the library
+
+
 def test_nothing_there(tmp_path):
     with pytest.raises(TokenizerError, match=r"neither tokenizer\.json, nor vocab\.json"):
         load_tokenizer(tmp_path)

@@ -51,8 +51,11 @@ class Roles:
     ) -> None:
         self.bos_token, self.eos_token = bos_token, eos_token
         self.pad_token, self.unk_token = pad_token, unk_token
-        self._prefix = self._around(prefix, "prefix")
-        self._suffix = self._around(suffix, "suffix")
+        self.put_around(prefix, suffix)
+
+    def put_around(self, prefix: Sequence[str], suffix: Sequence[str]) -> None:
+        """From now on `encode` puts these special tokens before and after a text. Raises TokenizerError."""
+        self._prefix, self._suffix = self._around(prefix, "prefix"), self._around(suffix, "suffix")
 
     def _around(self, tokens: Sequence[str], name: str) -> tuple[int, ...]:
         if isinstance(tokens, str) or not isinstance(tokens, Sequence):
