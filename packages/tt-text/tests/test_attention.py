@@ -218,6 +218,20 @@ def test_the_offset_of_a_cache(kernel):
 # --- dropout ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("heads", [(0, 0), (0, 2), (2, 2)])
+@pytest.mark.parametrize("lengths", [(3, 4), (0, 4), (3, 0)])
+def test_none_of_heads_queries_or_keys(kernel, heads, lengths):
+    (h, g), (t, s) = heads, lengths
+    q, k, v = numbers((2, h, t, 5)), numbers((2, g, s, 5)), numbers((2, g, s, 6))
+    function = AttentionFunction(AttentionForm(1.0))
+    y = function(q, k, v)
+    np.testing.assert_array_equal(y.array if 0 in (h, t, s) else 0, 0)
+    assert y.shape == (2, h, t, 6)
+    grads = function.backward(np.ones(y.shape))
+    for grad, x in zip(grads, (q, k, v), strict=False):
+        assert grad.shape == x.shape and (0 not in (h, t, s) or not grad.any())
+
+
 def test_dropout_keeps_the_mean_and_follows_its_generator(kernel):
     q, k = np.zeros((1, 4, 30, 1)), np.zeros((1, 4, 40, 1))
     v = np.ones((1, 4, 40, 1))

@@ -173,7 +173,7 @@ class MultiheadAttention(Module):
             )
         if q_in is not k_in and k_in.shape[0] != q_in.shape[0]:
             raise ShapeError(
-                f"MultiheadAttention: query and key differ in batch size: {query.shape}, {key.shape} with "
+                f"MultiheadAttention: query and key differ in batch size: {q_in.shape[0]}, {k_in.shape[0]} with "
                 f"batch_first={self.batch_first}"
             )
         scale, p = 1 / math.sqrt(self.head_dim), self.dropout if self.training else 0.0

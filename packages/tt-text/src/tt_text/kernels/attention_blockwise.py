@@ -169,7 +169,7 @@ def _block(mask: Any, at: tuple[int, ...], all_axes: bool = False) -> Any:
 def _over_heads(weights: Any, rows: Any) -> Any:
     """Σ over the heads of a group of weightsᵀ rows: one product over heads · queries."""
     heads, queries, keys = weights.shape
-    return np.matmul(weights.reshape(heads * queries, keys).T, rows.reshape(heads * queries, -1))
+    return np.matmul(weights.reshape(heads * queries, keys).T, rows.reshape(heads * queries, rows.shape[2]))
 
 
 BLOCKWISE = AttentionKernel(forward, backward)

@@ -60,7 +60,7 @@ class AttentionKernel:
 def grouped(x: Any, groups: int) -> Any:
     """(N, H, T, D) as a view (N, G, H/G, T, D)."""
     n, h, t, d = x.shape
-    return x.reshape(n, groups, h // groups if groups else 0, t, d)
+    return x.reshape(n, groups, h // groups if groups else 1, t, d)
 
 
 def in_sight(form: AttentionForm, i: int, j: int) -> bool:

@@ -80,7 +80,7 @@ def backward(
     e, inverse, scaled = saved
     groups = k.shape[1]
     k, v, grad = k[:, :, None], v[:, :, None], grouped(grad, groups)
-    shared = scaled.shape[2] > 1  # several heads add up to the gradient of one group
+    shared = scaled.shape[2] != 1  # several heads add up to the gradient of one group
     rows = grad * inverse
     along = np.vecdot(rows, grouped(out, groups))[..., None]
     if drop is None:
