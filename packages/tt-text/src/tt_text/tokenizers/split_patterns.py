@@ -12,12 +12,15 @@ import regex  # type: ignore[import-untyped]
 
 from tt_text.errors import TokenizerError
 
-__all__ = ["DIGITS", "GPT2", "SINGLE_DIGITS", "Words", "compiled", "isolated"]
+__all__ = ["DIGITS", "GPT2", "SINGLE_DIGITS", "Words", "compiled", "covers", "isolated"]
 
 GPT2 = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 """Radford et al., 2019: the pattern of GPT-2, written so that the groups share no letter. It covers every text."""
 
 DIGITS, SINGLE_DIGITS = r"\p{N}+", r"\p{N}"
+
+SIGNS = "a B!é\t_1½\n\u0301世ٱ²\u00a0\x00'\r\n  ǅ\u200b😀\u2028<ⅷ\ue000"
+"""Letters, digits, marks, punctuation, symbols, spaces and ends of lines, controls."""
 
 LONGEST = 10_000
 """Characters of a pattern; those that are known have some hundred."""
@@ -37,6 +40,14 @@ def compiled(pattern: Any, where: str) -> regex.Pattern[str]:
         raise TokenizerError(
             f"{where}: {pattern[:200]!r} cannot be compiled: {type(error).__name__}"
         ) from error
+
+
+def covers(pattern: str, where: str) -> bool:
+    """Whether matches of `pattern` leave nothing out, of a text with signs of many kinds, forwards and backwards."""
+    return all(
+        sum(len(found[0]) for found in compiled(pattern, where).finditer(text)) == len(text)
+        for text in (*SIGNS, SIGNS, SIGNS[::-1])
+    )
 
 
 def isolated(pattern: regex.Pattern[str], text: str) -> list[str]:

@@ -1,12 +1,14 @@
 """Hugging Face's tokenizer.json, of the BPE kind: which of its parts are supported, and what they come to.
 
     normalizer       none, NFC, NFD, NFKC, NFKD; for ▁: Prepend, Replace " " by ▁
-    pre_tokenizer    Split (Isolated, or inverted Removed), Digits, and ByteLevel at the end; for ▁: Metaspace, or none
+    pre_tokenizer    Split (Isolated, or Removed where nothing is), Digits, and ByteLevel at the end; for ▁: Metaspace,
+                     or none
     model            BPE without dropout, prefix, suffix; with byte_fallback, fuse_unk, ignore_merges
     post_processor   ByteLevel, TemplateProcessing, RobertaProcessing, BertProcessing: what stands around one text
     decoder          ByteLevel; for ▁: Metaspace, Replace, ByteFallback, Fuse, Strip
     added_tokens     all but single_word
 
+What transformers sets aside, truncation and padding, is so here too: they are arguments of `encode_batch`.
 What is not supported is refused by a TokenizerError that names it: a tokenizer that is nearly right is wrong.
 
 Source: the `tokenizers` library.
@@ -24,9 +26,10 @@ from tt_text.tokenizers.byte_alphabet import bytes_of
 from tt_text.tokenizers.gpt2_files import merge_names, merges_from, vocab_from
 from tt_text.tokenizers.json_files import read_json
 from tt_text.tokenizers.metaspace_tokenizer import BYTE, PREFIXES, SPACE, MetaspaceBPETokenizer
+from tt_text.tokenizers.oniguruma import from_ruby
 from tt_text.tokenizers.saving import added_from
 from tt_text.tokenizers.special_tokens import AddedToken
-from tt_text.tokenizers.split_patterns import DIGITS, GPT2, SINGLE_DIGITS
+from tt_text.tokenizers.split_patterns import DIGITS, GPT2, SINGLE_DIGITS, covers
 
 __all__ = ["from_document", "read_tokenizer_json"]
 
@@ -146,7 +149,12 @@ def _split_pattern(part: dict[str, Any], where: Any) -> str:
         raise TokenizerError(
             f"{where}: pre_tokenizer Split with behavior={behavior!r}, invert={inverted!r} is not supported"
         )
-    return pattern["Regex"]
+    found = from_ruby(pattern["Regex"], where)
+    if behavior == "Removed" and not covers(found, where):
+        raise TokenizerError(
+            f"{where}: pre_tokenizer Split removes what {found[:200]!r} does not match, which is not supported"
+        )
+    return found
 
 
 def _without_added(
@@ -186,7 +194,12 @@ def _metaspace(
         else:
             raise _refused("normalizer", part, where)
     for part in parts["pre_tokenizer"]:
-        if part["type"] != "Metaspace" or replaced or part.get("replacement", SPACE) != SPACE:
+        if (
+            part["type"] != "Metaspace"
+            or replaced
+            or prefix != "never"
+            or part.get("replacement", SPACE) != SPACE
+        ):
             raise _refused("pre_tokenizer", part, where)
         prefix, split, replaced = _scheme("pre_tokenizer", part, where), bool(part.get("split", True)), True
     if not replaced:

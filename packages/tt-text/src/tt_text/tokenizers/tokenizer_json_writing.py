@@ -8,6 +8,7 @@ from tt_text.errors import TokenizerError
 from tt_text.tokenizers.bpe_tokenizer import BPETokenizer
 from tt_text.tokenizers.byte_alphabet import written
 from tt_text.tokenizers.metaspace_tokenizer import SPACE, MetaspaceBPETokenizer
+from tt_text.tokenizers.oniguruma import to_ruby
 from tt_text.tokenizers.split_patterns import GPT2
 from tt_text.tokenizers.tokenizer import Tokenizer
 
@@ -117,7 +118,7 @@ def _pre_tokenizer(tokenizer: BPETokenizer) -> dict[str, Any]:
     if tokenizer.patterns in ((), (GPT2,)):
         return byte_level
     splits = [
-        {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
+        {"type": "Split", "pattern": {"Regex": to_ruby(pattern)}, "behavior": "Isolated", "invert": False}
         for pattern in tokenizer.patterns
     ]
     if tokenizer.add_prefix_space:
