@@ -1,6 +1,7 @@
 """The program tt-perf: what a person mistypes costs no benchmark, and exit codes tell regressions from mistakes."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -52,10 +53,49 @@ def test_a_function_that_ends_the_program_has_failed(where, capsys):
     assert "sys:exit" in (said := capsys.readouterr().err) or "SystemExit" in said
 
 
+PROGRAM = [sys.executable, "-m", "tt_perf.cli"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the shell is POSIX's")
+@pytest.mark.parametrize(
+    ("ending", "code", "said"),
+    [
+        (">&-", 0, ""),  # there is no standard output
+        (">&- 2>&-", 0, ""),
+        (">/dev/full", 2, "tt-perf run: [Errno 28] No space left on device\n"),
+    ],
+)
+def test_an_output_that_is_closed_or_full(folder, ending, code, said):
+    if "/dev/full" in ending and not os.path.exists("/dev/full"):
+        pytest.skip("this system has no /dev/full")
+    words = [*PROGRAM, "run", "contenders_here:fine", *QUICK, "--here", "-o", "result.json"]
+    done = subprocess.run(f"{shlex.join(words)} {ending}", shell=True, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", said)
+    assert (folder / "result.json").exists()
+
+
+def test_a_pipe_that_nobody_reads(folder):
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [*PROGRAM, "run", "contenders_here:fine", *QUICK, "--here"]
+    done = subprocess.run(words, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (2, "tt-perf run: [Errno 32] Broken pipe\n")
+
+
+def test_signs_that_the_encoding_does_not_have(folder):
+    words = [*PROGRAM, "run", "contenders_here:fine", *QUICK, "--here"]
+    done = subprocess.run(
+        words, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "contenders_here:fine" in done.stdout
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 @pytest.mark.skipif(signal.getsignal(signal.SIGINT) is signal.SIG_IGN, reason="children ignore Ctrl-C, too")
 def test_ctrl_c_ends_it_with_one_line(folder):
-    program = [sys.executable, "-m", "tt_perf.cli", "run", "contenders_here:slow"]
+    program = [*PROGRAM, "run", "contenders_here:slow"]
     with subprocess.Popen(
         program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as run:

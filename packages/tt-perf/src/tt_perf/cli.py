@@ -7,6 +7,7 @@ function that fails; 130 interrupted.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import traceback
@@ -32,11 +33,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return run(options)
     except (TTError, OSError) as error:
-        sys.stderr.write(f"tt-perf {options.command}: {error}\n")
+        _complain(f"tt-perf {options.command}: {error}\n")
         return _code(error)
     except KeyboardInterrupt:
-        sys.stderr.write(f"tt-perf {options.command}: interrupted\n")
+        _complain(f"tt-perf {options.command}: interrupted\n")
         return INTERRUPTED
+
+
+def _say(text: str) -> None:
+    """Print at once, where there is an output, and with ? for what its encoding does not have.
+
+    Raises OSError where it cannot be printed: the disk is full, or nobody reads any longer, as behind `| head`.
+    """
+    if sys.stdout is None:
+        return
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError:
+        # What is left in the buffer goes nowhere, or the interpreter fails on it at its end, with a code of its own.
+        with contextlib.suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        raise
+
+
+def _complain(text: str) -> None:
+    """The same on the error output, where there is nobody left to tell that it failed."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def _code(error: Exception) -> int:
@@ -168,9 +195,9 @@ def _run(options: argparse.Namespace) -> int:
         raise
     except (Exception, SystemExit) as error:  # of a function, with --here
         raise ContenderError(f"a function failed: {error}\n{traceback.format_exc()}") from error
-    sys.stdout.write(result.table())
     if options.out is not None:
-        result.save(options.out)
+        result.save(options.out)  # first: it is there also where the table cannot be printed
+    _say(result.table())
     return WELL
 
 
@@ -179,10 +206,10 @@ def _compare(options: argparse.Namespace) -> int:
 
     old, new = (BenchmarkResult.load(path) for path in (options.old, options.new))
     found = compare(old, new, options.threshold, relative=options.relative)
-    sys.stdout.write(found.table())
+    _say(found.table())
     if found.regressions:
         slower = ", ".join(f"{change.name} ({change.ratio:.2f} ×)" for change in found.regressions)
-        sys.stdout.write(f"regressions: {slower}\n")
+        _say(f"regressions: {slower}\n")
         return BAD_NEWS
     return WELL
 
@@ -191,7 +218,7 @@ def _submit(options: argparse.Namespace) -> int:
     from tt_perf.competition import submit
 
     entry = submit(options.folder, options.leaderboard, seconds=options.seconds)
-    sys.stdout.write(f"{entry.name} by {entry.author}: {entry.said()}, score {entry.score:.1f}; entered\n")
+    _say(f"{entry.name} by {entry.author}: {entry.said()}, score {entry.score:.1f}; entered\n")
     return WELL
 
 
@@ -203,13 +230,13 @@ def _leaderboard(options: argparse.Namespace) -> int:
         raise ArgumentError(f"there is no leaderboard {board.path}; `tt-perf submit FOLDER` begins one")
     for other in options.merge:
         added = board.merge(other)
-        sys.stdout.write(f"{other}: {added} new\n")
+        _say(f"{other}: {added} new\n")
     refused = {}
     if options.verify or options.all:
         refused = board.verify(everything=options.all, seconds=options.seconds)
-    sys.stdout.write(board.table(options.task))
+    _say(board.table(options.task))
     for name, reason in refused.items():
-        sys.stdout.write(f"{name} does not stand: {reason}\n")
+        _say(f"{name} does not stand: {reason}\n")
     return BAD_NEWS if refused else WELL
 
 
