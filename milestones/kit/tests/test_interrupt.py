@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from milestone_kit.interrupt import two_step_interrupt
+from milestone_kit.interrupt import silent_interrupt, two_step_interrupt
 
 posix_signals = pytest.mark.skipif(
     os.name == "nt", reason="Windows delivers Ctrl-C to a whole console, the tests included"
@@ -95,6 +95,33 @@ def test_ctrl_c_before_the_run_is_130_too(place, milestone, tmp_path, capsys):
     assert made.main(["--out", str(tmp_path / "out")]) == 130
     assert capsys.readouterr().err.endswith(": interrupted\n")
     assert not (tmp_path / "out").exists()
+
+
+@posix_signals
+def test_ctrl_c_while_it_is_imported_shows_no_traceback(start):
+    child = start("""
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+class CtrlC:
+    def find_spec(self, name, path=None, target=None):
+        if name == "milestone_kit.progress":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, CtrlC())
+import milestone_kit
+""")
+    _, err = child.communicate(timeout=30)
+    assert (child.returncode, err) == (-signal.SIGINT, "")
+
+
+def test_importing_leaves_the_handler_as_it_was():
+    for handler in (signal.default_int_handler, signal.SIG_IGN):
+        before = signal.signal(signal.SIGINT, handler)
+        try:
+            with silent_interrupt():
+                pass
+            assert signal.getsignal(signal.SIGINT) is handler
+        finally:
+            signal.signal(signal.SIGINT, before)
 
 
 def test_a_keyboard_interrupt_is_130_on_every_system(milestone, tmp_path, capsys):

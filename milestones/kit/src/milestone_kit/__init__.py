@@ -8,11 +8,14 @@ extra ``training``.
 
 from __future__ import annotations
 
-from milestone_kit.errors import DigitsError, KitError, UsageError, WriteError
-from milestone_kit.figures import Figure
-from milestone_kit.milestone import Milestone, Session
-from milestone_kit.options import Options, Parser, number, whole
-from milestone_kit.progress import Progress
+from milestone_kit.interrupt import silent_interrupt
+
+with silent_interrupt():
+    from milestone_kit.errors import DigitsError, KitError, UsageError, WriteError
+    from milestone_kit.figures import Figure
+    from milestone_kit.milestone import Milestone, Session
+    from milestone_kit.options import Options, Parser, number, whole
+    from milestone_kit.progress import Progress
 
 __all__ = [
     "DigitsError",
