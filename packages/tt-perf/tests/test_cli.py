@@ -78,7 +78,8 @@ def test_a_pipe_that_nobody_reads(folder):
     reader, writer = os.pipe()
     os.close(reader)
     words = [*PROGRAM, "run", "contenders_here:fine", *QUICK, "--here"]
-    done = subprocess.run(words, stdout=writer, stderr=subprocess.PIPE, text=True)
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(words, env=buffered, stdout=writer, stderr=subprocess.PIPE, text=True)
     os.close(writer)
     assert (done.returncode, done.stderr) == (2, "tt-perf run: [Errno 32] Broken pipe\n")
 
