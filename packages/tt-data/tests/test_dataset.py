@@ -116,6 +116,7 @@ def test_a_subset():
     np.testing.assert_array_equal(subset[0][0], x[6])
     np.testing.assert_array_equal(subset.__getitems__([1, 0])[0], x[[9, 6]])
     assert Subset(Squares(5), [4, 2]).__getitems__([1, 0]) == [(4, "2"), (16, "4")]
+    np.testing.assert_array_equal(subset[[1, 0]][0], x[[9, 6]])  # as PyTorch's
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=5), st.data())
@@ -193,7 +194,9 @@ def test_a_split_by_fractions(n, weights):
     assert all(abs(size - n * fraction) <= 1 for size, fraction in zip(sizes, fractions, strict=True))
 
 
-@pytest.mark.parametrize("lengths", [[3, 4], [-1, 11], [0.5, 0.6], [], [2.5, 7.5]])
+@pytest.mark.parametrize(
+    "lengths", [[3, 4], [-1, 11], [0.5, 0.6], [], [2.5, 7.5], [float("nan"), 1], [float("inf")], 0.8, ["a"]]
+)
 def test_lengths_that_do_not_add_up(lengths):
     with pytest.raises(ArgumentError, match="10 samples"):
         random_split(range(10), lengths)

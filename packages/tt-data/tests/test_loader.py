@@ -9,6 +9,7 @@ from tt_data import (
     BatchSampler,
     DataLoader,
     Dataset,
+    DatasetError,
     IterableDataset,
     RandomSampler,
     ShardedSampler,
@@ -168,6 +169,35 @@ def test_what_getitems_may_return():
     assert [b["a"].tolist() for b in DataLoader(Either("dict"), 4)] == [[0, 1, 2, 3], [4, 5]]
     with pytest.raises(ShapeError, match="asked for 4 samples and gave a whole batch of 3"):
         next(iter(DataLoader(Either("short"), 4)))
+
+
+def test_a_stop_iteration_does_not_pass_for_the_end_of_the_epoch():
+    """One `next(...)` too many in a dataset, and the rest of the epoch would be missing without a word."""
+
+    def one_too_many(samples):
+        return next(iter([]))
+
+    class Empty(Single):
+        def __getitem__(self, index):
+            return one_too_many(index)
+
+    loaders = [
+        DataLoader(Empty(), 2),
+        *(DataLoader(d, collate_fn=one_too_many) for d in (range(5), Stream(5))),
+    ]
+    for loader in loaders:
+        with pytest.raises(DatasetError, match="StopIteration") as caught:
+            list(loader)
+        assert "batch 0" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize("name", ["dataset", "batch_size", "sampler", "batch_sampler", "drop_last"])
+def test_what_was_built_in_cannot_be_set_any_more(name):
+    """It was taken without a word, and changed nothing."""
+    loader = DataLoader(range(5), 2)
+    with pytest.raises(ArgumentError, match=f"{name} cannot be changed"):
+        setattr(loader, name, 3)
+    assert len(loader) == 3
 
 
 def test_an_error_names_the_index():

@@ -22,12 +22,14 @@ __all__ = ["ChainDataset", "ConcatDataset", "Subset", "random_split"]
 
 
 class Subset(Dataset):
-    """subset[i] = dataset[indices[i]]."""
+    """subset[i] = dataset[indices[i]]; of a list of i, dataset[[indices[i], …]], where the dataset takes one."""
 
     def __init__(self, dataset: Any, indices: Sequence[Any]) -> None:
         self.dataset, self.indices = dataset, indices
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, list):
+            return self.dataset[[self.indices[at] for at in index]]
         return self.dataset[self.indices[index]]
 
     def __getitems__(self, indices: Sequence[int]) -> Any:
@@ -112,11 +114,14 @@ def random_split(dataset: Any, lengths: Sequence[float], generator: Generator | 
     Raises ArgumentError where the lengths do not add up, or one is negative.
     """
     count = len(dataset)
-    sizes = _sizes(lengths, count)
+    try:
+        sizes = _sizes(lengths, count)
+    except (TypeError, ValueError, OverflowError):  # no sequence, or not of finite numbers
+        sizes = [-1]
     if sum(sizes) != count or min(sizes, default=0) < 0:
         raise ArgumentError(
-            f"random_split: lengths {list(lengths)} for a dataset of {count} samples; they add up to the number of "
-            "samples, or are fractions that add up to 1"
+            f"random_split: lengths {lengths!r} for a dataset of {count} samples; it is a list that adds up to the "
+            "number of samples, or of fractions that add up to 1"
         )
     order = randperm(count, generator=generator).tolist()
     ends = list(itertools.accumulate(sizes))

@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, MutableSequence, Sequence
 from copy import deepcopy
 from itertools import islice
-from typing import Any
+from typing import Any, NoReturn
 
 from tt_data.collate import collate, default_collate, default_convert
 from tt_data.dataset import fetch_many
+from tt_data.errors import DatasetError
 from tt_data.randomness import Streams
 from tt_data.whole_batch import rows, samples_of
 from tt_tensor.errors import ShapeError
@@ -74,10 +75,10 @@ class MapSource:
         except Exception as error:
             at = self.mark[0]
             if self.batched and at != WHOLE:
-                error.add_note(f"DataLoader: this is index {indices[at]!r}, sample {at} of batch {number}")
+                note = f"DataLoader: this is index {indices[at]!r}, sample {at} of batch {number}"
             else:
-                error.add_note(f"DataLoader: this is batch {number}, {told(indices)}")
-            raise
+                note = f"DataLoader: this is batch {number}, {told(indices)}"
+            _raise(error, note)
 
     def _single(self, index: Any) -> Any:
         return self.collate_fn(self.dataset[index])
@@ -168,8 +169,7 @@ class StreamSource:
         except EndOfStreamError:
             raise
         except Exception as error:
-            error.add_note(f"DataLoader: this is batch {number} of the stream")
-            raise
+            _raise(error, f"DataLoader: this is batch {number} of the stream")
 
     def _drawn(self) -> list[Any]:
         return list(islice(self.iterator, self.batch_size or 1))  # type: ignore[arg-type]
@@ -195,6 +195,17 @@ class StreamSource:
 
 def _has_state(thing: Any) -> bool:
     return all(callable(getattr(thing, name, None)) for name in ("state_dict", "load_state_dict"))
+
+
+def _raise(error: Exception, note: str) -> NoReturn:
+    """The error, with a note on where. A StopIteration, which would pass for the end of the epoch, as DatasetError."""
+    if isinstance(error, StopIteration):
+        lost = DatasetError(
+            "the dataset or the collate_fn raised StopIteration: next() of an iterator that has no more"
+        )
+        lost.__cause__, error = error, lost
+    error.add_note(note)
+    raise error
 
 
 def together(samples: list[Any], collate_fn: Callable[[Any], Any], indices: Sequence[Any] | None) -> Any:

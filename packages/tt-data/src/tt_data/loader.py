@@ -22,6 +22,9 @@ from tt_tensor.errors import ArgumentError, DTypeError
 
 __all__ = ["DataLoader"]
 
+FIXED = ("dataset", "batch_size", "sampler", "batch_sampler", "drop_last", "persistent_workers")
+"""What the samplers and the workers were made of: as PyTorch's loader, ours does not let it be set afterwards."""
+
 
 class DataLoader:
     """for inputs, targets in DataLoader(dataset, batch_size=32, shuffle=True): ...
@@ -129,6 +132,13 @@ class DataLoader:
             if not self.iterable:
                 batch_sampler = BatchSampler(sampler, self.batch_size, drop_last)
         self.sampler, self.batch_sampler, self.drop_last = sampler, batch_sampler, drop_last
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in FIXED and "_idle" in vars(self):
+            raise ArgumentError(
+                f"DataLoader: {name} cannot be changed any more, its samplers know the old one; make another DataLoader"
+            )
+        super().__setattr__(name, value)
 
     def __len__(self) -> int:
         """Batches of an epoch. Raises TypeError where the dataset or the sampler has no length."""
