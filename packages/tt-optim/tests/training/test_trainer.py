@@ -15,6 +15,7 @@ from tt_optim.training import (
     Callback,
     CheckpointStore,
     ConfusionMatrix,
+    EarlyStopping,
     EndOfDataError,
     Every,
     History,
@@ -596,12 +597,45 @@ class TestArguments:
             ({"progress": "loud"}, ArgumentError, "progress"),
             ({"seed": -1}, ArgumentError, "seed"),
             ({"loss_fn": tt_nn.MSELoss(reduction="none")}, ArgumentError, "one number"),
+            ({"loss_fn": tt_nn.MSELoss}, DTypeError, r"make a loss of it: MSELoss\(\)"),
+            ({"callbacks": None}, DTypeError, "not None"),
+            ({"forward": "model"}, DTypeError, "not str"),
             ({"mode": "best"}, ArgumentError, "mode"),
         ],
     )
     def test_refused(self, make, options, error, words):
         with pytest.raises(error, match=words):
             make(**options)
+
+    def test_a_single_callback_or_metric_needs_no_list(self, make, classes):
+        trainer = make(callbacks=EarlyStopping("loss"), metrics=Accuracy())
+        assert trainer.fit(classes[0], epochs=1, resume=None)["accuracy"]
+        assert set(trainer.evaluate(classes[0], Accuracy(name="right"))) == {"loss", "right"}
+        assert make(callbacks=(one for one in [EarlyStopping("loss")])).callbacks.all
+        with pytest.raises(DTypeError, match="a metric is a Metric"):
+            trainer.evaluate(classes[0], ["accuracy"])
+
+    def test_what_a_users_function_returns(self, make, classes):
+        for found, told in ((None, "NoneType"), (tensor(1.0), "Tensor"), ((1, 2, 3), "3 things")):
+            with pytest.raises(BatchError, match=f"not {told}"):
+                make(forward=lambda model, batch, found=found: found).fit(classes[0], epochs=1)
+        with pytest.raises(BatchError, match="must be a Tensor, not float"):
+            make(loss_fn=lambda outputs, targets: 1.0).evaluate(classes[0])
+        with pytest.raises(BatchError, match="returned NoneType"):
+            make().fit(lambda: None, epochs=1)
+
+    def test_a_matrix_has_no_best(self, make, classes):
+        matrix = ConfusionMatrix(3)
+        early = EarlyStopping("confusion_matrix")
+        for options in ({"monitor": "confusion_matrix", "mode": "max"}, {"callbacks": [early]}):
+            with pytest.raises(ArgumentError, match="no single number"):
+                make(metrics=[matrix], **options).fit(classes[0], epochs=1)
+
+    def test_a_history_in_a_folder_that_is_not_there_yet(self, make, classes, tmp_path):
+        make(history=tmp_path / "new" / "of today" / "lines.jsonl").fit(classes[0], epochs=1)
+        assert len(History.read(tmp_path / "new" / "of today" / "lines.jsonl")) == 1
+        with pytest.raises(HistoryError, match="is a folder"):
+            make(history=tmp_path).fit(classes[0], epochs=1)
 
     def test_a_model_and_an_optimizer_that_belong_together(self, make, network):
         with pytest.raises(DTypeError, match="must be a Module"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,13 @@ from tt_tensor.errors import ArgumentError, DTypeError
 
 __all__ = [
     "check_ema",
-    "check_metrics",
     "check_model",
     "check_once",
     "check_schedule",
     "load_from",
+    "metrics_of",
     "mode_of",
+    "several",
     "store_of",
 ]
 
@@ -63,9 +64,14 @@ def check_schedule(scheduler: Any, optimizer: Optimizer, every: Any) -> None:
         )
 
 
-def check_metrics(metrics: Sequence[Any]) -> None:
-    """Raise unless all are Metrics with names of their own."""
-    names = list(RESERVED)
+def several(given: Any) -> list[Any]:
+    """All that is in an iterable; a single thing, which is none, as a list of it."""
+    return list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+
+
+def metrics_of(given: Any) -> list[Metric]:
+    """Metrics, or a single one. Raise unless all are Metrics with names of their own."""
+    names, metrics = list(RESERVED), several(given)
     for metric in metrics:
         if not isinstance(metric, Metric):
             raise DTypeError(
@@ -76,6 +82,7 @@ def check_metrics(metrics: Sequence[Any]) -> None:
                 f"Trainer: the name {metric.name!r} of a metric is taken; pass another, name=..."
             )
         names.append(metric.name)
+    return metrics
 
 
 def check_ema(ema: Any, model: Module) -> EMA | None:

@@ -26,6 +26,7 @@ __all__ = [
     "apply",
     "arrays_of",
     "fingerprint",
+    "forward_of",
     "forward_pair",
     "pair",
     "raw",
@@ -86,6 +87,26 @@ def forward_pair(model: Module, batch: Any) -> tuple[Any, Any]:
     return apply(model, inputs), targets
 
 
+def forward_of(own: Any) -> Forward:
+    """A user's `forward`, whose result is looked at.
+
+    Raises DTypeError for what cannot be called; the function raises BatchError for what is not (outputs, targets).
+    """
+    if not callable(own):
+        raise DTypeError(f"Trainer: forward is a function of (model, batch), not {type(own).__name__}")
+
+    def forward(model: Module, batch: Any) -> tuple[Any, Any]:
+        found = own(model, batch)
+        if not isinstance(found, tuple | list) or len(found) != 2:
+            what = f"{len(found)} things" if isinstance(found, tuple | list) else type(found).__name__
+            raise BatchError(
+                f"Trainer: forward returns (outputs, targets), as the loss takes them, not {what}"
+            )
+        return found[0], found[1]
+
+    return forward
+
+
 def arrays_of(batch: Any) -> Iterator[np.ndarray]:
     """Every array in a batch, in its order, however deep."""
     if isinstance(batch, Tensor):
@@ -133,5 +154,13 @@ def check_source(what: str, source: Any) -> None:
 
 
 def batches_of(source: Any) -> Iterator[Any]:
-    """Iterate once over an iterable of batches, or over what a function of no arguments returns."""
-    return iter(source if hasattr(source, "__iter__") else source())
+    """Iterate once over an iterable of batches, or over what a function of no arguments returns.
+
+    Raises BatchError where that is no iterable.
+    """
+    found = source if hasattr(source, "__iter__") else source()
+    if not hasattr(found, "__iter__"):
+        raise BatchError(
+            f"the function that makes the batches returned {type(found).__name__}, which is no iterable"
+        )
+    return iter(found)

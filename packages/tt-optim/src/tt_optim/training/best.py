@@ -9,7 +9,17 @@ from tt_tensor import Tensor
 from tt_tensor.errors import ArgumentError
 from tt_tensor.tensor import wrap
 
-__all__ = ["Best"]
+__all__ = ["Best", "one_number"]
+
+
+def one_number(name: str, value: Any) -> float:
+    """A figure that can be the best. Raises ArgumentError for one that is several numbers, as a matrix is."""
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(
+            f"Trainer: {name!r} is no single number, so there is no best one of it"
+        ) from error
 
 
 class Best:
@@ -35,7 +45,7 @@ class Best:
             raise ArgumentError(
                 f"Trainer: there is no figure {self.monitor!r} to monitor; there are {', '.join(results)}"
             )
-        value = float(results[self.monitor])
+        value = one_number(self.monitor, results[self.monitor])
         self.last, self.last_step = value, step
         if value != value:
             return False

@@ -66,6 +66,10 @@ def counting(loss_fn: Any, reduction: str | None = None, count: Count | None = N
     Raises DTypeError for a loss or a count that cannot be called, ArgumentError for reduction="none", which gives
     no single number to go down.
     """
+    if isinstance(loss_fn, type):
+        raise DTypeError(
+            f"Trainer: loss_fn is the class {loss_fn.__name__}; make a loss of it: {loss_fn.__name__}()"
+        )
     if not callable(loss_fn):
         raise DTypeError(f"Trainer: loss_fn must be a module or a function, not {type(loss_fn).__name__}")
     if count is not None and not callable(count):

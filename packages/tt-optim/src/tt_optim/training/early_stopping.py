@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tt_optim.ranges import CHOICE, COUNT, NONNEGATIVE
+from tt_optim.training.best import one_number
 from tt_optim.training.callbacks import Callback
 from tt_tensor.errors import ArgumentError
 
@@ -70,7 +71,7 @@ class EarlyStopping(Callback):
             raise ArgumentError(
                 f"EarlyStopping: there is no figure {self.monitor!r}; there are {', '.join(results)}"
             )
-        self.look(float(results[self.monitor]))
+        self.look(one_number(self.monitor, results[self.monitor]))
         self._stop(trainer)
 
     def _stop(self, trainer: Trainer) -> None:

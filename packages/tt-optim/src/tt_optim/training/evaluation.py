@@ -11,7 +11,7 @@ import numpy as np
 from tt_autograd import no_grad
 from tt_nn import Module
 from tt_nn.fusions import one_way
-from tt_optim.training.batches import Forward, batches_of
+from tt_optim.training.batches import BatchError, Forward, batches_of
 from tt_optim.training.counting import Counting
 from tt_optim.training.metrics import Mean, Metric
 from tt_tensor import Tensor
@@ -58,7 +58,10 @@ def measure(
             look()
             outputs, targets = forward(model, batch)
             count = rule.terms(outputs, targets)
-            value = float(loss_fn(outputs, targets).item())
+            found = loss_fn(outputs, targets)
+            if not isinstance(found, Tensor):
+                raise BatchError(f"Trainer: the loss must be a Tensor, not {type(found).__name__}")
+            value = float(found.item())
             loss.add(value if rule.reduction == "mean" or not count else value / count, count)
             for metric in metrics:
                 metric.update(outputs, targets)

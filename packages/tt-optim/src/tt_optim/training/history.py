@@ -64,6 +64,7 @@ class History:
         self.records.append(kept)
         if self.path is not None:
             if self._file is None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = open(self.path, "ab")  # noqa: SIM115  (closed by close())
             self._file.write(json.dumps(kept, allow_nan=False).encode() + b"\n")
             self._file.flush()

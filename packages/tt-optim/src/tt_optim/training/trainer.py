@@ -23,15 +23,16 @@ from tt_optim.ranges import COUNT, FLAG, POSITIVE
 from tt_optim.training import random_states
 from tt_optim.training.arguments import (
     check_ema,
-    check_metrics,
     check_model,
     check_once,
     check_schedule,
     load_from,
+    metrics_of,
     mode_of,
+    several,
     store_of,
 )
-from tt_optim.training.batches import Forward, apply, check_source, forward_pair, inputs_of
+from tt_optim.training.batches import Forward, apply, check_source, forward_of, forward_pair, inputs_of
 from tt_optim.training.best import Best
 from tt_optim.training.callbacks import Callback, Callbacks
 from tt_optim.training.configuration import describe
@@ -139,11 +140,10 @@ class Trainer:
         if clip_norm is not None and clip_value is not None:
             raise ArgumentError("Trainer: clip by the norm or by value, not both")
         self.ema = check_ema(ema, model)
-        self.own_forward, self.forward = forward, forward or forward_pair
+        self.own_forward = None if forward is None else forward_of(forward)
+        self.forward = self.own_forward or forward_pair
 
-        single = isinstance(metrics, str) or not isinstance(metrics, Sequence)
-        self.metrics: list[Metric] = [metrics] if single else list(metrics)  # type: ignore[list-item]
-        check_metrics(self.metrics)
+        self.metrics = metrics_of(metrics)
         self.train_metrics = self.metrics if FLAG("Trainer: train_metrics", train_metrics) else []
         # Evaluation in mid-epoch must not disturb the sums of training.
         self.val_metrics = copy.deepcopy(self.metrics)
@@ -159,7 +159,7 @@ class Trainer:
             history = self.store.folder / HISTORY
         self.history = History(history)
         self.log_every = None if log_every is None else COUNT(1)("Trainer: log_every", log_every)
-        self.callbacks = Callbacks([*callbacks, *display_of(progress)])
+        self.callbacks = Callbacks([*several(callbacks), *display_of(progress)])
         self.seed = None if seed is None else COUNT(0, 2**64)("Trainer: seed", seed)
 
         self.step = 0
@@ -198,7 +198,7 @@ class Trainer:
         epochs: int | None = None,
         steps: int | None = None,
         evaluate_every: int | str | Every | None = "epoch",
-        resume: bool | str | PathLike[str] = False,
+        resume: bool | str | PathLike[str] | None = False,
     ) -> History:
         """Train until there are `epochs` epochs or `steps` steps in all, whichever comes first.
 
@@ -209,7 +209,7 @@ class Trainer:
             val: the same for evaluation.
             evaluate_every: when to evaluate on `val`: a number of steps, "epoch", Every(...); None for never.
             resume: True goes on from the newest good checkpoint, bit for bit, and starts anew where there is none;
-                a path goes on from that one.
+                a path goes on from that one; False or None starts anew.
 
         Raises Interrupted after Ctrl-C or SIGTERM, with a checkpoint saved; NonFiniteError for a loss, a norm or
         weights that are nan or inf; ConfigurationError, ReplayError, CheckpointError where a run cannot be resumed;
@@ -276,7 +276,7 @@ class Trainer:
         Raises ArgumentError for data without a batch.
         """
         check_source("evaluate", data)
-        return self.measured(data, metrics=metrics)
+        return self.measured(data, metrics=None if metrics is None else metrics_of(metrics))
 
     def predict(self, data: Any) -> Any:
         """The outputs for all batches of `data`, joined along the first axis: a Tensor, or a tuple or dict of them.
@@ -359,7 +359,7 @@ class Trainer:
             raise ArgumentError("fit: resume=True needs to know where: Trainer(..., checkpoints=folder)")
         if resume is True and store is not None and store.checkpoints():
             run.load(store.load())
-        elif not isinstance(resume, bool):
+        elif resume is not None and not isinstance(resume, bool):
             state = load_from(resume)
             newest = None if store is None else store.newest()
             if newest is not None and int(newest.stem.partition("-")[2]) > step_of(state):
@@ -384,6 +384,8 @@ class Trainer:
                 "on with it, a new run needs another folder, or CheckpointStore(folder).clear()"
             )
         path = self.history.path
+        if path is not None and path.is_dir():
+            raise HistoryError(f"fit: {path} is a folder; `history` is the name of a file")
         if path is not None and path.exists() and path.stat().st_size:
             raise HistoryError(
                 f"fit: {path} holds the history of a run; resume=True goes on with it, a new run needs another path"
