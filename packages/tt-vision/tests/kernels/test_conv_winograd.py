@@ -61,6 +61,7 @@ def test_it_gives_what_the_blocks_give(problem, block):
     x, weight, bias, grad = operands(*problem)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(conv_blocked, "WORTH", 1)
+        patch.setattr(conv_winograd, "CONTRAST", np.inf)  # of two numbers one may well be tiny
         if block is not None:
             patch.setattr(conv_winograd, "BLOCK", block)
         y = conv_winograd.conv2d(x, weight, bias, window)
@@ -114,6 +115,36 @@ def test_float32_stays_float32_and_is_as_exact_as_said():
     for some, exact in zip(found, true, strict=True):
         assert some.dtype == np.float32
         assert np.linalg.norm(some - exact) < 1e-6 * np.linalg.norm(exact)
+
+
+@pytest.mark.parametrize("scale", [1, 1e-30])
+def test_a_row_that_sees_only_zeros_is_zero(scale):
+    # What the gradient of one pixel, or a picture of one pixel, touches is what the filters reach, to the bit.
+    window = Window((3, 3), (1, 1), ((2, 2), (1, 1)))
+    x, weight, bias, grad = operands(window, 3, 2, 3, (13, 9), seed=1, dtype=np.float32)
+    x[1], grad[1] = 0, 0
+    x[1, :, 6, 4] = grad[1, :, 6, 4] = scale
+    y = conv_winograd.conv2d(x, weight, bias, window) - bias[:, None, None]
+    dx = conv_winograd.conv2d_backward(x, weight, grad, window, (13, 9))[0]
+    for found, true in (
+        (y, conv_blocked.conv2d(x, weight, None, window) + bias[:, None, None] - bias[:, None, None]),
+        (dx, conv_blocked.conv2d_backward(x, weight, grad, window, (13, 9), (True, True))[0]),
+    ):
+        rows = true[1].any(axis=(0, 2))
+        assert np.array_equal(found[1].any(axis=(0, 2)), rows)
+        np.testing.assert_allclose(found[1], true[1], atol=1e-6 * scale if found is dx else 1e-6)
+
+
+def test_no_result_where_a_row_dwarfs_another():
+    # Of six rows are made four, so each of them would have the rounding of the largest.
+    x, weight, _, grad = operands(SAME, 3, 8, 8, (16, 16), dtype=np.float32)
+    for size, fits in ((1e2, True), (1e4, False), (1e-9, True)):
+        large, back = x.copy(), grad.copy()
+        large[1, :, 10] *= size
+        back[2, :, 3] *= size
+        y = conv_winograd.conv2d(large, weight, None, SAME)
+        assert (y is not None) == fits
+        assert (conv_winograd.conv2d_backward(None, weight, back, SAME, (16, 16)) is not None) == fits
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan, 1e30])

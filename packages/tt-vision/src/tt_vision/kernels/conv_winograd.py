@@ -17,8 +17,10 @@ the next k the row that is k places further: so that memory is such a matrix as 
 second pixel on, from the third … Windows that reach over the end of an image are computed, too, and left out.
 
 The points are 0, 1, -1, 1/2, -2 and ∞: of small numbers, those that let the least cancel. The error of float32 is about
-twice that of the sum itself. Infinity would become NaN: None comes back where a number is not finite, or so large that
-a product at a point might not be.
+twice that of the sum itself, of the largest of the six rows: each of the four rows is made of all six, and what it does
+not depend on cancels, up to rounding. So None comes back where one row dwarfs the others, and a row that sees nothing
+but zeros is set to 0: the gradient of one place is exactly 0 where that does not look. Infinity would become NaN: None
+comes back where a number is not finite, or so large that a product at a point might not be.
 
 Source: Winograd, "Arithmetic Complexity of Computations", 1980; Lavin & Gray, "Fast Algorithms for Convolutional Neural
 Networks", 2015, arXiv:1509.09308; the points: Barabasz et al., "Error Analysis and Improving the Accuracy of Winograd
@@ -75,6 +77,9 @@ FILTERS = 8
 
 LARGE = 1e30
 """Of numbers whose squares add up to less, products and sums stay finite."""
+
+CONTRAST = 1e6
+"""How many times the sum of squares of one row may be that of another that it is mixed with."""
 
 
 def suits(window: Window, image: Pair, places: Pair, shape: tuple[int, int, int], dtype: Any) -> bool:
@@ -137,7 +142,7 @@ def convolve(
     n, c, high, wide = x.shape
     o = len(weight)
     places = window.output((high, wide), "conv2d")
-    lines = Lines(window, (high, wide), places, max(c, o))
+    lines = Lines(window, (high, wide), places, max(c, o), n, x.dtype)
     filters = taps_to_points(weight.transpose(2, 3, 1, 0))
     images = x.transpose(0, 2, 3, 1)
     row = None if bias is None else np.tile(bias, places[1])
@@ -149,20 +154,22 @@ def convolve(
 
     def body(start: int, stop: int, part: int) -> None:
         for block in lines.blocks(start, stop):
-            windows = lines.windows(fill, block, c, x.dtype) if finite[0] else None
-            if windows is None:
+            found = lines.windows(fill, block, c, x.dtype) if finite[0] else None
+            if found is None:
                 finite[0] = False
                 return
+            windows, empty = found
             products = multiplied(windows, filters)
             a, b, r, s = block
             rows = (a, b, TILE * r, min(TILE * s, places[0]))
             out = room(rows)
-            lines.results(products, out, block, row)
+            lines.results(products, out, block, empty, row)
             if done is not None:
                 done(rows, out)
 
-    shards.run(body, n, least(window, places, c, o))
-    return finite[0]
+    with np.errstate(over="ignore", invalid="ignore"):
+        shards.run(body, n, least(window, places, c, o))
+    return finite[0] and even(lines.squares)
 
 
 def send_back(
@@ -178,7 +185,7 @@ def send_back(
     if way_back is None or not moderate(weight):
         return None
     (n, o, high, wide), c = shape, weight.shape[1]
-    lines = Lines(way_back, (high, wide), image, max(c, o))
+    lines = Lines(way_back, (high, wide), image, max(c, o), n, weight.dtype)
     # The filters upside down and back to front.
     filters = taps_to_points(weight[:, :, ::-1, ::-1].transpose(2, 3, 0, 1))
     dx = np.empty((n, *image, c), weight.dtype)
@@ -189,13 +196,14 @@ def send_back(
 
     def body(start: int, stop: int, part: int) -> None:
         for block in lines.blocks(start, stop):
-            windows = lines.windows(fill, block, o, weight.dtype) if finite[0] else None
-            if windows is None:
+            found = lines.windows(fill, block, o, weight.dtype) if finite[0] else None
+            if found is None:
                 finite[0] = False
                 return
+            windows, empty = found
             products = multiplied(windows, filters)
             a, b, r, s = block
-            lines.results(products, dx[a:b, TILE * r : TILE * s], block)
+            lines.results(products, dx[a:b, TILE * r : TILE * s], block, empty)
             if images is None:
                 continue
             if not lines.transposed_results(images, block, products):
@@ -203,8 +211,9 @@ def send_back(
                 return
             sums[part] += multiplied_back(windows, products)
 
-    shards.run_parts(body, cut)
-    if not finite[0]:
+    with np.errstate(over="ignore", invalid="ignore"):
+        shards.run_parts(body, cut)
+    if not (finite[0] and even(lines.squares)):
         return None
     if images is None:
         return channels_first(dx), None
@@ -220,13 +229,20 @@ class Lines:
     each, from r to s of the images from a to b: several images, or a part of one.
     """
 
-    def __init__(self, window: Window, image: Pair, places: Pair, channels: int) -> None:
+    squares: Any
+    """Of each row of each image, that of the pixels, added up."""
+
+    def __init__(
+        self, window: Window, image: Pair, places: Pair, channels: int, count: int, dtype: Any
+    ) -> None:
         self.taps = window.size[1]
         (self.top, _), (self.left, right) = window.padding
         self.high, self.wide = image
         self.pitch = self.wide + max(self.left, right)
         self.tiles, self.places = -(-places[0] // TILE), places
         self.bytes = 4 * (TILE + 2) * self.pitch * channels  # of the points of a tile
+        self.squares = np.zeros((count, TILE * self.tiles + 2), dtype)
+        self.wide_rim = max(window.padding[0]) >= window.size[0]
 
     def blocks(self, start: int, stop: int) -> Iterator[Block]:
         """Images from `start` to `stop` in blocks."""
@@ -238,8 +254,10 @@ class Lines:
 
     def windows(
         self, fill: Callable[[Any, Block], None], block: Block, c: int, dtype: Any
-    ) -> list[Any] | None:
+    ) -> tuple[list[Any], Any] | None:
         """The points of images of c channels as k matrices of windows (6, m, k C), each of every k-th.
+
+        And which rows of places see nothing but zeros, (images, rows), None where no row does.
 
         fill(memory, (a, b, r, s)) writes the pixels of the rows r to s of the images a to b, (b - a, s - r, W, C).
         None where a number is too large.
@@ -256,8 +274,14 @@ class Lines:
         inside[:, :, : self.left] = 0
         inside[:, :, self.left + self.wide :] = 0
         fill(inside[:, :, self.left : self.left + self.wide], (a, b, low, high))
-        if not moderate(rows):
+        whole = rows.reshape(n, TILE * t + 2, -1)
+        squares = self.squares[a:b, TILE * r : TILE * s + 2]
+        np.vecdot(whole, whole, out=squares)
+        if not np.add.reduce(squares, None) < LARGE:
             return None
+        empty = None
+        if self.wide_rim or np.count_nonzero(squares) < n * (high - low):
+            empty = only_zeros(whole, squares, min(TILE * s, self.places[0]) - TILE * r)
         size = n * t * self.pitch
         m = -(-size // k)
         points = shards.scratch("points", (TILE + 2, m * k + k - 1, c), dtype)
@@ -268,10 +292,13 @@ class Lines:
         )
         np.matmul(PIXELS.astype(dtype), tiles, out=self._by_tile(points, block))
         flat = points.reshape(TILE + 2, -1)
-        return [flat[:, i * c : (i + m * k) * c].reshape(TILE + 2, m, k * c) for i in range(k)]
+        return [flat[:, i * c : (i + m * k) * c].reshape(TILE + 2, m, k * c) for i in range(k)], empty
 
-    def results(self, products: Any, out: Any, block: Block, bias: Any = None) -> None:
-        """Aᵀ of the products into `out` (n, rows, W', C), the block's, and `bias`, of a row of places, to all of it."""
+    def results(self, products: Any, out: Any, block: Block, empty: Any, bias: Any = None) -> None:
+        """Aᵀ of the products into `out` (n, rows, W', C), the block's, and `bias`, of a row of places, to all of it.
+
+        `empty` says which rows are 0 before that (None: none is).
+        """
         n = block[1] - block[0]
         tiles = self._by_tile(products, block)[..., : self.places[1] * out.shape[3]]
         if bias is not None:
@@ -284,6 +311,8 @@ class Lines:
             np.matmul(table, tiles[:, :whole], out=of_tiles)
         if rest:
             np.matmul(table[:rest], tiles[:, whole], out=lines[:, TILE * whole :])
+        if empty is not None:
+            lines[empty] = 0 if bias is None else bias
 
     def transposed_results(self, y: Any, block: Block, products: Any) -> bool:
         """A of y (N, H', W', C) into the products; False where a number is too large."""
@@ -333,6 +362,39 @@ def moderate(x: Any) -> bool:
     """Are all numbers finite, and none too large? One product says so, without a warning."""
     flat = x.reshape(-1)
     return bool(np.vdot(flat, flat) < LARGE)
+
+
+def even(squares: Any) -> bool:
+    """Does no row dwarf another of its tile, by the sums of squares (images, rows)?
+
+    Rows of zeros do not count, nor does one that is tiny beside rows as large as most of its image.
+    """
+    last = squares.shape[1] - TILE - 2
+    some = np.where(squares > 0, squares, np.inf)
+    most = np.maximum.reduce([squares[:, i : last + i + 1 : TILE] for i in range(TILE + 2)])
+    least = np.minimum.reduce([some[:, i : last + i + 1 : TILE] for i in range(TILE + 2)])
+    uneven = most > CONTRAST * least
+    for image in np.flatnonzero(uneven.any(axis=1)):
+        usual = np.median(squares[image][squares[image] > 0])
+        if most[image][uneven[image]].max() > CONTRAST * usual:
+            return False
+    return True
+
+
+def only_zeros(rows: Any, squares: Any, count: int) -> Any:
+    """Which of `count` rows see nothing but zeros in themselves and the two after them, (N, count); None: none.
+
+    The sums of squares tell where to look: that of tiny numbers is 0, too.
+    """
+    zero = squares == 0
+    if not _of_three(zero)[:, :count].any():
+        return None
+    zero[zero] = ~rows[zero].any(axis=1)
+    return _of_three(zero)[:, :count]
+
+
+def _of_three(rows: Any) -> Any:
+    return rows[:, :-2] & rows[:, 1:-1] & rows[:, 2:]
 
 
 def multiplied(windows: list[Any], filters: Any) -> Any:
