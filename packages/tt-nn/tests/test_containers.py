@@ -235,3 +235,19 @@ class DenseBlock(ModuleDict):
 
 def test_a_subclass_of_a_dictionary_fills_itself_by_add_module():
     assert DenseBlock()(Tensor([[1.0, 2.0]])).shape == (1, 6)
+
+
+@pytest.mark.parametrize("kind", [ModuleList, ModuleDict, ParameterList, ParameterDict])
+def test_none_is_an_empty_one(kind):
+    assert len(kind(None)) == len(kind()) == 0
+
+
+def test_a_dictionary_gets():
+    one = Identity()
+    modules, parameters = ModuleDict({"a": one}), ParameterDict({"a": Parameter([1.0])})
+    assert modules.get("a") is one and modules.get("b") is None and parameters.get("b", 3) == 3
+
+
+def test_the_first_of_a_row_take_in_others():
+    row = Sequential(Identity(), Linear(1, 1), Identity())[:2].insert(0, Linear(1, 2))
+    assert list(row.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]

@@ -15,7 +15,7 @@ from tt_nn import (
     infer,
 )
 from tt_tensor import Tensor
-from tt_tensor.errors import DTypeError, GradientError, MissingWheelError
+from tt_tensor.errors import ArgumentError, DTypeError, GradientError, MissingWheelError
 
 
 def test_train_and_eval_reach_everything(net):
@@ -104,6 +104,27 @@ def test_hooks_before_forward_see_and_may_change_what_goes_in():
     assert net(x).tolist() == [1.0] and len(seen) == 4
 
 
+def test_hooks_that_see_keyword_arguments_come_first_or_stay_for_a_block():
+    class Times(Module):
+        def forward(self, x, by=1):
+            return x * by
+
+    module, seen = Times(), []
+    with module.register_forward_hook(lambda module, args, output: seen.append("last")):
+        module.register_forward_hook(
+            lambda module, args, kwargs, output: seen.append(kwargs), prepend=True, with_kwargs=True
+        )
+        assert module(3, by=2) == 6
+    assert seen == [{"by": 2}, "last"]
+    module.register_forward_pre_hook(lambda module, args, kwargs: (args, {"by": 5}), with_kwargs=True)
+    module.register_forward_pre_hook(lambda module, args: seen.append("first"), prepend=True)
+    assert module(3, by=2) == 15
+    assert seen[2:] == ["first", {"by": 5}]
+    module.register_forward_pre_hook(lambda module, args, kwargs: args, with_kwargs=True)
+    with pytest.raises(ArgumentError, match="a tuple and a dictionary"):
+        module(3)
+
+
 def test_a_layer_that_runs_together_with_others_meets_its_hook_before_forward():
     net = Sequential(Linear(2, 2), Identity(), Linear(2, 2))
     net[2].register_forward_pre_hook(lambda module, args: args[0] * 0)
@@ -163,6 +184,14 @@ def test_repr_is_a_tree():
         "  )\n"
         ")"
     )
+
+
+def test_settings_of_several_lines_stand_below_each_other():
+    class Two(Module):
+        def extra_repr(self):
+            return "a=1\nb=2"
+
+    assert repr(Two()) == "Two(\n  a=1\n  b=2\n)"
 
 
 def test_no_forward_no_backward_says_what_to_do(net):

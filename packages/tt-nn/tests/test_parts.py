@@ -2,7 +2,7 @@
 
 import pytest
 
-from tt_nn import Linear, Sequential, UnknownNameError
+from tt_nn import Identity, Linear, Module, Parameter, Sequential, UnknownNameError
 from tt_tensor import Tensor
 from tt_tensor.errors import ArgumentError, DTypeError
 
@@ -63,3 +63,34 @@ def test_unknown_names_are_what_pytorch_raises_too(net):
                 wrong("x")
     assert net.get_buffer("seen").item() == 0
     assert "'" not in str(UnknownNameError("no quotes around this"))
+
+
+def test_a_module_under_two_names_is_found_by_each():
+    net = Module()
+    net.first = Sequential(Linear(1, 1), Identity())
+    net.second = net.first
+    assert net.get_submodule("second.0") is net.first[0] and net.get_submodule("") is net
+    assert net.get_parameter("second.0.weight") is net.first[0].weight
+    names = ["", "first", "first.0", "first.1", "second", "second.0", "second.1"]
+    assert [name for name, _ in net.named_modules()] == names[:4]
+    assert [name for name, _ in net.named_modules(remove_duplicate=False)] == names
+    net.set_submodule("second.1", Linear(1, 2))
+    assert net.first[1].out_features == 2
+    with pytest.raises(UnknownNameError):
+        net.set_submodule("third.1", Identity())
+
+
+def test_parts_are_added_under_names_that_they_can_have():
+    net = Module()
+    net.register_module("0", Identity())
+    net.register_buffer("1", Tensor([1.0]))
+    net.add_module("later", None)
+    net.add_module("later", Linear(1, 1, bias=False))
+    assert list(net.state_dict()) == ["1", "later.weight"]
+    for name in ("a.b", "", "forward", 3):
+        with pytest.raises(ArgumentError):
+            net.add_module(name, Identity())
+        with pytest.raises(ArgumentError):
+            net.register_parameter(name, Parameter([1.0]))
+    with pytest.raises(DTypeError, match="Module or None, not int"):
+        net.add_module("x", 3)

@@ -11,6 +11,7 @@ from tt_nn.fusions import forward as run_together
 from tt_nn.fusions import fusions
 from tt_nn.module import Module
 from tt_nn.parameter import Parameter
+from tt_nn.parts import plain_name
 from tt_tensor import Tensor
 from tt_tensor.errors import ArgumentError, DTypeError, IndexingError
 
@@ -97,8 +98,8 @@ class _Numbered(_Holding):
 
     _store = "_list"
 
-    def __init__(self, modules: Iterable[Any] = ()) -> None:
-        self._list = [self._held(module) for module in modules]
+    def __init__(self, modules: Iterable[Any] | None = None) -> None:
+        self._list = [self._held(module) for module in (() if modules is None else modules)]
 
     def _index(self, name: str) -> Any:
         keys = self._keys()
@@ -192,7 +193,7 @@ class Sequential(_OfModules, _Numbered):
     def __init__(self, *modules: Any) -> None:
         if len(modules) == 1 and isinstance(modules[0], Mapping):
             super().__init__(modules[0].values())
-            self._names = [_plain_name(name, "Sequential") for name in modules[0]]
+            self._names = [plain_name(name, "Sequential") for name in modules[0]]
         else:
             super().__init__(modules)
 
@@ -213,13 +214,14 @@ class Sequential(_OfModules, _Numbered):
         return super()._keys() if self._names is None else self._names
 
     def _join(self, name: str, value: Any) -> None:
-        self._names = [*self._keys(), _plain_name(name, "Sequential")]
+        self._names = [*self._keys(), plain_name(name, "Sequential")]
         self._list.append(value)
 
     def __getitem__(self, index: Any) -> Any:
         found = super().__getitem__(index)
         if isinstance(index, slice):
-            found._names = self._keys()[index]
+            names = self._keys()[index]
+            found._names = None if names == super(Sequential, found)._keys() else names
         return found
 
     def __delitem__(self, index: Any) -> None:
@@ -258,9 +260,9 @@ class _Named(_Holding):
 
     _store = "_dict"
 
-    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()) -> None:
+    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:
         self._dict: dict[str, Module] = {}
-        self.update(modules)
+        self.update(() if modules is None else modules)
 
     def _index(self, name: str) -> Any:
         return name if name in self._dict else None
@@ -278,7 +280,7 @@ class _Named(_Holding):
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
         """Add or replace modules by name."""
         pairs = modules.items() if isinstance(modules, Mapping) else modules
-        self._dict.update({_plain_name(name, type(self).__name__): self._held(one) for name, one in pairs})
+        self._dict.update({plain_name(name, type(self).__name__): self._held(one) for name, one in pairs})
 
     def __getitem__(self, name: str) -> Module:
         try:
@@ -314,6 +316,10 @@ class _Named(_Holding):
     def __contains__(self, name: object) -> bool:
         return name in self._dict
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """The one of that name, or `default`."""
+        return self._dict.get(name, default)
+
     def keys(self) -> Any:
         """The names."""
         return self._dict.keys()
@@ -343,9 +349,3 @@ class ParameterDict(_OfParameters, _Named):
 
     A Tensor that is put in becomes a Parameter, with a copy of its values.
     """
-
-
-def _plain_name(name: Any, where: str) -> str:
-    if not isinstance(name, str) or not name or "." in name:
-        raise ArgumentError(f"{where}: a name is a non-empty string without dots, not {name!r}")
-    return name

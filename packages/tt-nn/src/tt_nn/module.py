@@ -19,17 +19,16 @@ from tt_nn.parts import PartMethods
 from tt_nn.state import StateMethods
 from tt_tensor import Function, Tensor, as_tensor, observing, recorder
 from tt_tensor.dtypes import check_dtype
-from tt_tensor.errors import DTypeError, GradientError, MissingWheelError
+from tt_tensor.errors import ArgumentError, DTypeError, GradientError, MissingWheelError
 from tt_tensor.tensor import wrap
 
 __all__ = ["Module", "RemovableHandle", "infer"]
 
 M = TypeVar("M", bound="Module")
-Hook = Callable[["Module", tuple[Any, ...], Any], Any]
 
 
 class RemovableHandle:
-    """What registering a hook returns: `remove()` takes the hook away."""
+    """What registering a hook returns: `remove()` takes the hook away, as does the end of a `with` block."""
 
     def __init__(self, hooks: list[Any], *own: Any) -> None:
         self._hooks, self._own = hooks, own
@@ -42,11 +41,39 @@ class RemovableHandle:
                 self._hooks.remove(hook)
         self._own = ()
 
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.remove()
+
 
 class _Before:
     """A hook of `register_forward_pre_hook`: in one list with the others, so that whoever looks for hooks finds it."""
 
-    def __init__(self, hook: Callable[[Module, tuple[Any, ...]], Any]) -> None:
+    def __init__(self, hook: Callable[..., Any], with_kwargs: bool = False) -> None:
+        self.hook, self.with_kwargs = hook, with_kwargs
+
+    def changed(self, module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The arguments that go in."""
+        if not self.with_kwargs:
+            changed = self.hook(module, args)
+            return (
+                args if changed is None else changed if isinstance(changed, tuple) else (changed,)
+            ), kwargs
+        changed = self.hook(module, args, kwargs)
+        if changed is not None and not (isinstance(changed, tuple) and len(changed) == 2):
+            raise ArgumentError(
+                "register_forward_pre_hook: with with_kwargs, a hook returns None or a tuple and a dictionary, "
+                f"(args, kwargs), not {type(changed).__name__}"
+            )
+        return (args, kwargs) if changed is None else changed
+
+
+class _After:
+    """A hook of `register_forward_hook` that wants to see the keyword arguments."""
+
+    def __init__(self, hook: Callable[..., Any]) -> None:
         self.hook = hook
 
 
@@ -88,16 +115,15 @@ class Module(PartMethods, StateMethods):
     def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         for hook in list(self._forward_hooks or ()):
             if hook.__class__ is _Before:
-                changed = hook.hook(self, args)
-                if changed is not None:
-                    args = changed if isinstance(changed, tuple) else (changed,)
+                args, kwargs = hook.changed(self, args, kwargs)
         if observing.active is not None:
             output = observed(self, args, kwargs)
         else:
             output = self.forward(*args, **kwargs)
         for hook in list(self._forward_hooks or ()):
             if hook.__class__ is not _Before:
-                changed = hook(self, args, output)
+                wide = hook.__class__ is _After
+                changed = hook.hook(self, args, kwargs, output) if wide else hook(self, args, output)
                 output = output if changed is None else changed
         return output
 
@@ -225,13 +251,23 @@ class Module(PartMethods, StateMethods):
         """Convert to float16: for storage."""
         return self.to(np.float16)
 
-    def register_forward_hook(self, hook: Hook) -> RemovableHandle:
-        """Call `hook(module, args, output)` after every forward; what it returns, if not None, is the output."""
-        return self._hooked(hook)
+    def register_forward_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(module, args, output)` after every forward; what it returns, if not None, is the output.
 
-    def register_forward_pre_hook(self, hook: Callable[[Module, tuple[Any, ...]], Any]) -> RemovableHandle:
-        """Call `hook(module, args)` before every forward; what it returns, if not None, goes in: a value or a tuple."""
-        return self._hooked(_Before(hook))
+        With `prepend` before the hooks that are there; with `with_kwargs` it is hook(module, args, kwargs, output).
+        """
+        return self._hooked(_After(hook) if with_kwargs else hook, prepend=prepend)
+
+    def register_forward_pre_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(module, args)` before every forward; what it returns, if not None, goes in: a value or a tuple.
+
+        With `with_kwargs` it is hook(module, args, kwargs), and returns both or None.
+        """
+        return self._hooked(_Before(hook, with_kwargs), prepend=prepend)
 
     def register_full_backward_hook(
         self, hook: Callable[[Module, tuple[Any, ...], tuple[Any, ...]], Any]
@@ -251,11 +287,13 @@ class Module(PartMethods, StateMethods):
         both = BackwardHook(hook)
         return self._hooked(_Before(both.before), both.after)
 
-    def _hooked(self, *hooks: Any) -> RemovableHandle:
+    def _hooked(self, *hooks: Any, prepend: bool = False) -> RemovableHandle:
         if self._forward_hooks is None:
             object.__setattr__(self, "_forward_hooks", [])
-        self._forward_hooks += hooks  # type: ignore[operator]
-        return RemovableHandle(self._forward_hooks, *hooks)  # type: ignore[arg-type]
+        there: list[Any] = self._forward_hooks  # type: ignore[assignment]
+        at = 0 if prepend else len(there)
+        there[at:at] = hooks
+        return RemovableHandle(there, *hooks)
 
     # --- how it looks -----------------------------------------------------------------------------------
 
@@ -270,9 +308,9 @@ class Module(PartMethods, StateMethods):
             if isinstance(child, Module)
         ]
         settings = self.extra_repr()
-        if not children:
+        if not children and "\n" not in settings:
             return f"{type(self).__name__}({settings})"
-        lines = ([f"  {settings}"] if settings else []) + children
+        lines = [f"  {line}" for line in settings.split("\n") if line] + children
         return f"{type(self).__name__}(\n" + "\n".join(lines) + "\n)"
 
 

@@ -13,7 +13,7 @@ from tt_tensor.errors import ArgumentError, DTypeError
 if TYPE_CHECKING:
     from tt_nn.module import Module
 
-__all__ = ["PartMethods"]
+__all__ = ["PartMethods", "plain_name"]
 
 
 class PartMethods:
@@ -36,8 +36,14 @@ class PartMethods:
         for _, child in self.named_children():
             yield child
 
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """This module and all below it, with dotted names ("" for itself), each once, parents first."""
+    def named_modules(self, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
+        """This module and all below it, with dotted names ("" for itself), each once, parents first.
+
+        With remove_duplicate=False, one that has several names comes under each.
+        """
+        if not remove_duplicate:
+            yield from self._paths(prefix)
+            return
         seen: set[int] = set()
         stack: list[tuple[str, Module]] = [(prefix, self)]  # type: ignore[list-item]
         while stack:
@@ -81,10 +87,9 @@ class PartMethods:
 
         A persistent buffer is part of the state dict.
 
-        Raises ArgumentError for a name that is taken or is no plain identifier.
+        Raises ArgumentError for a name that is taken, is empty or has a dot in it.
         """
-        if not isinstance(name, str) or not name.isidentifier():
-            raise ArgumentError(f"register_buffer: {name!r} is no plain attribute name")
+        plain_name(name, "register_buffer")
         if hasattr(self, name) and name not in (self._buffers or {}):
             raise ArgumentError(f"register_buffer: {type(self).__name__} has an attribute {name!r} already")
         if tensor is not None and not isinstance(tensor, Tensor):
@@ -97,20 +102,38 @@ class PartMethods:
         object.__setattr__(self, name, tensor)
 
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:
-        """Make `parameter` (or None) the attribute `name`; the same as `self.name = parameter`."""
+        """Make `parameter` (or None) the attribute `name`, as `self.name = parameter` does.
+
+        Raises DTypeError for what is none, ArgumentError for a name that is taken, is empty or has a dot in it.
+        """
         if parameter is not None and not isinstance(parameter, Parameter):
             raise DTypeError(
                 f"register_parameter: {name!r} must be a Parameter or None, not {type(parameter).__name__}"
             )
+        self._check_name("register_parameter", name, Parameter)
         setattr(self, name, parameter)
 
-    def add_module(self, name: str, module: Module) -> None:
-        """Make `module` the part `name`; the same as `self.name = module`."""
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Make `module` (or None) the part `name`, as `self.name = module` does.
+
+        Raises DTypeError for what is none, ArgumentError for a name that is taken, is empty or has a dot in it.
+        """
+        if module is not None and not isinstance(module, PartMethods):
+            raise DTypeError(f"add_module: {name!r} must be a Module or None, not {type(module).__name__}")
+        self._check_name("add_module", name, PartMethods)
         setattr(self, name, module)
+
+    register_module = add_module
+
+    def set_submodule(self, name: str, module: Module) -> None:
+        """Put `module` in the place of the one of that dotted name. Raises UnknownNameError if there is none."""
+        self.get_submodule(name)
+        path, _, last = name.rpartition(".")
+        self.get_submodule(path).add_module(last, module)
 
     def get_submodule(self, name: str) -> Module:
         """The module of that dotted name ("" for itself). Raises UnknownNameError if there is none."""
-        for found, module in self.named_modules():
+        for found, module in self._paths():
             if found == name:
                 return module
         raise UnknownNameError(f"{type(self).__name__} has no submodule {name!r}")
@@ -128,6 +151,12 @@ class PartMethods:
             if found == name:
                 return buffer
         raise UnknownNameError(f"{type(self).__name__} has no buffer {name!r}")
+
+    def _check_name(self, what: str, name: Any, kind: type) -> None:
+        """Raise ArgumentError for a name that no part can have, or that something else than a `kind` has."""
+        plain_name(name, what)
+        if not isinstance(getattr(self, name, None), kind | None):
+            raise ArgumentError(f"{what}: {type(self).__name__} has an attribute {name!r} already")
 
     def _parts(self) -> Iterator[tuple[str, Any]]:
         """The attributes, by name; containers name theirs otherwise."""
@@ -154,3 +183,10 @@ class PartMethods:
         for name, value in self._parts():
             if isinstance(value, PartMethods):
                 yield from value._paths(f"{prefix}.{name}" if prefix else name)
+
+
+def plain_name(name: Any, where: str) -> str:
+    """`name`, if a part may have it. Raises ArgumentError."""
+    if not isinstance(name, str) or not name or "." in name:
+        raise ArgumentError(f"{where}: a name is a non-empty string without dots, not {name!r}")
+    return name
