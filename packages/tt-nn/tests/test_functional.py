@@ -54,7 +54,20 @@ def test_array_likes_will_do():
 
 def test_linear():
     layer = nn.Linear(4, 2)
-    np.testing.assert_array_equal(F.linear(X, layer.weight, layer.bias).numpy(), layer(Tensor(X)).numpy())
+    for found in (
+        F.linear(X, layer.weight, layer.bias),
+        F.linear(input=X, weight=layer.weight, bias=layer.bias),
+    ):
+        np.testing.assert_array_equal(found.numpy(), layer(Tensor(X)).numpy())
+
+
+@pytest.mark.parametrize("function", [F.softmax, F.log_softmax])
+def test_a_softmax_in_another_dtype(function):
+    half = Tensor(X.astype(np.float16))
+    found = function(half, dim=1, dtype=np.float32)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found.numpy(), function(half.astype(np.float32), dim=1).numpy())
+    assert function([[1, 2]], dtype=np.float64).dtype == np.float64  # integers, too
 
 
 def test_all_that_is_named_is_there_and_documented():

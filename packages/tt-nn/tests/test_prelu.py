@@ -18,3 +18,9 @@ def test_it_begins_as_a_leaky_relu():
     x = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
     np.testing.assert_array_equal(nn.PReLU()(x).numpy(), nn.LeakyReLU(0.25)(x).numpy())
     assert repr(nn.PReLU(3)) == "PReLU(num_parameters=3)" and list(nn.PReLU().state_dict()) == ["weight"]
+
+
+def test_a_single_number_stays_one():
+    layer = nn.PReLU()
+    assert layer(Tensor(-2.0)).shape == () and layer(Tensor(-2.0)).item() == -0.5
+    assert layer.backward(Tensor(1.0)).item() == 0.25 and layer.weight.grad.tolist() == [-2]

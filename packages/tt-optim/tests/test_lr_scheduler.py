@@ -338,3 +338,19 @@ def test_a_line_to_zero_never_falls_below_it(total):
         assert scheduler.get_last_lr()[0] >= 0
     assert scheduler.get_last_lr()[0] < 1e-15
     optimizer.load_state_dict(optimizer.state_dict())
+
+
+@pytest.mark.parametrize(("mode", "of"), [("cycle", lambda t: 1 + t // 4), ("iterations", lambda t: t)])
+def test_a_cycle_takes_its_height_from_a_function(mode, of):
+    optimizer = optimizer_of()
+    scheduler = lr_scheduler.CyclicLR(
+        optimizer, 0.1, 1.1, 2, scale_fn=lambda x: 1 / (1 + x), scale_mode=mode, cycle_momentum=False
+    )
+    for t in range(12):
+        height = (0, 0.5, 1, 0.5)[t % 4] / (1 + of(t))
+        assert optimizer.param_groups[0]["lr"] == pytest.approx(0.1 + height)
+        scheduler.step()
+    assert "scale_fn" not in scheduler.state_dict()
+    scheduler.load_state_dict(scheduler.state_dict())
+    with pytest.raises(DTypeError, match="scale_fn must be a function"):
+        lr_scheduler.CyclicLR(optimizer, 0.1, 1.1, scale_fn=0.5)

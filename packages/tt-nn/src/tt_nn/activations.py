@@ -227,28 +227,32 @@ def sigmoid(input: Any) -> Tensor:
     return SigmoidFunction()(input)
 
 
-def softmax(input: Any, dim: int = -1) -> Tensor:
+def softmax(input: Any, dim: int = -1, dtype: Any = None) -> Tensor:
     """exp(xᵢ) / Σ_j exp(x_j) along the axis `dim`: a distribution. A logit of -inf gets probability 0.
+
+    The input is brought to `dtype` first, if one is given: float32 for a float16 that would round.
 
     A row of nothing but -inf gives zeros and passes no gradient (PyTorch gives NaN, which then spreads).
 
     Raises DTypeError for integers, AxisError for a dim out of range. Source: Bridle, 1990.
     """
-    return SoftmaxFunction(dim)(_floating(input, "softmax"))
+    return SoftmaxFunction(dim)(_floating(input, "softmax", dtype))
 
 
-def log_softmax(input: Any, dim: int = -1) -> Tensor:
+def log_softmax(input: Any, dim: int = -1, dtype: Any = None) -> Tensor:
     """xᵢ - log Σ_j exp(x_j) along the axis `dim`: the logarithm of `softmax`, without its underflow.
+
+    The input is brought to `dtype` first, if one is given.
 
     A row of nothing but -inf stays so and passes no gradient (PyTorch gives NaN).
 
     Raises DTypeError for integers, AxisError for a dim out of range.
     """
-    return LogSoftmaxFunction(dim)(_floating(input, "log_softmax"))
+    return LogSoftmaxFunction(dim)(_floating(input, "log_softmax", dtype))
 
 
-def _floating(x: Any, where: str) -> Tensor:
-    found = as_tensor(x)
+def _floating(x: Any, where: str, dtype: Any = None) -> Tensor:
+    found = as_tensor(x) if dtype is None else as_tensor(x).astype(dtype)
     if found.dtype.kind != "f":
         raise DTypeError(f"{where}: the input is {found.dtype}; use x.astype('float32') first")
     return found

@@ -68,12 +68,12 @@ class LinearFunction(Function):
         return y if bias is None else y + bias
 
 
-def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
-    """y = x Wᵀ + b, with x (…, in_features), W (out_features, in_features), b (out_features,).
+def linear(input: Any, weight: Any, bias: Any = None) -> Tensor:
+    """y = x Wᵀ + b, with the input x (…, in_features), W (out_features, in_features), b (out_features,).
 
     Raises ShapeError where the last axis of x is not in_features, DTypeError for an integer input.
     """
-    return LinearFunction()(x, weight) if bias is None else LinearFunction()(x, weight, bias)
+    return LinearFunction()(input, weight) if bias is None else LinearFunction()(input, weight, bias)
 
 
 def linear_infer_loops(x: Any, weight: Any, bias: Any) -> Any:

@@ -29,7 +29,7 @@ class PReLUFunction(Function):
             )
         self.x = wide = working(x, "prelu")
         self.by_channel = weight.size != 1
-        self.weight = weight.reshape((-1, *(1,) * (x.ndim - 2))) if self.by_channel else weight
+        self.weight = weight.reshape((-1, *(1,) * (x.ndim - 2))) if self.by_channel else weight.reshape(())
         y = np.where(raw(wide) > 0, wide, wide * self.weight)
         return y if wide is x else y.astype(x.dtype)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from tt_optim.lr_scheduler.scheduler import LRScheduler, of_each_group, optimizer_of
 from tt_optim.optimizer import Optimizer
 from tt_optim.ranges import CHOICE, COUNT, FLAG, NONNEGATIVE, NUMBER, UNIT
-from tt_tensor.errors import ArgumentError
+from tt_tensor.errors import ArgumentError, DTypeError
 
 __all__ = ["CyclicLR"]
 
@@ -21,6 +24,8 @@ class CyclicLR(LRScheduler):
         step_size_up: how many steps go up, ≥ 1.
         step_size_down: how many go down, ≥ 1; as many as up where it is left out.
         mode: s, the height: "triangular" 1, "triangular2" ½ of the last cycle's, "exp_range" gammaᵗ.
+        scale_fn: s as a function, in the place of `mode`; it is not part of the state dict.
+        scale_mode: what it is a function of: the "cycle", from 1, or the "iterations", which are steps, from 0.
         cycle_momentum: whether momentum moves too.
         base_momentum, max_momentum: its ends, in [0, 1]; one number, or one for each group.
 
@@ -37,6 +42,8 @@ class CyclicLR(LRScheduler):
         step_size_down: int | None = None,
         mode: str = "triangular",
         gamma: float = 1.0,
+        scale_fn: Callable[[int], float] | None = None,
+        scale_mode: str = "cycle",
         cycle_momentum: bool = True,
         base_momentum: float | list[float] = 0.8,
         max_momentum: float | list[float] = 0.9,
@@ -48,6 +55,10 @@ class CyclicLR(LRScheduler):
         self.step_size_down = COUNT(1)("CyclicLR: step_size_down", down)
         self.mode = CHOICE("triangular", "triangular2", "exp_range")("CyclicLR: mode", mode)
         self.gamma = NUMBER("CyclicLR: gamma", gamma)
+        if scale_fn is not None and not callable(scale_fn):
+            raise DTypeError(f"CyclicLR: scale_fn must be a function, not {type(scale_fn).__name__}")
+        self.scale_fn = scale_fn
+        self.scale_mode = CHOICE("cycle", "iterations")("CyclicLR: scale_mode", scale_mode)
         self.cycle_momentum = FLAG("CyclicLR: cycle_momentum", cycle_momentum)
         self.use_beta1 = "betas" in optimizer.defaults
         if self.cycle_momentum and not self.use_beta1 and "momentum" not in optimizer.defaults:
@@ -91,6 +102,12 @@ class CyclicLR(LRScheduler):
             height = place / self.step_size_up
         else:
             height = 1 - (place - self.step_size_up) / self.step_size_down
+        if self.scale_fn is not None:
+            return height * self.scale_fn(cycle + 1 if self.scale_mode == "cycle" else self.last_epoch)
         if self.mode == "exp_range":
             return height * self.gamma**self.last_epoch
         return height / 2**cycle if self.mode == "triangular2" else height
+
+    def state_dict(self) -> dict[str, Any]:
+        state = super().state_dict()
+        return {name: value for name, value in state.items() if name not in ("scale_fn", "scale_mode")}
