@@ -6,8 +6,8 @@
     \\z         \\Z             where it ends
     X{1,3}+    X+              "1 to 3, once or more"; in Perl's syntax: 1 to 3, and none is given back
     (?>X{2,3}) X{2,3}+         2 to 3, and none is given back
-    \\w         \\w              letters, marks, digits, connectors; Ruby's has ² ³ ¹ ¼ ½ ¾ too (but not inside of [...]),
-                               Perl's the two joiners
+    \\w         \\w              letters, marks, digits, connectors; Ruby's has ² ³ ¹ ¼ ½ ¾, too (but not inside of
+                               [...]), Perl's the two joiners
 
 What else has two meanings is refused. Both know X?+, X*+ and X++, which give nothing back.
 """
