@@ -248,3 +248,12 @@ def test_new_ones_have_its_dtype(dtype):
     assert x.new_empty(3, 0).shape == (3, 0)
     assert x.new_ones(2, dtype="float32", requires_grad=True).requires_grad
     assert x.is_floating_point() is (dtype == "float64")
+
+
+def test_memory_in_pytorchs_words():
+    x = tt.zeros(2, 3)
+    assert x.stride() == (3, 1) and x.T.stride() == (1, 3) and x.stride(-1) == 1
+    assert x.data_ptr() == x[0].data_ptr() == x.detach().data_ptr() != x[1].data_ptr()
+    assert x.element_size() == 4 and x.ndimension() == 2
+    with pytest.raises(AxisError):
+        x.stride(2)

@@ -143,6 +143,8 @@ class Tensor(
         """The number of axes."""
         return self.array.ndim
 
+    ndimension = dim
+
     @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype of the elements, a NumPy dtype."""
@@ -162,6 +164,19 @@ class Tensor(
         the same bytes, walked column by column.
         """
         return self.array.strides
+
+    def stride(self, axis: int | None = None) -> Any:
+        """PyTorch's strides, in elements: along each axis, or along one. Raises AxisError for one out of range."""
+        steps = tuple([step // self.array.itemsize for step in self.array.strides])
+        return steps if axis is None else steps[one_axis(axis, len(steps), "stride")]
+
+    def data_ptr(self) -> int:
+        """The address of the first element: equal where two tensors begin at the same byte."""
+        return self.array.__array_interface__["data"][0]  # type: ignore[no-any-return]
+
+    def element_size(self) -> int:
+        """Bytes of one element."""
+        return self.array.itemsize
 
     @property
     def itemsize(self) -> int:
@@ -287,6 +302,14 @@ class Tensor(
     def new_full(self, shape: Any, fill_value: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
         """`full(shape, fill_value)`."""
         return tt_tensor.full(shape, fill_value, dtype or self.dtype, requires_grad)
+
+    def bernoulli(self, *, generator: Any = None) -> Tensor:
+        """1 with the probability that stands in each place, else 0: `bernoulli(self)`."""
+        return tt_tensor.bernoulli(self, generator=generator)
+
+    def multinomial(self, num_samples: int, replacement: bool = False, *, generator: Any = None) -> Tensor:
+        """Indices drawn with these weights: `multinomial(self, …)`."""
+        return tt_tensor.multinomial(self, num_samples, replacement, generator=generator)
 
     # --- its gradient -----------------------------------------------------------------------------------
 

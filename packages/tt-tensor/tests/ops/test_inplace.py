@@ -40,7 +40,7 @@ def test_binary(name, other):
 def test_every_method_is_checked():
     rest = {
         "clip_", "clamp_", "clamp_min_", "clamp_max_", "copy_", "fill_", "fill_diagonal_", "zero_", "uniform_",
-        "normal_", "addcmul_", "addcdiv_", "lerp_", "relu_",
+        "normal_", "bernoulli_", "exponential_", "addcmul_", "addcdiv_", "lerp_", "relu_",
     }  # fmt: skip
     assert {name for name in vars(InPlaceMethods) if not name.startswith("_")} == rest.union(UNARY, BINARY)
 
@@ -73,6 +73,21 @@ def test_a_step_of_adam_in_pytorchs_words():
     v.mul_(0.9).addcmul_(g, g, value=0.1)
     np.testing.assert_allclose(v.numpy(), wanted, 1e-6)
     assert p.dtype == v.dtype == np.float32
+
+
+def test_coins_and_waiting_times():
+    x = tt.zeros(1000, dtype="float64")
+    array = x.array
+    generator = tt.Generator().manual_seed(0)
+    assert x.bernoulli_(0.25, generator=generator) is x and x.array is array
+    assert set(x.tolist()) == {0.0, 1.0} and 0.18 < x.mean().item() < 0.32
+    assert tt.zeros(2, dtype="int64").bernoulli_(Tensor([0.0, 1.0])).tolist() == [0, 1]
+    x.exponential_(4, generator=generator)
+    assert x.min().item() >= 0 and 0.2 < x.mean().item() < 0.3 and np.isfinite(x.numpy()).all()
+    assert Tensor([0.0, 1.0]).bernoulli().tolist() == [0.0, 1.0]
+    assert Tensor([0.0, 2.0]).multinomial(3, replacement=True).tolist() == [1, 1, 1]
+    with pytest.raises(ArgumentError, match="lambd"):
+        x.exponential_(0)
 
 
 def test_relu_and_one_bound():

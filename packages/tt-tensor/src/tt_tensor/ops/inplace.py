@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tt_tensor.arguments import positive as above_zero
 from tt_tensor.errors import ShapeError
 from tt_tensor.function import Function
 from tt_tensor.ops.arithmetic import (
@@ -51,6 +52,7 @@ from tt_tensor.ops.pointwise import (
     Square,
     Tanh,
     Trunc,
+    log1p,
 )
 
 if TYPE_CHECKING:
@@ -180,6 +182,22 @@ class InPlaceMethods:
         from tt_tensor.random import normal
 
         return self.copy_(normal(mean, std, self.shape, dtype=self.dtype, generator=generator))  # type: ignore[no-any-return]
+
+    def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Tensor:
+        """x = 1 with probability p, else 0, by `bernoulli`."""
+        from tt_tensor.random import bernoulli
+
+        return self.copy_(bernoulli(p, self.shape, dtype=self.dtype, generator=generator))  # type: ignore[no-any-return]
+
+    def exponential_(self: Any, lambd: float = 1.0, *, generator: Any = None) -> Tensor:
+        """x drawn from the exponential distribution of density λ e^(-λ x): -ln(1 - u) / λ, u even in [0, 1).
+
+        Raises ArgumentError for a λ that is not above 0.
+        """
+        from tt_tensor.random import rand
+
+        rate = above_zero("exponential_", "lambd", lambd)
+        return self.copy_(-log1p(-rand(self.shape, dtype=self.dtype, generator=generator)) / rate)  # type: ignore[no-any-return]
 
     clamp_ = clip_
     neg_ = _written(Neg, "x = -x.")

@@ -8,6 +8,7 @@ import numpy as np
 
 from tt_tensor.function import Function
 from tt_tensor.kernels.elementwise import binary, unary
+from tt_tensor.ops.plain import raw
 
 if TYPE_CHECKING:
     from tt_tensor.tensor import Tensor
@@ -89,14 +90,16 @@ class Atan(Function):
 
 
 class Atan2(Function):
-    """z = the angle of the point (x, y): dy = grad · x / (x² + y²), dx = -grad · y / (x² + y²)."""
+    """z = the angle of the point (x, y): dy = grad · x / (x² + y²), dx = -grad · y / (x² + y²), and 0 at the origin."""
 
     def forward(self, y: Any, x: Any) -> Any:
         self.y, self.x = y, x
         return binary(np.arctan2, y, x)
 
     def backward(self, grad: Any) -> Any:
-        share = grad / (self.x * self.x + self.y * self.y)
+        square = self.x * self.x + self.y * self.y
+        origin = raw(square) == 0  # which has no angle; 0, as in PyTorch
+        share = grad / (np.where(origin, 1.0, square) if origin.any() else square)
         return share * self.x, -share * self.y
 
 
