@@ -5,7 +5,7 @@ import pytest
 
 import tt_autograd as ta
 import tt_tensor as tt
-from tt_tensor.errors import ArgumentError, GradientError
+from tt_tensor.errors import ArgumentError, DTypeError, GradientError, ShapeError
 
 
 def leaf(*numbers):
@@ -189,3 +189,34 @@ def test_memory_that_was_made_for_a_gradient_alone_is_not_copied():
     held = [None, base[:36]]
     for entry in (part, held):
         assert not np.shares_memory(owned(entry), entry[1])
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_a_gradient_for_each_row(create_graph):
+    """The rows of the Jacobian in one call, and the graph is let go of at its end only."""
+    x, w, unused = leaf(1.0, 2.0), leaf(3.0, 4.0), leaf(5.0)
+    y = x * x * w
+    rows = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 10.0]])
+    gx, gw, none = ta.grad(
+        y, (x, w, unused), rows, create_graph=create_graph, allow_unused=True, is_grads_batched=True
+    )
+    same(gx, rows * 2 * x.numpy() * w.numpy())
+    same(gw, rows * x.numpy() ** 2)
+    assert none is None and gx.requires_grad is create_graph
+    if create_graph:
+        same(ta.grad(gx.sum(), x)[0], 2 * rows.sum(0) * w.numpy())
+    else:
+        with pytest.raises(ta.ReleasedGraphError):
+            ta.grad(y, x, rows[0])
+    for wrong in (1.0, np.ones((0, 2)), None):
+        with pytest.raises((ShapeError, DTypeError)):
+            ta.grad(x * x, x, wrong, is_grads_batched=True)
+    with pytest.raises(ShapeError, match="as many rows"):
+        ta.grad((x * x, x * 2), x, (rows, rows[:2]), is_grads_batched=True)
+
+
+def test_only_the_inputs_as_always():
+    x = leaf(1.0, 2.0)
+    same(ta.grad((x * x).sum(), x, only_inputs=True)[0], [2.0, 4.0])
+    with pytest.raises(ArgumentError, match="only_inputs"):
+        ta.grad((x * x).sum(), x, only_inputs=False)

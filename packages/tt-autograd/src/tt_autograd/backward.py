@@ -18,8 +18,8 @@ from tt_autograd.forward_mode import ForwardModeError, moves
 from tt_autograd.higher import OnTensors
 from tt_autograd.modes import recorded
 from tt_autograd.tape import start_gradient
-from tt_tensor import Function, Tensor, memory
-from tt_tensor.errors import ArgumentError, DTypeError, GradientError
+from tt_tensor import Function, Tensor, as_tensor, memory, stack
+from tt_tensor.errors import ArgumentError, DTypeError, GradientError, ShapeError
 from tt_tensor.tensor import wrap
 
 __all__ = ["backward", "grad", "leaf_grads"]
@@ -71,7 +71,10 @@ def grad(
     retain_graph: bool | None = None,
     create_graph: bool = False,
     allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
     materialize_grads: bool = False,
+    *,
+    only_inputs: bool = True,
 ) -> tuple[Tensor, ...]:
     """The gradient at each of `inputs`: the sum over all outputs of ∂output/∂input · gradient at the output.
 
@@ -84,17 +87,29 @@ def grad(
         retain_graph: whether the graph keeps what it saved; by default as `create_graph`.
         create_graph: whether the gradients get a graph of their own, to be differentiated again.
         allow_unused: give None for an input that no output depends on, instead of raising.
+        is_grads_batched: every gradient in `grad_outputs` has one more axis in front, and so has every result: a way
+            back for each of its rows. With the unit vectors as rows, these are the rows of the Jacobian.
         materialize_grads: give zeros for such an input.
+        only_inputs: True, as always; taken so that PyTorch's calls need no change.
 
     Raises GradientError for an output or input that no gradient is collected for, or an input that is not used;
     otherwise as `backward`.
     """
+    if only_inputs is not True:
+        raise ArgumentError("grad: only_inputs is True; use backward() to fill every leaf's .grad")
     outputs = _several(outputs, "grad")
     inputs = _several(inputs, "grad")
     if materialize_grads and allow_unused is False:
         raise ArgumentError(
             "grad: materialize_grads=True gives zeros for what is unused, so allow_unused cannot be False"
         )
+    if is_grads_batched:
+        rest = {
+            "create_graph": create_graph,
+            "allow_unused": allow_unused,
+            "materialize_grads": materialize_grads,
+        }
+        return _for_each_row(outputs, inputs, grad_outputs, retain_graph, rest)
     starts = _starts(outputs, grad_outputs, "grad")
     places = []
     for index, x in enumerate(inputs):
@@ -132,6 +147,30 @@ def grad(
         else:
             found.append(wrap(owned(entry)))
     return tuple(found)
+
+
+def _for_each_row(
+    outputs: tuple[Tensor, ...],
+    inputs: tuple[Tensor, ...],
+    rows: Any,
+    retain_graph: bool | None,
+    rest: dict[str, Any],
+) -> tuple[Any, ...]:
+    """`grad` for each row of the gradients `rows`, one above the other; only the last may let go of the graph."""
+    several = [as_tensor(g) for g in (rows if isinstance(rows, tuple | list) else (rows,))]
+    counts = {g.shape[0] if g.ndim else 0 for g in several}
+    if len(counts) != 1 or counts == {0}:
+        raise ShapeError(
+            f"grad: with is_grads_batched=True all gradients have as many rows, at least one, not the shapes "
+            f"{', '.join(str(g.shape) for g in several)}"
+        )
+    last = counts.pop() - 1
+    found = [
+        grad(outputs, inputs, [g[row] for g in several], row < last or retain_graph, **rest)
+        for row in range(last + 1)
+    ]
+    with recorded():
+        return tuple([None if parts[0] is None else stack(parts) for parts in zip(*found, strict=True)])
 
 
 def leaf_grads(output: Tensor, leaves: Sequence[Tensor], gradient: Any = None) -> tuple[Tensor | None, ...]:
