@@ -61,6 +61,7 @@ from tt_tensor.ops.compare import (
     lt,
     maximum,
     minimum,
+    nan_to_num,
     ne,
     not_equal,
     relu,
@@ -80,6 +81,7 @@ from tt_tensor.ops.gathering import (
     scatter_add,
     take,
     take_along_axis,
+    unfold,
 )
 from tt_tensor.ops.joining import (
     array_split,
@@ -94,12 +96,15 @@ from tt_tensor.ops.joining import (
     vstack,
 )
 from tt_tensor.ops.linalg import (
+    addmm,
     bmm,
+    cdist,
     diag,
     diagonal,
     dot,
     matmul,
     mm,
+    mv,
     norm,
     outer,
     trace,
@@ -156,8 +161,13 @@ from tt_tensor.ops.reductions import (
     prod,
     sum,
 )
-from tt_tensor.ops.scan import cumprod, cumsum
+from tt_tensor.ops.scan import (
+    cumprod,
+    cumsum,
+    diff,
+)
 from tt_tensor.ops.shapes import (
+    broadcast_tensors,
     broadcast_to,
     expand,
     expand_dims,
@@ -170,7 +180,12 @@ from tt_tensor.ops.shapes import (
     unsqueeze,
     view,
 )
-from tt_tensor.ops.softmax import log_softmax, logsumexp, softmax
+from tt_tensor.ops.softmax import (
+    log_softmax,
+    logaddexp,
+    logsumexp,
+    softmax,
+)
 from tt_tensor.ops.sorting import TopKResult, argsort, sort, topk, unique
 from tt_tensor.ops.statistics import std, var
 from tt_tensor.ops.trigonometry import (
@@ -279,6 +294,7 @@ __all__ = [
     "add",
     "addcdiv",
     "addcmul",
+    "addmm",
     "all",
     "allclose",
     "amax",
@@ -311,8 +327,10 @@ __all__ = [
     "bitwise_xor",
     "bmm",
     "bool_",
+    "broadcast_tensors",
     "broadcast_to",
     "cat",
+    "cdist",
     "ceil",
     "choice",
     "chunk",
@@ -333,6 +351,7 @@ __all__ = [
     "default_generator",
     "diag",
     "diagonal",
+    "diff",
     "div",
     "divide",
     "dot",
@@ -387,6 +406,7 @@ __all__ = [
     "log2",
     "log10",
     "log_softmax",
+    "logaddexp",
     "logical_and",
     "logical_not",
     "logical_or",
@@ -411,6 +431,8 @@ __all__ = [
     "mul",
     "multinomial",
     "multiply",
+    "mv",
+    "nan_to_num",
     "narrow",
     "ne",
     "neg",
@@ -490,6 +512,7 @@ __all__ = [
     "unbind",
     "unbroadcast",
     "unflatten",
+    "unfold",
     "uniform",
     "unique",
     "unsqueeze",

@@ -295,3 +295,15 @@ def test_relu_of_a_list():
     assert tt.relu([-1.0, 2.0]).tolist() == [0.0, 2.0]
     with pytest.raises(DTypeError):
         tt.relu(None)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int32"])
+def test_nan_to_num_is_numpys(dtype, tape):
+    x = np.array([1, 2], dtype) if dtype == "int32" else np.array([np.nan, np.inf, -np.inf, 1.5], dtype)
+    np.testing.assert_array_equal(tt.nan_to_num(x).numpy(), np.nan_to_num(x), strict=True)
+    np.testing.assert_array_equal(
+        tt.from_numpy(x).nan_to_num(1, 2, 3).numpy(), np.nan_to_num(x, True, 1, 2, 3)
+    )
+    if dtype != "int32":
+        _, (dx,) = tape.gradients(tt.nan_to_num, [tt.from_numpy(x)], np.ones(4, dtype))
+        assert dx.tolist() == [0, 0, 0, 1]

@@ -471,3 +471,28 @@ def test_scatter_of_a_number_by_name():
     assert tt.zeros(2, 3).scatter_(index, axis=1, value=7).tolist() == wanted
     with pytest.raises(DTypeError):
         tt.zeros(2, 3).scatter(1, index)  # not the 0 that the axis is by default
+
+
+def test_windows(tape):
+    x = np.arange(24.0).reshape(2, 4, 3)
+    for axis, size, step in ((1, 2, 1), (1, 2, 2), (-1, 3, 1), (0, 1, 5), (1, 4, 3), (-2, 0, 2)):
+        every = (*[slice(None)] * (axis % 3), slice(None, None, step))
+        wanted = (
+            np.lib.stride_tricks.sliding_window_view(x, size, axis)[every] if size else np.zeros((2, 3, 3, 0))
+        )
+        np.testing.assert_array_equal(tt.unfold(x, axis, size, step).numpy(), wanted, strict=True)
+    _, (dx,) = tape.gradients(lambda x: x.unfold(0, 2, 1), [tt.zeros(4)], np.ones((3, 2), np.float32))
+    assert dx.tolist() == [1, 2, 2, 1]  # as often as a window shows it
+    for call in (
+        lambda: tt.unfold(x, 1, 5, 1),
+        lambda: tt.unfold(x, 1, 2, 0),
+        lambda: tt.unfold(x, 1, 1.5, 1),
+    ):
+        with pytest.raises(ArgumentError, match="unfold"):
+            call()
+
+
+def test_positions_as_pytorchs_matrix():
+    x = tt.tensor([[0, 1], [2, 3]])
+    assert x.nonzero(as_tuple=False).tolist() == x.argwhere().tolist() == [[0, 1], [1, 0], [1, 1]]
+    assert [part.tolist() for part in tt.nonzero(x, as_tuple=True)] == [[0, 1, 1], [1, 0, 1]]

@@ -226,3 +226,28 @@ def test_diag(k):
         tt.diag(np.zeros((2, 2, 2)))
     with pytest.raises(DTypeError, match="k is an integer"):
         tt.diag(np.zeros(2), 0.5)
+
+
+def test_mv_and_addmm():
+    a, b, v = (
+        tt.from_numpy(np.random.default_rng(i).normal(size=s)) for i, s in enumerate([(2, 3), (3, 4), 3])
+    )
+    np.testing.assert_array_equal(tt.mv(a, v).numpy(), (a @ v).numpy())
+    found = tt.addmm(np.ones(4), a, b, beta=0.5, alpha=2)
+    np.testing.assert_allclose(found.numpy(), 0.5 + 2 * (a.numpy() @ b.numpy()))
+    for call in (lambda: a.mv(b), lambda: v.mv(v), lambda: tt.addmm(0, a, v)):
+        with pytest.raises(ShapeError):
+            call()
+
+
+@pytest.mark.parametrize("p", [1, 2, 3, np.inf])
+def test_cdist(p, tape):
+    x, y = np.random.default_rng(0).normal(size=(5, 1, 2, 3)), np.random.default_rng(1).normal(size=(4, 3))
+    found = tt.cdist(x, y, p).numpy()
+    assert found.shape == (5, 1, 2, 4)
+    for place in np.ndindex(found.shape):
+        np.testing.assert_allclose(found[place], np.linalg.norm(x[place[:-1]] - y[place[-1]], p))
+    _, (dx,) = tape.gradients(lambda x: tt.cdist(x, x), [tt.ones(2, 3)], np.ones((2, 2), np.float32))
+    assert not dx.any()
+    with pytest.raises(ShapeError, match="rows of one length"):
+        tt.cdist(x, y.T)

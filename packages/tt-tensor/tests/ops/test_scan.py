@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tt_tensor as tt
-from tt_tensor.errors import AxisError, DTypeError
+from tt_tensor.errors import ArgumentError, AxisError, DTypeError
 from tt_tensor.ops.scan import Cumsum
 
 
@@ -53,3 +53,15 @@ def test_wrong_arguments():
         tt.ones(2, 2).cumsum(0.5)
     with pytest.raises(DTypeError, match="dtype"):
         tt.ones(2, 2).cumsum(0, "complex64")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64", "bool"])
+def test_diff_is_numpys(dtype):
+    x = (np.random.default_rng(0).normal(size=(3, 5)) * 3).astype(dtype)
+    for n in range(4):
+        for axis in (0, 1, -1):
+            np.testing.assert_array_equal(tt.diff(x, n, axis).numpy(), np.diff(x, n, axis), strict=True)
+    with pytest.raises(ArgumentError, match="n must be a whole number"):
+        tt.diff(x, -1)
+    with pytest.raises(AxisError):
+        tt.diff(1.0)

@@ -314,3 +314,10 @@ def test_another_tensor_may_be_a_list():
             call(None)
     with pytest.raises(ArgumentError, match="sizes is a tuple"):
         tt.zeros(4).unflatten(0, 2)
+
+
+def test_broadcast_tensors():
+    x, y, z = tt.broadcast_tensors(tt.ones(2, 1), [1, 2, 3], 5.0)
+    assert x.shape == y.shape == z.shape == (2, 3) and y.tolist() == [[1, 2, 3]] * 2
+    with pytest.raises(ShapeError, match="broadcast_tensors"):
+        tt.broadcast_tensors(tt.ones(2), tt.ones(3))

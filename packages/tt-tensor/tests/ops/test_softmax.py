@@ -171,3 +171,14 @@ def test_wrong_arguments():
             call(x, 0.5)
     with pytest.raises(AxisError, match="logsumexp: axis 2"):
         tt.logsumexp(x, 2)
+
+
+def test_logaddexp_at_infinity(tape):
+    """NumPy's values, no warning, and a gradient that is a number: half to each of two equal infinities."""
+    inf = np.inf
+    x = np.array([-inf, inf, -inf, 0.0, 1e4])
+    y = np.array([-inf, inf, 0.0, inf, 1e4])
+    z, (dx, dy) = tape.gradients(tt.logaddexp, [tt.from_numpy(x), tt.from_numpy(y)], np.ones(5))
+    np.testing.assert_array_equal(z.numpy(), np.logaddexp(x, y), strict=True)
+    np.testing.assert_array_equal(dx, [0.5, 0.5, 0.0, 0.0, 0.5])
+    np.testing.assert_array_equal(dy, [0.5, 0.5, 1.0, 1.0, 0.5])

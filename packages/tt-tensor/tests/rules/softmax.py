@@ -3,7 +3,7 @@ from functools import partial
 import numpy as np
 
 from tt_tensor.ops import softmax
-from tt_tensor.testing import Case, sample, unary_cases
+from tt_tensor.testing import Case, binary_cases, sample, unary_cases
 
 
 def along(function):
@@ -47,3 +47,7 @@ CASES[softmax.LogSumExp] = (
         for keep in (False, True)
     ]
 )  # fmt: skip
+CASES[softmax.LogAddExp] = [
+    *binary_cases(softmax.LogAddExp),
+    Case("far apart", softmax.LogAddExp, (np.array([1e4, -1e4, 3.0]), np.array([-1e4, 1e4, 3.0]))),
+]

@@ -42,6 +42,7 @@ __all__ = [
     "lt",
     "maximum",
     "minimum",
+    "nan_to_num",
     "ne",
     "not_equal",
     "relu",
@@ -170,6 +171,21 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
     if x is None or y is None:
         raise ArgumentError("where: give both x and y to choose from, or neither to get the indices")
     return Where()(condition, x, y)
+
+
+def nan_to_num(x: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
+    """x with numbers in place of NaN, inf and -inf: `nan`, and the largest and least of x's dtype unless given.
+
+    No gradient flows where something was replaced.
+    """
+    x = tensor_of(x)
+    if x.dtype.kind != "f":
+        return x.clone()
+    array, widest = x.array, np.finfo(x.dtype)
+    high = float(widest.max) if posinf is None else posinf
+    low = float(widest.min) if neginf is None else neginf
+    x = where(np.isnan(array), nan, x)
+    return where(array == np.inf, high, where(array == -np.inf, low, x))  # type: ignore[no-any-return]
 
 
 def clip(x: Any, min: Any = None, max: Any = None, *, a_min: Any = None, a_max: Any = None) -> Tensor:
@@ -306,6 +322,7 @@ class CompareMethods:
     maximum = maximum
     minimum = minimum
     relu = relu
+    nan_to_num = nan_to_num
     clip = clamp = clip
     clamp_min = clamp_min
     clamp_max = clamp_max

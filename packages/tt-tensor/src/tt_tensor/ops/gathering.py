@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tt_tensor.errors import DTypeError, IndexingError, ShapeError
+from tt_tensor.arguments import whole_number
+from tt_tensor.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from tt_tensor.function import Function
+from tt_tensor.ops.axes import moveaxis
 from tt_tensor.ops.casting import tensor_of
 from tt_tensor.ops.indexing import GetItem, PutAt, SetItem, index_of, within_rule
 from tt_tensor.ops.over_axes import one_axis
@@ -33,6 +35,7 @@ __all__ = [
     "scatter_add",
     "take",
     "take_along_axis",
+    "unfold",
 ]
 
 
@@ -295,14 +298,32 @@ def masked_select(x: Any, mask: Any) -> Tensor:
     return x.broadcast_to(shape)[mask.broadcast_to(shape)]
 
 
-def nonzero(x: Any) -> tuple[Tensor, ...]:
+def unfold(x: Any, axis: int, size: int, step: int) -> Tensor:
+    """Windows of `size` neighbours along `axis`, one every `step`, as a new last axis (PyTorch's function): a copy.
+
+    n elements along the axis become (n - size) // step + 1 windows: [1, 2, 3, 4] in windows of 2, one every 2, is
+    [[1, 2], [3, 4]]. Where windows overlap, their gradients add up.
+
+    Raises AxisError for an axis out of range, ArgumentError for a size that it has not, or a step below 1.
+    """
+    x = tensor_of(x)
+    axis, step = one_axis(axis, x.ndim, "unfold"), whole_number("unfold", "step", step, 1)
+    n, size = x.shape[axis], whole_number("unfold", "size", size)
+    if size > n:
+        raise ArgumentError(f"unfold: axis {axis} of shape {x.shape} has no windows of size {size}")
+    return moveaxis(take(x, np.arange(0, n - size + 1, step)[:, None] + np.arange(size), axis), axis + 1, -1)
+
+
+def nonzero(x: Any, *, as_tuple: bool = True) -> Any:
     """Where x is not 0: one tensor of positions for each axis, so that x[nonzero(x)] are the elements (NumPy).
 
-    PyTorch's matrix of positions is `argwhere`. Raises ShapeError for shape ().
+    as_tuple=False gives PyTorch's matrix of positions, which is `argwhere`. Raises ShapeError for shape ().
     """
     from tt_tensor.tensor import wrap
 
     x = tensor_of(x)
+    if not as_tuple:
+        return argwhere(x)
     if x.ndim == 0:
         raise ShapeError("nonzero: a tensor of shape () has no axis to count along; reshape it to (1,)")
     return tuple([wrap(positions) for positions in x.array.nonzero()])
@@ -328,6 +349,7 @@ class GatheringMethods:
     narrow = narrow
     masked_fill = masked_fill
     masked_select = masked_select
+    unfold = unfold
     nonzero = nonzero
     argwhere = argwhere
 

@@ -23,12 +23,15 @@ __all__ = [
     "LinalgMethods",
     "MatMul",
     "Norm",
+    "addmm",
     "bmm",
+    "cdist",
     "diag",
     "diagonal",
     "dot",
     "matmul",
     "mm",
+    "mv",
     "norm",
     "outer",
     "trace",
@@ -132,6 +135,39 @@ def mm(x: Any, y: Any) -> Tensor:
 def bmm(x: Any, y: Any) -> Tensor:
     """The products of the matrices of two batches, (b, n, k) with (b, k, m): PyTorch's word. Raises as `matmul`."""
     return _of_rank(3, "bmm", x, y)
+
+
+def mv(x: Any, y: Any) -> Tensor:
+    """The product of a matrix and a vector and of nothing else: PyTorch's word. Raises ShapeError as `matmul`."""
+    if np.ndim(raw(x)) != 2 or np.ndim(raw(y)) != 1:
+        raise ShapeError(
+            f"mv: takes a matrix and a vector, not shapes {np.shape(raw(x))} and {np.shape(raw(y))}"
+        )
+    return MatMul()(x, y)
+
+
+def addmm(x: Any, a: Any, b: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """beta · x + alpha · a @ b, where x broadcasts to the product: PyTorch's word. Raises ShapeError as `mm`."""
+    from tt_tensor.ops.arithmetic import add, mul
+
+    return add(x if beta == 1 else mul(x, beta), mm(a, b), alpha=alpha)
+
+
+def cdist(x: Any, y: Any, p: float = 2) -> Tensor:
+    """out[…, i, j] = ‖xᵢ - y_j‖, the `norm` of order p: how far each row of x is from each row of y.
+
+    (…, n, d) and (…, m, d) give (…, n, m), by way of all n · m differences. The gradient of a distance 0 is 0.
+
+    Raises ShapeError where the shapes do not fit, ArgumentError unless p > 0.
+    """
+    from tt_tensor.tensor import as_tensor
+
+    x, y = as_tensor(x), as_tensor(y)
+    if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-1]:
+        raise ShapeError(
+            f"cdist: takes rows of one length, (…, n, d) and (…, m, d), not {x.shape} and {y.shape}"
+        )
+    return norm(x[..., :, None, :] - y[..., None, :, :], p, axis=-1)
 
 
 def _of_rank(rank: int, what: str, x: Any, y: Any) -> Tensor:
@@ -251,6 +287,8 @@ class LinalgMethods:
     matmul = matmul
     mm = mm
     bmm = bmm
+    mv = mv
+    addmm = addmm
     dot = dot
     outer = outer
     norm = norm

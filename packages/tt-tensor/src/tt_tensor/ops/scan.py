@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tt_tensor.arguments import whole_number
 from tt_tensor.dtypes import check_dtype
 from tt_tensor.errors import DTypeError
 from tt_tensor.function import Function
-from tt_tensor.ops.over_axes import axes_of
+from tt_tensor.ops.casting import tensor_of
+from tt_tensor.ops.over_axes import axes_of, one_axis
 from tt_tensor.ops.plain import raw
 
 if TYPE_CHECKING:
     from tt_tensor.tensor import Tensor
 
-__all__ = ["Cumprod", "Cumsum", "ScanMethods", "cumprod", "cumsum"]
+__all__ = ["Cumprod", "Cumsum", "ScanMethods", "cumprod", "cumsum", "diff"]
 
 
 class _Scan:
@@ -98,8 +100,23 @@ def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Tensor:
     return Cumsum(axis, dtype)(x)
 
 
+def diff(x: Any, n: int = 1, axis: int = -1) -> Tensor:
+    """xᵢ₊₁ - xᵢ along `axis`, n times over: each time one element less. What `cumsum` undoes.
+
+    Of bools it says where they change, as in NumPy. Raises AxisError for an axis out of range, ArgumentError for a
+    negative n.
+    """
+    x, times = tensor_of(x), whole_number("diff", "n", n)
+    before = [slice(None)] * one_axis(axis, x.ndim, "diff")
+    for _ in range(times):
+        later, sooner = x[(*before, slice(1, None))], x[(*before, slice(None, -1))]
+        x = later != sooner if x.dtype.kind == "b" else later - sooner
+    return x
+
+
 class ScanMethods:
     """Methods of a Tensor."""
 
     cumsum = cumsum
     cumprod = cumprod
+    diff = diff

@@ -24,6 +24,7 @@ __all__ = [
     "BroadcastTo",
     "Reshape",
     "ShapeMethods",
+    "broadcast_tensors",
     "broadcast_to",
     "expand",
     "expand_dims",
@@ -190,6 +191,19 @@ def broadcast_to(x: Any, shape: Any) -> Tensor:
     Raises ShapeError where x does not broadcast to `shape`.
     """
     return BroadcastTo(shape)(x)
+
+
+def broadcast_tensors(*xs: Any) -> tuple[Tensor, ...]:
+    """All of them repeated to the shape that they have together: read-only views.
+
+    Raises ShapeError where the shapes do not broadcast.
+    """
+    tensors = [tensor_of(x) for x in xs]
+    try:
+        shape = np.broadcast_shapes(*[x.shape for x in tensors])
+    except ValueError as error:
+        raise ShapeError(f"broadcast_tensors: {error}") from error
+    return tuple([broadcast_to(x, shape) for x in tensors])
 
 
 def expand(x: Any, *shape: Any) -> Tensor:

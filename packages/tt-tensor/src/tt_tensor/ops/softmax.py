@@ -16,15 +16,26 @@ import numpy as np
 from tt_tensor.function import Function
 from tt_tensor.kernels import softmax as kernels
 from tt_tensor.kernels import table
-from tt_tensor.kernels.elementwise import unary
+from tt_tensor.kernels.elementwise import binary, unary
 from tt_tensor.kernels.reductions import reduce
+from tt_tensor.ops import special
 from tt_tensor.ops.over_axes import Axes, OverAxes, one_axis, wide
 from tt_tensor.ops.plain import raw
 
 if TYPE_CHECKING:
     from tt_tensor.tensor import Tensor
 
-__all__ = ["LogSoftmax", "LogSumExp", "Softmax", "SoftmaxMethods", "log_softmax", "logsumexp", "softmax"]
+__all__ = [
+    "LogAddExp",
+    "LogSoftmax",
+    "LogSumExp",
+    "Softmax",
+    "SoftmaxMethods",
+    "log_softmax",
+    "logaddexp",
+    "logsumexp",
+    "softmax",
+]
 
 
 class Softmax(Function):
@@ -106,6 +117,21 @@ class LogSumExp(OverAxes, Function):
         return self.aligned(grad) * (weights / total)
 
 
+class LogAddExp(Function):
+    """z = log(eˣ + eʸ): dx = grad / (1 + eʸ⁻ˣ), dy = grad / (1 + eˣ⁻ʸ); half to each where both are equal."""
+
+    def forward(self, x: Any, y: Any) -> Any:
+        self.x, self.y = x, y
+        return binary(np.logaddexp, x, y)
+
+    def backward(self, grad: Any) -> Any:
+        with np.errstate(invalid="ignore"):
+            lead = self.x - self.y
+        same = np.equal(raw(self.x), raw(self.y))  # equal infinities differ by NaN
+        lead = np.where(same, 0.0, lead) if (same & np.isinf(raw(self.x))).any() else lead
+        return grad * special.sigmoid(lead), grad * special.sigmoid(-lead)
+
+
 def top_of(x: Any, axes: tuple[int, ...] | None) -> Any:
     """The largest element over `axes`, which stay with size 1; -inf where there is none."""
     if not x.size:
@@ -147,9 +173,18 @@ def logsumexp(x: Any, axis: Axes = None, keepdims: bool = False) -> Tensor:
     return LogSumExp(axis, keepdims)(x)
 
 
+def logaddexp(x: Any, y: Any) -> Tensor:
+    """log(eˣ + eʸ), element by element, with broadcasting, without overflow: as for probabilities in logarithms.
+
+    Raises ShapeError where the shapes do not broadcast.
+    """
+    return LogAddExp()(x, y)
+
+
 class SoftmaxMethods:
     """Methods of a Tensor."""
 
     softmax = softmax
     log_softmax = log_softmax
     logsumexp = logsumexp
+    logaddexp = logaddexp
