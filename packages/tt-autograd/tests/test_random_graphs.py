@@ -368,7 +368,7 @@ def test_the_programs_have_every_operation():
     writing = [p for p, r in GOLDENS if r["expect"] == "gradients" and any(step.writes for step in p.steps)]
     assert len(GOLDENS) >= 300 and len(writing) >= 120
     fresh = []
-    for seed in range(300):
+    for seed in range(450):
         rng = random.Random(seed)
         fresh.append(drawn(rng.randrange, writes=seed % 2 == 0))
     every = [p for p, r in GOLDENS if r["expect"] == "gradients"] + fresh

@@ -10,7 +10,21 @@ from .keys import mask_of, places
 
 
 def arithmetic(b):
-    op = b.one_of(("add", "mul", "sub", "div", "maximum", "minimum", "pow", "remainder", "floor_divide"))
+    op = b.one_of(
+        (
+            "add",
+            "mul",
+            "sub",
+            "div",
+            "maximum",
+            "minimum",
+            "pow",
+            "remainder",
+            "floor_divide",
+            "atan2",
+            "logaddexp",
+        )
+    )
     x = b.pick()
     y = b.number() if b.chance(4) else b.operand(b.arrays[x].shape)
     if b.chance(3):
@@ -19,6 +33,10 @@ def arithmetic(b):
         return power(b, x, y)
     if op in ("div", "remainder", "floor_divide") and isinstance(y, str):
         y = b.not_zero(y)
+    if op == "atan2":  # away from the origin, and from where the angle jumps
+        if not isinstance(y, str) and y <= 0:
+            return None
+        y = b.positive(y) if isinstance(y, str) else y
     if op in ("remainder", "floor_divide"):  # of a number by a tensor PyTorch has no derivative
         ratio = b.of(x) / b.of(y)
         if (b.portable and not isinstance(x, str)) or np.any(np.abs(ratio - np.round(ratio)) < APART):
@@ -42,6 +60,7 @@ def power(b, x, y):
 
 FUNCTIONS = (
     "tanh", "neg", "square", "sin", "cos", "sigmoid", "erf", "exp", "expm1", "log", "log1p", "log2", "log10", "sqrt",
+    "tan", "sinh", "cosh", "asin", "acos", "atan", "asinh", "acosh", "atanh",
     "rsqrt", "reciprocal", "abs", "sign", "floor", "ceil", "round", "trunc", "clone", "contiguous", "positive",
     "astype",
 )  # fmt: skip
@@ -52,7 +71,11 @@ def function(b):
     x = b.pick()
     if op == "astype":
         return b.made(op, x, "float64")
-    if op in ("exp", "expm1"):
+    if op in ("tan", "asin", "acos", "atanh"):
+        x = b.at_most(x, 0.9)
+    if op == "acosh":
+        x = b.made("add", b.positive(x), 1.25)
+    if op in ("exp", "expm1", "sinh", "cosh"):
         x = b.at_most(x, 3.0)
     if op in ("log", "log1p", "log2", "log10", "sqrt", "rsqrt"):
         x = b.positive(x)

@@ -42,11 +42,14 @@ def _pair(function):
 
 
 maximum, minimum = _pair(torch.maximum), _pair(torch.minimum)
+atan2, logaddexp = _pair(torch.atan2), _pair(torch.logaddexp)
 where, exp, expm1, log, log1p, log2, log10 = (
     torch.where, torch.exp, torch.expm1, torch.log, torch.log1p, torch.log2, torch.log10,
 )  # fmt: skip
 abs, square, sqrt, rsqrt, reciprocal = torch.abs, torch.square, torch.sqrt, torch.rsqrt, torch.reciprocal
 sin, cos, tanh, sigmoid, erf = torch.sin, torch.cos, torch.tanh, torch.sigmoid, torch.erf
+tan, asin, acos, atan = torch.tan, torch.asin, torch.acos, torch.atan
+sinh, cosh, asinh, acosh, atanh = torch.sinh, torch.cosh, torch.asinh, torch.acosh, torch.atanh
 sign, floor, ceil, round, trunc = torch.sign, torch.floor, torch.ceil, torch.round, torch.trunc
 matmul, einsum, outer, dot = torch.matmul, torch.einsum, torch.outer, torch.matmul
 tril, triu, clone, detach, no_grad = torch.tril, torch.triu, torch.clone, torch.detach, torch.no_grad

@@ -24,6 +24,15 @@ _UNARY = {
     "Sin": (1, 2),
     "Cos": (1, 3),
     "Tanh": (1, 3),  # grad (1 - y y)
+    "Tan": (1, 3),  # grad (1 + y y)
+    "Asin": (1, 4),  # grad / √(1 - x x)
+    "Acos": (1, 5),
+    "Atan": (1, 3),  # grad / (1 + x x)
+    "Sinh": (1, 2),
+    "Cosh": (1, 2),
+    "Asinh": (1, 4),  # grad / √(x x + 1)
+    "Acosh": (1, 4),
+    "Atanh": (1, 3),  # grad / (1 - x x)
     "Sigmoid": (4, 3),  # 1 / (1 + exp(-x)); grad y (1 - y)
     "Erf": (1, 5),  # grad c exp(-(x x))
     "Sign": (1, 0),
@@ -62,6 +71,8 @@ _BINARY = {
     "FloorDivide": (1, 0, 0),
     "Remainder": (1, 0, 2),
     "PReLUFunction": (2, 2, 2),  # a comparison and a product; a product and a sum for the slope
+    "Atan2": (1, 5, 2),  # s = grad / (x x + y y), counted with the first; s x, -s y
+    "LogAddExp": (6, 6, 6),  # m + log1p(exp(-|x - y|)); grad σ(x - y), grad σ(y - x)
     "Maximum": (1, 2, 2),
     "Minimum": (1, 2, 2),
 }
