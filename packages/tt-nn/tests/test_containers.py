@@ -119,6 +119,13 @@ def test_dicts_are_dicts():
         (lambda: ModuleDict({"": Identity()}), ArgumentError, "non-empty"),
         (lambda: ModuleDict()["x"], ArgumentError, "no module 'x'"),
         (lambda: Sequential(Identity())[3], IndexingError, "no module 3 among 1"),
+        (lambda: Sequential(Identity())["0"], DTypeError, "a place is an integer, not '0'"),
+        (lambda: Sequential(Identity()).pop(None), DTypeError, "a place is an integer"),
+        (lambda: Sequential(Identity()).__delitem__(1), IndexingError, "no module 1 among 1"),
+        (lambda: ModuleList(3), DTypeError, "takes a list of modules, not 3"),
+        (lambda: Sequential(Identity()) + 3, DTypeError, "takes a list of modules, not 3"),
+        (lambda: ModuleDict([3]), DTypeError, "pairs of them"),
+        (lambda: ParameterDict(3), DTypeError, "mapping of names to parameters"),
         (lambda: Sequential({"a": Identity()}).insert(0, Identity()), ArgumentError, "has names"),
     ],
 )

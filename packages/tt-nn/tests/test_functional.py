@@ -8,6 +8,7 @@ import pytest
 import tt_nn as nn
 import tt_nn.functional as F
 from tt_tensor import Generator, Tensor
+from tt_tensor.errors import TTError
 
 X = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
 PAIRS = [
@@ -74,3 +75,20 @@ def test_all_that_is_named_is_there_and_documented():
     for name in F.__all__:
         assert inspect.getdoc(getattr(F, name)), name
     assert sorted(F.__all__) == F.__all__
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: F.linear(None, X),
+        lambda: F.linear(2.0, X),
+        lambda: F.linear(X, 2.0),
+        lambda: F.prelu(X, 0.25),
+        lambda: F.layer_norm(X, 4, 1.0),
+        lambda: F.layer_norm(X, 4, None, 0.0),
+        lambda: F.rms_norm(X, 4, 1.0),
+    ],
+)
+def test_a_number_where_an_array_is_wanted(call):
+    with pytest.raises(TTError, match=r"shape|NoneType"):
+        call()

@@ -157,6 +157,7 @@ WRONG = [
     (lambda: group_norm(ZEROS, 2.0), ArgumentError, "num_groups"),
     (lambda: group_norm(ZEROS, 2, np.ones(3, np.float32)), ShapeError, r"weight.*\(3,\).*4 channels"),
     (lambda: group_norm(ZEROS, 2, None, np.ones(3, np.float32)), ShapeError, r"bias.*\(3,\).*4 channels"),
+    (lambda: group_norm(ZEROS, 2, 1.0, 0.0), ShapeError, r"weight has shape \(\)"),
     (lambda: group_norm(np.zeros(4, np.float32), 2), ShapeError, r"\(N, C, …\)"),
 ]
 

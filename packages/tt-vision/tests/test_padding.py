@@ -89,6 +89,8 @@ def test_the_same_layer_on_the_loops():
 def test_what_is_no_padding(padding):
     with pytest.raises(ArgumentError, match="left, right, top, bottom"):
         ZeroPad2d(padding)
+    with pytest.raises(ArgumentError, match="in whole numbers"):
+        pad_images(np.zeros((1, 1, 2, 2)), padding)
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,7 @@ ARGUMENTS = [
     ({}, "size or scale_factor"),
     ({"size": 3, "scale_factor": 2}, "size or scale_factor"),
     ({"size": 3, "mode": "cubic"}, "nearest, nearest-exact, linear, bilinear"),
+    ({"size": 3, "mode": ["bilinear"]}, "nearest, nearest-exact, linear, bilinear"),
     ({"scale_factor": 0}, "positive"),
     ({"scale_factor": -1.0}, "positive"),
     ({"scale_factor": (2, np.inf)}, "positive"),

@@ -99,7 +99,7 @@ class _Numbered(_Holding):
     _store = "_list"
 
     def __init__(self, modules: Iterable[Any] | None = None) -> None:
-        self._list = [self._held(module) for module in (() if modules is None else modules)]
+        self._list = [] if modules is None else self._all(modules)
 
     def _index(self, name: str) -> Any:
         keys = self._keys()
@@ -128,6 +128,12 @@ class _Numbered(_Holding):
     def __iter__(self) -> Iterator[Module]:
         return iter(self._list)
 
+    def _all(self, modules: Any) -> list[Any]:
+        """`modules` as they are held here. Raises DTypeError."""
+        if not isinstance(modules, Iterable):
+            raise DTypeError(f"{type(self).__name__}: takes a list of {self._kind}s, not {modules!r}")
+        return [self._held(module) for module in modules]
+
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return type(self)._from(self._list[index])
@@ -137,12 +143,15 @@ class _Numbered(_Holding):
             raise IndexingError(
                 f"{type(self).__name__}: no {self._kind} {index} among {len(self)}"
             ) from error
+        except TypeError as error:
+            raise DTypeError(f"{type(self).__name__}: a place is an integer, not {index!r}") from error
 
     def __setitem__(self, index: int, module: Module) -> None:
         self[index]
         self._list[index] = self._held(module)
 
     def __delitem__(self, index: Any) -> None:
+        self[index]
         del self._list[index]
 
     def append(self, module: Module) -> Any:
@@ -152,7 +161,7 @@ class _Numbered(_Holding):
 
     def extend(self, modules: Iterable[Module]) -> Any:
         """Add modules at the end."""
-        self._list += [self._held(module) for module in modules]
+        self._list += self._all(modules)
         return self
 
     def insert(self, index: int, module: Module) -> Any:
@@ -170,7 +179,7 @@ class _Numbered(_Holding):
         return self.extend(modules)
 
     def __add__(self, modules: Iterable[Module]) -> Any:
-        return self._from([*self, *(self._held(module) for module in modules)])
+        return self._from([*self, *self._all(modules)])
 
     @classmethod
     def _from(cls, modules: list[Module]) -> Any:
@@ -279,8 +288,16 @@ class _Named(_Holding):
 
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
         """Add or replace modules by name."""
-        pairs = modules.items() if isinstance(modules, Mapping) else modules
-        self._dict.update({plain_name(name, type(self).__name__): self._held(one) for name, one in pairs})
+        who = type(self).__name__
+        try:
+            pairs = (
+                modules.items() if isinstance(modules, Mapping) else [(name, one) for name, one in modules]
+            )
+        except (TypeError, ValueError) as error:
+            raise DTypeError(
+                f"{who}: takes a mapping of names to {self._kind}s, or pairs of them, not {modules!r}"
+            ) from error
+        self._dict.update({plain_name(name, who): self._held(one) for name, one in pairs})
 
     def __getitem__(self, name: str) -> Module:
         try:

@@ -73,7 +73,8 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Tensor:
 
     Raises ShapeError where the last axis of x is not in_features, DTypeError for an integer input.
     """
-    return LinearFunction()(input, weight) if bias is None else LinearFunction()(input, weight, bias)
+    x, w = as_tensor(input), as_tensor(weight)
+    return LinearFunction()(x, w) if bias is None else LinearFunction()(x, w, as_tensor(bias))
 
 
 def linear_infer_loops(x: Any, weight: Any, bias: Any) -> Any:

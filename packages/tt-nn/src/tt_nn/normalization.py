@@ -13,7 +13,7 @@ from tt_nn.blocks import working
 from tt_nn.module import Module
 from tt_nn.norm_kernels import NormKernel
 from tt_nn.parameter import Parameter
-from tt_tensor import Function, Tensor, kernels
+from tt_tensor import Function, Tensor, as_tensor, kernels
 from tt_tensor.arguments import number
 from tt_tensor.errors import ArgumentError, ShapeError
 
@@ -132,7 +132,7 @@ def layer_norm(
     eps that is none. Source: Ba, Kiros & Hinton, 2016, arXiv:1607.06450.
     """
     function = LayerNormFunction(_shape("layer_norm", normalized_shape), number("layer_norm", "eps", eps))
-    return function(input, *_given(weight, bias))
+    return function(input, *_given(_tensor(weight), _tensor(bias)))
 
 
 def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Tensor:
@@ -141,13 +141,17 @@ def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float |
     Shapes and errors as for `layer_norm`. Source: Zhang & Sennrich, 2019, arXiv:1910.07467.
     """
     function = RMSNormFunction(_shape("rms_norm", normalized_shape), _epsilon("rms_norm", eps, input))
-    return function(input, *_given(weight))
+    return function(input, *_given(_tensor(weight)))
 
 
 def _given(*parameters: Any) -> tuple[Any, ...]:
     while parameters and parameters[-1] is None:
         parameters = parameters[:-1]
     return parameters
+
+
+def _tensor(part: Any) -> Any:
+    return None if part is None else as_tensor(part)
 
 
 def _epsilon(what: str, eps: float | None, x: Any) -> float:

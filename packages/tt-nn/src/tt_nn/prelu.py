@@ -9,7 +9,7 @@ import numpy as np
 from tt_nn.blocks import working
 from tt_nn.module import Module
 from tt_nn.parameter import Parameter
-from tt_tensor import Function, Tensor
+from tt_tensor import Function, Tensor, as_tensor
 from tt_tensor.arguments import number
 from tt_tensor.creation import full
 from tt_tensor.errors import ShapeError
@@ -48,7 +48,7 @@ def prelu(input: Any, weight: Any) -> Tensor:
     Raises ShapeError for a weight of another shape, DTypeError for integers. Source: He, Zhang, Ren & Sun, "Delving
     Deep into Rectifiers", 2015, arXiv:1502.01852.
     """
-    return PReLUFunction()(input, weight)
+    return PReLUFunction()(as_tensor(input), as_tensor(weight))
 
 
 class PReLU(Module):

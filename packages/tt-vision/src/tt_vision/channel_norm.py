@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tt_nn import Module, Parameter
-from tt_tensor import Function, Tensor
+from tt_tensor import Function, Tensor, as_tensor
 from tt_tensor.arguments import number, whole_number
 from tt_tensor.errors import DTypeError, ShapeError
 
@@ -87,11 +87,11 @@ def affine(y: Any, weight: Any, bias: Any) -> Any:
 
 
 def given(*parameters: Any) -> tuple[Any, ...]:
-    """`parameters` up to the last one that is not None."""
+    """`parameters` up to the last one that is not None, as Tensors."""
     found = list(parameters)
     while found and found[-1] is None:
         found.pop()
-    return tuple(found)
+    return tuple(part if part is None else as_tensor(part) for part in found)
 
 
 def update_running(

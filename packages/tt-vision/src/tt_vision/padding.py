@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from functools import lru_cache
 from typing import Any
 
@@ -107,11 +108,16 @@ def pad_images(x: Any, padding: Sides, mode: str = "zeros", value: float = 0.0, 
     - "replicate": the outermost pixel again;
     - "circular": from the other side; the image's size at most.
 
-    Raises ArgumentError for an unknown mode, ShapeError where the image has too few pixels.
+    Raises ArgumentError for an unknown mode or what is no padding, ShapeError where the image has too few pixels.
     """
     if mode not in PADDING_MODES:
         raise ArgumentError(f"pad_images: mode {mode!r} is not one of {', '.join(PADDING_MODES)}")
-    (top, bottom), (left, right) = padding
+    try:
+        (top, bottom), (left, right) = [[operator.index(side) for side in sides] for sides in padding]
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(
+            f"pad_images: padding is ((top, bottom), (left, right)) in whole numbers, not {padding!r}"
+        ) from error
     return PadImagesFunction(((top, bottom), (left, right)), mode, value, dims)(as_tensor(x))
 
 

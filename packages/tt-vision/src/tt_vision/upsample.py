@@ -124,7 +124,7 @@ class _Settings:
     def __init__(
         self, what: str, size: Any, scale_factor: Any, mode: Any, align_corners: Any, recompute: Any
     ) -> None:
-        if mode not in MODES:
+        if not isinstance(mode, str) or mode not in MODES:
             raise ArgumentError(f"{what}: mode {mode!r} is not one of {', '.join(MODES)}")
         if (size is None) == (scale_factor is None):
             raise ArgumentError(
