@@ -367,6 +367,7 @@ Q = np.ones((2, 4, 3, 2), np.float32)
         (ArgumentError, "window", lambda: attention(Q, Q, Q, window=0)),
         (ArgumentError, "window", lambda: attention(Q, Q, Q, window=True)),
         (ArgumentError, "scale", lambda: attention(Q, Q, Q, scale="1")),
+        (ArgumentError, "scale is a finite number, not nan", lambda: attention(Q, Q, Q, scale=float("nan"))),
         (ShapeError, "attention", lambda: attention(Q, Q[0, 0], Q[0, 0])),
         (ShapeError, "attention", lambda: attention(Q, Q, Q[..., 0, 0])),
         (ShapeError, "attention", lambda: attention(Q, Q[:1].repeat(3, 0), Q, dropout_p=0.5)),

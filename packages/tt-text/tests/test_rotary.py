@@ -281,6 +281,7 @@ def test_settings_that_are_none_are_refused(kwargs, words):
         (np.zeros((2, 4)), {"offset": 10**30}, IndexingError, "position 1000000"),
         (np.zeros((2, 4)), {"positions": [[0], [1, 2]]}, ShapeError, "RotaryEmbedding"),
         (np.zeros((2, 4)), {"offset": 0.5}, ArgumentError, "offset"),
+        (np.zeros((2, 4)), {"axis": None}, ArgumentError, "axis must be a whole number"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused(x, given, error, words):

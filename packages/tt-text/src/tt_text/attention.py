@@ -259,8 +259,8 @@ def scaled_dot_product_attention(
         window = whole_number(what, "window", window, 1)
     if scale is None:
         scale = 1 / math.sqrt(q.shape[-1]) if q.ndim and q.shape[-1] else 1.0
-    elif not isinstance(scale, int | float | np.number):
-        raise ArgumentError(f"{what}: scale is a number, not {scale!r}")
+    elif not isinstance(scale, int | float | np.number) or not math.isfinite(scale):
+        raise ArgumentError(f"{what}: scale is a finite number, not {scale!r}")
     keep = 1 / (1 - dropout_p) if dropout_p < 1 else 0.0
     form = AttentionForm(float(scale), bool(is_causal), 0, window, keep)
     function = AttentionFunction(form)

@@ -124,6 +124,7 @@ class RotaryEmbedding(Module):
         """What turns an x of this shape and dtype at these positions; to apply to several, queries and keys."""
         shape = x.shape
         ndim = len(shape)
+        axis = whole_number("RotaryEmbedding", "axis", axis, None)
         place = axis + ndim if axis < 0 else axis
         if not 0 <= place < ndim - 1 or shape[-1] != self.head_dim:
             raise ShapeError(

@@ -150,6 +150,7 @@ def test_what_it_refuses(kind, tiny_gpt, tiny_llama, tokens):
         (lambda: model(tokens[:, :7], cache=cache), ShapeError, r"21 tokens \(14 of them in the cache\)"),
         (lambda: model(tokens, positions=np.arange(3)), ShapeError, r"positions of shape \(3,\)"),
         (lambda: model(tokens, positions=np.arange(14.0)), DTypeError, "positions are integers"),
+        (lambda: model(tokens, cache=True), DTypeError, r"a cache as new_cache\(\) makes, not True"),
         (lambda: model(tokens, positions=np.arange(14) + 7), IndexingError, "out of range"),
         (
             lambda: model(tokens, attention_mask=np.ones((3, 4))),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tt_text.errors import TokenizerError
 from tt_text.tokenizers import BPETokenizer
+from tt_text.tokenizers.arguments import TokenizerTypeError
 from tt_text.tokenizers.bpe_training import by_definition, learn
 from tt_text.tokenizers.byte_alphabet import written
 
@@ -101,3 +102,5 @@ def test_special_tokens_come_first():
         BPETokenizer.train("low", 257, special_tokens=["<s>", "</s>"])
     with pytest.raises(TypeError, match="list of texts"):
         BPETokenizer.train("low", 300, special_tokens="<s>")
+    with pytest.raises(TokenizerTypeError, match="special_tokens is a list of texts, not None"):
+        BPETokenizer.train("low", 300, special_tokens=None)

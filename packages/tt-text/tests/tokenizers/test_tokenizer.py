@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tt_tensor import Tensor
 from tt_text.errors import TokenizerError
 from tt_text.tokenizers import BPETokenizer, ByteTokenizer
+from tt_text.tokenizers.arguments import TokenizerTypeError
 
 EVERY = ("byte", "bpe", "metaspace", "llama2c")  # these know every character
 
@@ -148,6 +149,12 @@ def test_a_stream_gives_whole_characters():
     tokenizer = ByteTokenizer()
     assert list(tokenizer.stream("aé😀".encode())) == ["a", "é", "😀"]
     assert list(tokenizer.stream([97, 0xC3])) == ["a", "\ufffd"]
+
+
+@pytest.mark.parametrize("tokens", [None, 97, "a"])
+def test_a_stream_of_no_tokens_is_refused(tokens):
+    with pytest.raises(TokenizerTypeError, match="stream: expected token ids"):
+        list(ByteTokenizer().stream(tokens))
 
 
 @pytest.mark.parametrize("kind", EVERY)

@@ -86,6 +86,8 @@ class LanguageModel(Module):
         """The plain array of tokens (N, T). Raises DTypeError, ShapeError."""
         array = raw(tokens) if isinstance(tokens, Tensor) else np.asarray(tokens)
         name = type(self).__name__
+        if cache is not None and not (hasattr(cache, "update") and hasattr(cache, "length")):
+            raise DTypeError(f"{name}: cache is None, or a cache as new_cache() makes, not {cache!r:.60}")
         if array.ndim != 2:
             raise ShapeError(
                 f"{name}: tokens are of shape (N, T), not {array.shape}; for one text pass [tokens]"

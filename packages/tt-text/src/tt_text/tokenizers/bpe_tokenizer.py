@@ -130,7 +130,9 @@ class BPETokenizer(Tokenizer):
             texts = [texts]
         if not isinstance(texts, Iterable):
             raise TokenizerTypeError(f"BPETokenizer.train: expected texts, not {type(texts).__name__}")
-        if isinstance(special_tokens, str) or not all(isinstance(one, str) for one in special_tokens):
+        if not isinstance(special_tokens, list | tuple) or not all(
+            isinstance(one, str) for one in special_tokens
+        ):
             raise TokenizerTypeError(
                 f"BPETokenizer.train: special_tokens is a list of texts, not {special_tokens!r}"
             )

@@ -316,6 +316,10 @@ class Tokenizer(Roles, ABC):
         """
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         before = checked_tokens(after, "stream")
+        if isinstance(tokens, str) or not isinstance(tokens, Iterable):
+            raise TokenizerTypeError(
+                f"stream: expected token ids, one after the other, not {type(tokens).__name__}"
+            )
         for data in self._chunks(tokens, before, skip_special_tokens):
             if text := decoder.decode(data):
                 yield text
