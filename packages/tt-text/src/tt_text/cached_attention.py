@@ -52,8 +52,11 @@ def attend_cached(q: Any, keys: Any, values: Any, mask: Any, scale: float, windo
             mask = None if mask is None else mask[:, s - window :]
         return decode_attention(q[:, :, 0], keys, values, mask, scale).reshape(n, 1, h * values.shape[3])
     kernel: Any = kernels.kernel("attention")
+    dtype = q.dtype
+    if dtype == np.float16:  # as AttentionFunction does: exp overflows in it
+        q, keys, values = (x.astype(np.float32) for x in (q, keys, values))
     out = np.empty((n, t, h, d), q.dtype)
     form = AttentionForm(scale, True, s - t, window)
     wide = None if mask is None else mask[:, None, None]
     kernel.forward(q, keys, values, wide, None, form, out.swapaxes(1, 2))
-    return out.reshape(n, t, h * d)
+    return out.reshape(n, t, h * d).astype(dtype, copy=False)
