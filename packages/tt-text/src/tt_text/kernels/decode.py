@@ -146,8 +146,8 @@ def decode_attention_loops(q: Any, keys: Any, values: Any, mask: Any, factor: fl
 def decode_attention_numpy(q: Any, keys: Any, values: Any, mask: Any, factor: float) -> Any:
     """The same by two products and a softmax: heads of a group stand where queries would."""
     if q.dtype == np.float16:  # exp overflows in it
-        wide = (x.astype(np.float32) for x in (q, keys, values))
-        return decode_attention_numpy(*wide, mask, factor).astype(np.float16)
+        q, keys, values = (x.astype(np.float32) for x in (q, keys, values))
+        return decode_attention_numpy(q, keys, values, mask, factor).astype(np.float16)
     n, h, d = q.shape
     groups = keys.shape[1]
     if mask is not None:
