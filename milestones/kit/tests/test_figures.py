@@ -90,3 +90,13 @@ def test_the_table_shows_every_column():
     assert all(word in rows["single layer"] for word in ("100", "≤ 75", "missed"))
     assert all(word in rows["loss"] for word in ("not finite", "missed"))
     assert "≥ 1 and ≤ 20" in rows["steps"]
+
+
+@pytest.mark.parametrize("columns", [20, 40, 60, 100])
+def test_a_narrow_terminal_has_the_names_too(columns, terminal, monkeypatch):
+    """At 40 columns the table had a first column of width 0, and of 0.01113 it said 0.011…"""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    show_figures(Screen(terminal), [Figure("largest distance to a target", 0.01113, "of one", at_most=0.1)])
+    said = terminal.getvalue()
+    for word in ("largest", "distance", "target", "0.01113", "of one", "≤ 0.1", "met"):
+        assert word in said

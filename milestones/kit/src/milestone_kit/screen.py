@@ -51,10 +51,14 @@ class Screen:
         )
 
     def table(self, heading: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[str]) -> None:
-        """Print a table: a heading, the rows, and one style for the last cell of each row."""
+        """Print a table: a heading, the rows, and one style for the last cell of each row.
+
+        In a terminal that is too narrow for one, a line for each row, which wraps.
+        """
         if self.quiet:
             return
         from rich.box import ROUNDED
+        from rich.measure import Measurement
         from rich.table import Table
         from rich.text import Text
 
@@ -65,6 +69,14 @@ class Screen:
             cells = [Text(self.sign(cell)) for cell in row]
             cells[-1].stylize(style)
             table.add_row(*cells)
+        options = self.console.options
+        if (
+            Measurement.get(self.console, options.update(width=PLAIN_WIDTH), table).minimum
+            > options.max_width
+        ):
+            for row in rows:
+                self.say("  ".join(filter(None, row)))
+            return
         self.console.print(table)
         self.stream.flush()
 
