@@ -147,6 +147,8 @@ def test_what_is_refused():
     ):
         with pytest.raises(DTypeError, match="call"):
             make()
+    with pytest.raises(DTypeError, match="takes a list of transforms, not one Lambda"):
+        Compose(Lambda(np.negative))
 
 
 def test_a_generator_of_a_transforms_own_is_seeded_for_each_batch():

@@ -36,6 +36,8 @@ class Compose(Transform):
     """y = tₙ(… t₂(t₁(x)))."""
 
     def __init__(self, transforms: Iterable[Callable[[Any], Any]]) -> None:
+        if not isinstance(transforms, Iterable):
+            raise DTypeError(f"Compose: takes a list of transforms, not one {type(transforms).__name__}")
         self.transforms = list(transforms)
         for transform in self.transforms:
             _check("Compose", transform)

@@ -58,9 +58,9 @@ def test_an_edge_lies_on_a_ground_of_the_fill(mode, angle, scale):
 @pytest.mark.parametrize("mode", ["nearest", "bilinear"])
 def test_an_array_of_angles_is_each_by_itself(mode):
     x, angle = images(5, h=7, w=10), np.array([0, 10, -200, 77.7, 45])
-    got = F.rotate(x, angle, mode, (2, 3), 9)
+    got = F.rotate(x, angle, mode, center=(2, 3), fill=9)
     for index, degrees in enumerate(angle):
-        np.testing.assert_array_equal(got[index], F.rotate(x[index], degrees, mode, (2, 3), 9))
+        np.testing.assert_array_equal(got[index], F.rotate(x[index], degrees, mode, False, (2, 3), 9))
 
 
 @pytest.mark.parametrize("mode", ["nearest", "bilinear"])
@@ -122,6 +122,7 @@ WRONG = [
     (lambda: T.RandomAffine(0, scale=(0, 1)), ArgumentError, "scale"),
     (lambda: T.RandomAffine(0, shear=90), ArgumentError, "shear"),
     (lambda: F.rotate(images(), float("nan")), ArgumentError, "finite"),
+    (lambda: F.rotate(images(), 5, expand=True), ArgumentError, "expand"),
     (lambda: F.rotate(images(), [1.0, 2.0]), ArgumentError, "one for each of 4 images"),
     (lambda: F.rotate(images().astype(int), 5, "bilinear"), DTypeError, "int64"),
     (lambda: F.affine(images(), 0, (0, 0), 0, 0), ArgumentError, "scale is above 0"),

@@ -130,6 +130,11 @@ def test_grayscale():
     assert not np.shares_memory(T.Grayscale()(one), one)
 
 
+def test_images_without_pixels_have_no_mean_to_warn_of():
+    for dtype in (np.uint8, np.float16, np.float32):
+        assert T.ColorJitter(0.5, 0.5, 0.5, 0.5)(np.zeros((2, 3, 0, 4), dtype)).shape == (2, 3, 0, 4)
+
+
 WRONG = [
     (lambda: T.ColorJitter(-0.1), ArgumentError, "brightness"),
     (lambda: T.ColorJitter("much"), ArgumentError, "brightness is a number from 0 or a pair .*not 'much'"),

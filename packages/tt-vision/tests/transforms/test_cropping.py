@@ -111,6 +111,8 @@ WRONG = [
     (lambda: T.Pad(1, fill="red")(images()), ArgumentError, "numbers"),
     (lambda: F.pad(images(), 8, padding_mode="symmetric"), ShapeError, "8 pixels are needed where 7 are"),
     (lambda: F.crop(images(), 0, 0, 0, 3), ArgumentError, "the window"),
+    (lambda: F.crop(images(), 1.5, 0, 2, 3), ArgumentError, "corner is made of integers, not 1.5"),
+    (lambda: F.crop(images(), 0, "0", 2, 3), ArgumentError, "not '0'"),
     (lambda: T.CenterCrop("big"), ArgumentError, "size"),
 ]
 

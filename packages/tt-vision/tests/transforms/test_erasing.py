@@ -87,6 +87,11 @@ WRONG = [
     (lambda: T.RandomErasing(1.0, value=300)(np.zeros((3, 8, 8), np.uint8)), ArgumentError, "does not fit"),
     (lambda: T.RandomErasing(value="random")(np.zeros((3, 8, 8), np.uint8)), DTypeError, "behind ToTensor"),
     (lambda: F.erase(np.zeros((3, 8, 8)), 4, 4, 5, 1), ArgumentError, "not inside"),
+    (
+        lambda: F.erase(np.zeros((3, 8, 8)), 0, 0, 2, 2, np.ones((3, 3, 3))),
+        ShapeError,
+        r"\(3, 2, 2\), not of shape",
+    ),
     (lambda: F.erase(np.zeros((3, 8, 8)), -1, 4, 5, 1), ArgumentError, "rectangle"),
 ]
 

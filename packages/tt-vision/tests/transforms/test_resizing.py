@@ -75,6 +75,7 @@ WRONG = [
     (lambda: T.Resize(None), ArgumentError, "max_size must be"),
     (lambda: T.Resize((4, 4), max_size=8), ArgumentError, "max_size=8"),
     (lambda: T.Resize(9, max_size=8), ArgumentError, "max_size=8"),
+    (lambda: T.Resize("3", max_size=8), ArgumentError, "from 1, not '3'"),
     (lambda: T.Resize(4, "bicubic"), ArgumentError, "'bilinear'.*not 'bicubic'"),
     (lambda: T.Resize(2)(np.zeros((1, 4, 4), np.int64)), DTypeError, "not int64"),
 ]

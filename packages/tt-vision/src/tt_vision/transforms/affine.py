@@ -22,12 +22,20 @@ BLOCK = 1 << 16
 """Pixels that are looked up at a time, so that what is computed on the way stays in the cache."""
 
 
-def rotate(images: Any, angle: Any, interpolation: str = "nearest", center: Any = None, fill: Any = 0) -> Any:
+def rotate(
+    images: Any,
+    angle: Any,
+    interpolation: str = "nearest",
+    expand: bool = False,
+    center: Any = None,
+    fill: Any = 0,
+) -> Any:
     """The images turned by `angle` degrees against the clock; they keep their size, corners are cut off.
 
     Args:
         angle: a number, or (N,) with one for each image.
         interpolation: "nearest" pixel, or "bilinear" between the four around.
+        expand: must be False: the images of a batch have one size.
         center: (x, y) of the pixel that stays, from the upper left corner; by default the middle.
         fill: the value outside, or one for each channel, in the units of the images.
 
@@ -35,6 +43,8 @@ def rotate(images: Any, angle: Any, interpolation: str = "nearest", center: Any 
 
     Raises ArgumentError for other arguments, DTypeError for integers other than uint8 in bilinear.
     """
+    if expand:
+        raise ArgumentError("rotate: expand=True would give images of different sizes; pad them first")
     given = opened(images, "rotate")
     angles = per_image("rotate", "angle", angle, len(given.pixels))
     back = way_back(-angles, center=from_middle("rotate", center, given.pixels.shape))

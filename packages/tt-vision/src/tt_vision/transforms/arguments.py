@@ -28,14 +28,15 @@ Sides = tuple[int, int, int, int]
 """left, top, right, bottom"""
 
 
-def whole(where: str, name: str, value: Any, least: int) -> int:
-    """`value` as an int that is at least `least`. Raises ArgumentError otherwise."""
+def whole(where: str, name: str, value: Any, least: int | None = None) -> int:
+    """`value` as an int that is at least `least`, if there is one. Raises ArgumentError otherwise."""
     try:
         found = None if isinstance(value, bool | np.bool_) else operator.index(value)
     except TypeError:
         found = None
-    if found is None or found < least:
-        raise ArgumentError(f"{where}: {name} is made of integers from {least}, not {value!r}")
+    if found is None or (least is not None and found < least):
+        bound = "" if least is None else f" from {least}"
+        raise ArgumentError(f"{where}: {name} is made of integers{bound}, not {value!r}")
     return found
 
 

@@ -126,6 +126,8 @@ def _brightness(pixels: Any, factors: Any) -> Any:
 
 
 def _contrast(pixels: Any, factors: Any) -> Any:
+    if not pixels.size:
+        return pixels.copy()
     dtype = computing_dtype(pixels, "adjust_contrast")
     gray = _luma(pixels) if pixels.shape[1] == 3 else pixels
     return _blend(pixels, gray.mean(axis=(1, 2, 3), keepdims=True, dtype=np.float64).astype(dtype), factors)

@@ -80,6 +80,7 @@ def crop(images: Any, top: int, left: int, height: int, width: int) -> Any:
     """
     given = opened(images, "crop")
     height, width = whole("crop", "the window", height, 1), whole("crop", "the window", width, 1)
+    top, left = whole("crop", "the corner", top), whole("crop", "the corner", left)
     h, w = given.pixels.shape[2:]
     outside = (max(-left, 0), max(-top, 0), max(left + width - w, 0), max(top + height - h, 0))
     pixels = padded("crop", given.pixels, outside, 0, "constant")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tt_tensor.errors import ArgumentError, DTypeError
+from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 from tt_vision.transforms.arguments import fill_of, interval_of, share_of, whole
 from tt_vision.transforms.drawing import RandomTransform, checked_generator
 from tt_vision.transforms.images import opened
@@ -21,7 +21,7 @@ TRIES = 10
 def erase(images: Any, i: int, j: int, h: int, w: int, v: Any = 0) -> Any:
     """A copy with x[..., i : i + h, j : j + w] = v; `v` is one value, one for each channel, or (C, h, w).
 
-    Raises ArgumentError for a rectangle that is not inside.
+    Raises ArgumentError for a rectangle that is not inside, ShapeError for a `v` of another shape.
     """
     given = opened(images, "erase")
     top, left, height, width = (whole("erase", "the rectangle", side, 0) for side in (i, j, h, w))
@@ -34,7 +34,13 @@ def erase(images: Any, i: int, j: int, h: int, w: int, v: Any = 0) -> Any:
     if value.ndim < 2:
         value = fill_of("erase", v, given.pixels.shape[1], given.pixels.dtype)[:, None, None]
     out = given.pixels.copy(order="K")
-    out[:, :, top : top + height, left : left + width] = value
+    window = out[:, :, top : top + height, left : left + width]
+    try:
+        window[...] = value
+    except ValueError as error:
+        raise ShapeError(
+            f"erase: v is one value, one for each channel or {window.shape[1:]}, not of shape {value.shape}"
+        ) from error
     return given.close(out)
 
 

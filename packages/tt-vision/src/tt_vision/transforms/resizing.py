@@ -115,11 +115,12 @@ def _wanted(where: str, size: Any, max_size: Any) -> tuple[int, ...] | None:
         raise ArgumentError(
             f"{where}: size is one integer for the shorter side or (height, width), not {size!r}"
         )
-    if max_size is not None and (len(given) == 2 or whole(where, "max_size", max_size, 1) <= given[0]):
+    sides = tuple(whole(where, "size", side, 1) for side in given)
+    if max_size is not None and (len(given) == 2 or whole(where, "max_size", max_size, 1) <= sides[0]):
         raise ArgumentError(
             f"{where}: max_size={max_size!r} goes with one integer for the shorter side that is smaller, not {size!r}"
         )
-    return tuple(whole(where, "size", side, 1) for side in given)
+    return sides
 
 
 def _new_size(old: tuple[int, int], wanted: tuple[int, ...] | None, max_size: int | None) -> tuple[int, int]:
