@@ -181,10 +181,16 @@ def test_another_test_set_in_an_entry_that_is_sealed(made, tmp_path):
         Leaderboard(tmp_path / "x.json")
 
 
-def test_nowhere_to_write(made, tmp_path):
+def test_nowhere_to_write(made, tmp_path, monkeypatch):
     made("a")
+    monkeypatch.setattr(
+        "tt_perf.competition.leaderboard.verify_submission", lambda *_, **__: pytest.fail("it was run")
+    )
     with pytest.raises(ArgumentError, match=r"is no folder to keep l\.json in"):
         submit("a", tmp_path / "nowhere" / "l.json")
+    for folder in (tmp_path, ".", "/"):
+        with pytest.raises(LeaderboardError, match="is a folder"):
+            Leaderboard(folder)
     with pytest.raises(LeaderboardError, match="there is no leaderboard"):
         Leaderboard(tmp_path / "l.json").merge(tmp_path / "none.json")
 

@@ -121,6 +121,8 @@ class Leaderboard:
 
     def __init__(self, path: str | PathLike[str]) -> None:
         self.path = Path(path)
+        if self.path.is_dir():
+            raise LeaderboardError(f"{self.path} is a folder; a leaderboard is a file")
         self.store = self.path.with_suffix(".submissions")
         if self.path.exists():
             self._read()
@@ -142,6 +144,7 @@ class Leaderboard:
 
         The same submission twice is one entry. Raises as `verify_submission`; then nothing is entered.
         """
+        self._check_place()  # before time goes into it
         found = verify_submission(folder, seconds=seconds, memory=memory, download=download)
         return self._enter(found)
 
@@ -266,11 +269,14 @@ class Leaderboard:
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 
+    def _check_place(self) -> None:
+        if not self.path.parent.is_dir():
+            raise ArgumentError(f"leaderboard: {self.path.parent} is no folder to keep {self.path.name} in")
+
     @contextmanager
     def _locked(self) -> Iterator[dict[str, Entry]]:
         """The entries, to be changed; written when the block ends well."""
-        if not self.path.parent.is_dir():
-            raise ArgumentError(f"leaderboard: {self.path.parent} is no folder to keep {self.path.name} in")
+        self._check_place()
         lock = self.path.with_name(f".{self.path.name}.lock")
         with needed("tt_data.cache_lock").exclusive(lock):
             entries = self.entries
