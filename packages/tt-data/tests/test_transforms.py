@@ -96,6 +96,12 @@ def test_dicts_and_inputs_alone():
     assert [b.tolist() for b in DataLoader(TransformedDataset([1.0, 2.0], lambda v: v + 1), 2)] == [[2, 3]]
 
 
+def test_a_sample_may_hold_an_empty_list():
+    """Such as a picture on which nothing was found."""
+    samples = TransformedDataset([(np.ones((1, 2, 2)), []), (np.ones((1, 2, 2)), [])], np.negative)
+    assert samples[0][1] == [] == next(iter(DataLoader(samples, 2)))[1]
+
+
 def test_wrappers_pass_batches_on():
     double = Calls()
     dataset = Subset(TensorDataset(x, y).with_transform(double), [5, 1, 3]) + TensorDataset(x, y)

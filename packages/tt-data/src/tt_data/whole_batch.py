@@ -4,7 +4,7 @@
     samples_of((x, y), 2)               [(x[0], y[0]), (x[1], y[1])]
     join([(x, y), (u, v)], order)       one of several, its samples in another order
 
-Any list whose entries are no arrays counts as text: it has one entry for each sample.
+Any list whose entries are no arrays counts as text: it has one entry for each sample. An empty list is structure.
 """
 
 from __future__ import annotations
@@ -83,6 +83,8 @@ def _kind(batch: Any) -> str:
 
 def _is_column(batch: Any) -> TypeGuard[list[Any]]:
     """Whether it is a list with one entry, such as a text, for each sample; other lists are structure."""
-    return isinstance(batch, list) and not any(
-        isinstance(part, Tensor | np.ndarray | tuple | list | Mapping) for part in batch
+    return (
+        isinstance(batch, list)
+        and bool(batch)
+        and not any(isinstance(part, Tensor | np.ndarray | tuple | list | Mapping) for part in batch)
     )

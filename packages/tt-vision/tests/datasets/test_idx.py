@@ -52,6 +52,7 @@ def test_it_may_be_packed(pack, tmp_path):
         (RIGHT[:7], "truncated"),
         (RIGHT[:-1], "ends after 5 of 6"),
         (RIGHT + b"\0", "more in the file"),
+        (struct.pack(">HBB3I", 0, 8, 3, 0, 2**32 - 1, 2**32 - 1), "says that it holds 0 × 4294967295"),
         (b"\x01" + RIGHT[1:], "0x01000802"),
         (b"\0\0\x0a\x02" + RIGHT[4:], "0x00000a02"),
         (b"\0\0\x08\0" + RIGHT[4:], "0x00000800"),

@@ -106,6 +106,11 @@ def test_an_index_that_is_none_is_refused(index):
         dataset()[index]
 
 
+def test_labels_may_be_a_list():
+    made = ImageDataset(Tensor(np.zeros((2, 3, 4, 4), np.uint8)), [1, 0], ["cat", "dog"])
+    assert [made[at][1] for at in (0, 1)] == [1, 0] and made.targets.dtype == np.int64
+
+
 def test_a_batch_that_goes_beyond_is_refused():
     with pytest.raises(IndexingError, match=r"\[0, 7\]"):
         dataset().__getitems__([0, 7])

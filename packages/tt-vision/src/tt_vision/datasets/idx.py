@@ -66,7 +66,13 @@ def parse_idx(source: Source, where: Path, size: int, exact: bool = False) -> np
             f"{where} says that it holds {' × '.join(map(str, shape))} values of {dtype.name}, {length:,} bytes; "
             f"{room:,} are {'there' if exact else 'allowed'}"
         )
-    values = np.frombuffer(_exactly(source, length, where), dtype).reshape(shape)
+    values = np.frombuffer(_exactly(source, length, where), dtype)
+    try:
+        values = values.reshape(shape)
+    except ValueError as error:  # an axis of 0 makes any others fit
+        raise DatasetError(
+            f"{where} says that it holds {' × '.join(map(str, shape))} values; {error}"
+        ) from error
     return values.astype(dtype.newbyteorder("="), copy=False)
 
 

@@ -12,6 +12,7 @@ from tt_data.dataset import Dataset
 from tt_data.errors import DatasetError
 from tt_tensor import Tensor, as_tensor
 from tt_tensor.errors import IndexingError
+from tt_tensor.tensor import as_array
 
 __all__ = ["ImageDataset", "Images", "Labels", "Transform"]
 
@@ -29,8 +30,8 @@ class ImageDataset(Dataset):
     own (the label of a single image without a target_transform is an int).
 
     Args:
-        data: the images, uint8 (N, C, H, W).
-        targets: their labels, integers (N,), each an index into `classes`.
+        data: the images, uint8 (N, C, H, W): an array, a Tensor or what makes one.
+        targets: their labels, integers (N,), also as a list, each an index into `classes`.
         classes: the names of the classes.
         transform: what is done to each batch of images.
         target_transform: what is done to each batch of labels.
@@ -54,6 +55,7 @@ class ImageDataset(Dataset):
         target_transform: Transform | None = None,
     ) -> None:
         name = type(self).__name__
+        data, targets = as_array(data, name), as_array(targets, name)
         if data.dtype != np.uint8 or data.ndim != 4:
             raise DatasetError(
                 f"{name}: images are uint8 (N, C, H, W), not {data.dtype} of shape {data.shape}"
