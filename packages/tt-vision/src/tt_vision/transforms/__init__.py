@@ -16,12 +16,13 @@ nothing as functions.
 
 from tt_data.transforms import Compose, Lambda
 from tt_vision.transforms import functional
-from tt_vision.transforms.colour import ColorJitter, Grayscale
+from tt_vision.transforms.colour import ColorJitter, Grayscale, RandomGrayscale
 from tt_vision.transforms.cropping import CenterCrop, Pad, RandomCrop
 from tt_vision.transforms.drawing import ImageTransform, RandomTransform
 from tt_vision.transforms.erasing import RandomErasing
 from tt_vision.transforms.flips import RandomHorizontalFlip, RandomVerticalFlip
 from tt_vision.transforms.random_affine import RandomAffine, RandomRotation
+from tt_vision.transforms.resized_crop import RandomResizedCrop
 from tt_vision.transforms.resizing import Resize
 from tt_vision.transforms.scaling import Normalize, ToDtype, ToTensor
 
@@ -37,7 +38,9 @@ __all__ = [
     "RandomAffine",
     "RandomCrop",
     "RandomErasing",
+    "RandomGrayscale",
     "RandomHorizontalFlip",
+    "RandomResizedCrop",
     "RandomRotation",
     "RandomTransform",
     "RandomVerticalFlip",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tt_tensor.errors import ArgumentError, ShapeError
-from tt_vision.transforms.arguments import interval_of, per_image, spread_of
+from tt_vision.transforms.arguments import interval_of, per_image, share_of, spread_of
 from tt_vision.transforms.drawing import ImageTransform, RandomTransform, checked_generator
 from tt_vision.transforms.hue import hsv_of, rgb_of
 from tt_vision.transforms.images import computing_dtype, opened, seen, stored
@@ -17,6 +17,7 @@ from tt_vision.transforms.images import computing_dtype, opened, seen, stored
 __all__ = [
     "ColorJitter",
     "Grayscale",
+    "RandomGrayscale",
     "adjust_brightness",
     "adjust_contrast",
     "adjust_hue",
@@ -160,6 +161,26 @@ class Grayscale(ImageTransform):
 
     def __call__(self, images: Any) -> Any:
         return rgb_to_grayscale(images, self.num_output_channels)
+
+
+class RandomGrayscale(RandomTransform):
+    """Each image, with probability `p`, in gray; it keeps its channels. Errors as for `rgb_to_grayscale`."""
+
+    def __init__(self, p: float = 0.1, *, generator: Any = None) -> None:
+        self.p = share_of("RandomGrayscale", "p", p)
+        self.generator = checked_generator("RandomGrayscale", generator)
+
+    def draw(self, shape: tuple[int, int, int, int], rng: np.random.Generator) -> tuple[Any, ...]:
+        """Whether it becomes gray: bools (N,)."""
+        return (rng.random(shape[0]) < self.p,)
+
+    def apply(self, pixels: Any, *draws: Any) -> Any:
+        """The gray ones gray, in a copy."""
+        _check_colours(pixels, "RandomGrayscale")
+        memory, last = stored(pixels)
+        out, (which,) = seen(memory.copy(), last), draws
+        out[which] = rgb_to_grayscale(pixels[which], pixels.shape[1])
+        return out
 
 
 class ColorJitter(RandomTransform):

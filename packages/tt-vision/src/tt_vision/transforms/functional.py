@@ -17,6 +17,7 @@ from tt_vision.transforms.colour import (
 from tt_vision.transforms.cropping import center_crop, crop, pad
 from tt_vision.transforms.erasing import erase
 from tt_vision.transforms.flips import horizontal_flip, vertical_flip
+from tt_vision.transforms.resized_crop import resized_crop
 from tt_vision.transforms.resizing import resize
 from tt_vision.transforms.scaling import normalize, to_dtype, to_tensor
 
@@ -33,6 +34,7 @@ __all__ = [
     "normalize",
     "pad",
     "resize",
+    "resized_crop",
     "rgb_to_grayscale",
     "rotate",
     "to_dtype",
