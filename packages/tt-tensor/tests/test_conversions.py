@@ -50,3 +50,11 @@ def test_tolist_and_iteration():
         with pytest.raises(TypeError, match=r"shape \(\)") as caught:  # what iter() says of what has no rows
             call(tt.tensor(1.0))
         assert isinstance(caught.value, ShapeError)
+
+
+def test_in_compares_as_equal_does():
+    x = tt.tensor([[1.0, 2.0]])
+    assert 2 in x and 2.5 not in x and None not in x and "a" not in x
+    assert [1.0, 3.0] in x  # one of the pairs is equal, as in NumPy
+    with pytest.raises(ShapeError):
+        [1, 2, 3] in x  # noqa: B015

@@ -73,7 +73,8 @@ class ConversionMethods:
         return (self[row] for row in range(len(self.array)))
 
     def __contains__(self, value: Any) -> bool:
-        return bool(np.any(self.array == raw(value)))
+        found = self == value
+        return found if isinstance(found, bool) else bool(raw(found).any())
 
     def _one(self, what: str) -> Any:
         if self.array.size != 1:

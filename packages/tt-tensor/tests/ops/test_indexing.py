@@ -433,6 +433,7 @@ WRONG = [
     ("take axis", lambda: X.take(0, 2), AxisError, "axis 2"),
     ("index_select", lambda: X.index_select(0, [[0]]), ShapeError, "one axis, not 2"),
     ("narrow", lambda: X.narrow(1, 2, 2), IndexingError, "beyond axis 1"),
+    ("narrow from text", lambda: X.narrow(1, "a", 2), ArgumentError, "start must be a whole number"),
     ("masked_fill mask", lambda: X.masked_fill(X, 0.0), DTypeError, "mask is bool, not float32"),
     ("masked_fill kind", lambda: tt.arange(2).masked_fill([True, False], -np.inf), DTypeError, "int64"),
     ("masked_fill shape", lambda: X.masked_fill([True, False], 0.0), ShapeError, "MaskedFill"),

@@ -265,10 +265,11 @@ def index_select(x: Any, axis: int, index: Any) -> Tensor:
 def narrow(x: Any, axis: int, start: int, length: int) -> Tensor:
     """x[start : start + length] along `axis`: a view (PyTorch's function).
 
-    Raises IndexingError if that reaches beyond the axis.
+    Raises IndexingError if that reaches beyond the axis, ArgumentError for what is no whole number.
     """
     x = tensor_of(x)
     axis = one_axis(axis, x.ndim, "narrow")
+    start, length = whole_number("narrow", "start", start, None), whole_number("narrow", "length", length)
     first = start + x.shape[axis] if start < 0 else start
     if not 0 <= first <= first + length <= x.shape[axis]:
         raise IndexingError(f"narrow: {length} from {start} reaches beyond axis {axis} of shape {x.shape}")
