@@ -497,3 +497,26 @@ def test_positions_as_pytorchs_matrix():
     x = tt.tensor([[0, 1], [2, 3]])
     assert x.nonzero(as_tuple=False).tolist() == x.argwhere().tolist() == [[0, 1], [1, 0], [1, 1]]
     assert [part.tolist() for part in tt.nonzero(x, as_tuple=True)] == [[0, 1, 1], [1, 0, 1]]
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
+@pytest.mark.parametrize("key", [0, (0, 1), (slice(None), 1), ([1, 0], 2)])
+def test_a_single_value_fits_whatever_its_shape(shape, key, tape):
+    """As out[i] = model(x[i]) with one output: an element takes a tensor of shape (1,), too."""
+    x, value = tt.zeros(2, 3, dtype="float64"), tt.full(shape, 5.0, dtype="float64")
+    x[key] = value
+    wanted = np.zeros((2, 3))
+    wanted[key] = 5
+    np.testing.assert_array_equal(x.numpy(), wanted, strict=True)
+
+    def write(x, value):
+        y = x * 1
+        y[key] = value
+        return y
+
+    _, (dx, dvalue) = tape.gradients(write, [x, value], np.ones((2, 3)))
+    np.testing.assert_array_equal(dx, wanted != 5)
+    assert dvalue.sum() == (wanted == 5).sum() and dvalue.shape in (
+        shape,
+        (1,) * len(shape) + np.shape(wanted[key]),
+    )

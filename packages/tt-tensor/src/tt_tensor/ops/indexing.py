@@ -252,8 +252,13 @@ class SetItem(Function):
 
 def assign(array: Any, index: Any, value: Any) -> None:
     """array[index] = value, with errors that say what did not fit."""
-    if value.__class__ is np.ndarray and np.may_share_memory(array, value):
-        value = value.copy()  # NumPy reads on while it writes, where a mask selects
+    if value.__class__ is np.ndarray:
+        if value.size == 1:
+            value = value.reshape(
+                ()
+            )  # NumPy does not take [5.0] for one element; PyTorch does, as all do for several
+        if np.may_share_memory(array, value):
+            value = value.copy()  # NumPy reads on while it writes, where a mask selects
     try:
         array[index] = value
     except IndexError as error:
