@@ -101,9 +101,9 @@ class ConversionMethods:
         return operator.index(self.array.item())
 
     def __format__(self, spec: str) -> str:
-        if not spec:
-            return str(self)
         if self.array.ndim:
+            if not spec:
+                return str(self)
             raise ShapeError(
                 f"format: {spec!r} formats one number, not a tensor of shape {self.shape}; "
                 "use tolist(), or tt_tensor.printoptions"
