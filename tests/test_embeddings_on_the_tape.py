@@ -8,7 +8,7 @@ from tt_autograd.gradcheck import gradcheck_report, gradgradcheck_report
 from tt_nn import Linear
 from tt_tensor import Tensor, from_numpy
 from tt_text import Embedding, LearnedPositions, RotaryEmbedding, SinusoidalPositions
-from tt_text.functional import embedding
+from tt_text.functional import embedding, embedding_bag
 
 IDS = np.array([[0, 2, 2], [4, 1, 2]])
 
@@ -73,3 +73,22 @@ def test_padding_gets_no_gradient_at_any_order():
     w = weight.numpy()
     for g, wanted in zip(grads[1:], (4 * w**3, 12 * w**2, 24 * w), strict=True):
         np.testing.assert_allclose(g, counts * wanted, atol=1e-12)
+
+
+@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+def test_bags_of_embeddings_have_their_gradients(mode):
+    def bags(weight, scales):
+        return embedding_bag(
+            IDS.reshape(-1),
+            weight,
+            [0, 2, 2, 5],
+            mode=mode,
+            padding_idx=1,
+            per_sample_weights=scales if mode == "sum" else None,
+        )
+
+    weight, scales = (from_numpy(draw(*shape)).requires_grad_(True) for shape in ((5, 3), (6,)))
+    inputs = (weight, scales) if mode == "sum" else (weight,)
+    function = bags if mode == "sum" else (lambda weight: bags(weight, None))
+    assert gradcheck_report(function, inputs).ok
+    assert gradgradcheck_report(function, inputs).ok

@@ -5,6 +5,7 @@ from tt_text.alibi import alibi_bias, alibi_slopes
 from tt_text.attention import scaled_dot_product_attention, watch_attention
 from tt_text.cache import AppendCache, Cache
 from tt_text.embedding import Embedding
+from tt_text.embedding_bag import EmbeddingBag
 from tt_text.feed_forward import MLP, SwiGLU
 from tt_text.generation import Beam, beam_search, generate, stream
 from tt_text.masks import generate_square_subsequent_mask
@@ -41,6 +42,7 @@ __all__ = [
     "Cache",
     "CharTokenizer",
     "Embedding",
+    "EmbeddingBag",
     "Encoding",
     "GPTConfig",
     "LanguageModel",

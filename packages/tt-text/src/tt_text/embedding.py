@@ -13,7 +13,7 @@ from tt_tensor.arguments import positive, whole_number
 from tt_tensor.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from tt_text.kernels.add_rows import rows_added
 
-__all__ = ["Embedding", "EmbeddingFunction", "embedding"]
+__all__ = ["Embedding", "EmbeddingFunction", "checked_ids", "embedding", "padding_row"]
 
 
 class EmbeddingFunction(Function):
@@ -108,7 +108,7 @@ def embedding(
     weight = as_tensor(weight)
     input = as_tensor(input)
     rows = weight.shape[0] if weight.ndim else 0
-    function = EmbeddingFunction(_padding("embedding", padding_idx, rows))
+    function = EmbeddingFunction(padding_row("embedding", padding_idx, rows))
     if max_norm is not None and weight.ndim == 2:
         shorten(input.array, weight, *_norm("embedding", max_norm, norm_type))
     return function(input, weight)
@@ -119,7 +119,7 @@ def _norm(what: str, max_norm: Any, norm_type: Any) -> tuple[float, float]:
     return positive(what, "max_norm", max_norm), positive(what, "norm_type", norm_type)
 
 
-def _padding(what: str, padding_idx: Any, rows: int) -> int | None:
+def padding_row(what: str, padding_idx: Any, rows: int) -> int | None:
     """The row that is padding, counted from the front."""
     if padding_idx is None:
         return None
@@ -166,7 +166,7 @@ class Embedding(Module):
     ) -> None:
         self.num_embeddings = whole_number("Embedding", "num_embeddings", num_embeddings)
         self.embedding_dim = whole_number("Embedding", "embedding_dim", embedding_dim)
-        self.padding_idx = _padding("Embedding", padding_idx, self.num_embeddings)
+        self.padding_idx = padding_row("Embedding", padding_idx, self.num_embeddings)
         self.max_norm, self.norm_type = max_norm, norm_type
         if max_norm is not None:
             self.max_norm, self.norm_type = _norm("Embedding", max_norm, norm_type)

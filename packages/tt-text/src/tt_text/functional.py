@@ -2,5 +2,6 @@
 
 from tt_text.attention import scaled_dot_product_attention
 from tt_text.embedding import embedding
+from tt_text.embedding_bag import embedding_bag
 
-__all__ = ["embedding", "scaled_dot_product_attention"]
+__all__ = ["embedding", "embedding_bag", "scaled_dot_product_attention"]
