@@ -95,6 +95,8 @@ REFUSED = [
     ("gpt2", {"model.end_of_word_suffix": "</w>"}, "model.end_of_word_suffix='</w>'"),
     ("gpt2", {"model.byte_fallback": True}, "model.byte_fallback with ByteLevel"),
     ("gpt2", {"model.unk_token": "a"}, "model.unk_token='a'"),
+    ("gpt2", {"model.unk_token": "<s>", "model.fuse_unk": True, "model.vocab": {"a": 1}, "model.merges": []},
+     "model.fuse_unk with ByteLevel"),
     ("gpt2", {"model.unk_token": 3}, "model.unk_token is a string"),
     ("gpt2", {"model.merges": None}, "merges are a list"),
     ("gpt2", {"model.merges": ["a b c"]}, "merge 0 is two tokens"),

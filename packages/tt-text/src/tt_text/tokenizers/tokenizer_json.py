@@ -127,8 +127,13 @@ def _byte_level(
         raise TokenizerError(
             f"{where}: model.unk_token={unk!r} that is no special token among added_tokens is not supported"
         )
+    vocab = vocab_from(own, where)
+    if model.get("fuse_unk") and unk is not None and any(bytes([byte]) not in vocab for byte in range(256)):
+        raise TokenizerError(
+            f"{where}: model.fuse_unk with ByteLevel is not supported where bytes are no tokens"
+        )
     return BPETokenizer(
-        vocab_from(own, where),
+        vocab,
         merges_from([list(pair) for pair in names], where),
         pattern=patterns,
         added=added,
