@@ -115,6 +115,14 @@ def test_a_layer_whose_forward_was_replaced_stays() -> None:
     np.testing.assert_allclose(small(data()).array, model(data()).array, atol=0.1)
 
 
+def test_an_embedding_that_shortens_its_rows_stays() -> None:
+    text = pytest.importorskip("tt_text", reason="tt-text is part of the extra compete")
+    table = text.Embedding(5, 4, max_norm=0.5)
+    small = quantize(nn.Sequential(table, nn.Linear(4, 2)), "int8")
+    assert type(small[0]) is text.Embedding
+    np.testing.assert_array_equal(small[0]([1, 2]), table([1, 2]))
+
+
 def test_a_layer_used_twice_is_quantized_once() -> None:
     shared = nn.Linear(4, 4)
     small = quantize(nn.Sequential(shared, nn.Tanh(), shared))

@@ -147,7 +147,8 @@ def quantizable(module: Module) -> bool:
 
 
 def _kind(module: Module) -> str | None:
-    if "forward" in vars(module):
+    # An Embedding with max_norm changes its table as it reads.
+    if "forward" in vars(module) or getattr(module, "max_norm", None) is not None:
         return None
     for kind in type(module).__mro__:
         wheel = kind.__module__.partition(".")[0]
