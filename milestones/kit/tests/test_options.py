@@ -81,6 +81,21 @@ def test_figures_json_that_is_a_directory_is_a_wrong_place(milestone, capsys, tm
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no device files in directories")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such locks")
+def test_two_runs_in_one_directory_are_a_wrong_place(milestone, capsys, tmp_path):
+    """The second one removed the checkpoints of the first, which went on with those of the second."""
+    out = ["--out", str(tmp_path / "out")]
+    codes = []
+
+    def run(session):
+        codes.append(milestone(lambda _: pytest.fail("it ran")).main(out))
+        session.figure("cases", 4, at_least=4)
+
+    assert milestone(run).main(out) == 0 and codes == [2]
+    assert "another run is at work in" in capsys.readouterr().err
+    assert milestone(lambda session: session.figure("cases", 4, at_least=4)).main(out) == 0
+
+
 def test_json_never_replaces_a_device(milestone, capsys, tmp_path):
     assert milestone(lambda session: None).main(["--json", os.devnull, "--out", str(tmp_path)]) == 2
     assert "not a plain file" in capsys.readouterr().err

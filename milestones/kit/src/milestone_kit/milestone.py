@@ -137,6 +137,7 @@ class Milestone:
     def _prepare(self, options: Options, places: Places) -> Path | None:
         """Make the places for the results ready; the file that --json named, if any."""
         places.file(options.out / FIGURES_FILE, "--out")
+        places.hold(options.out, "--out")
         if options.json is None or options.json == STANDARD_OUTPUT:
             return None
         target = Path(options.json).resolve()

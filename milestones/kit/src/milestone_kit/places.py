@@ -5,10 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import sys
 import time
 from pathlib import Path
 
 from milestone_kit.errors import UsageError
+
+if sys.platform != "win32":
+    import fcntl
 
 __all__ = ["STAGED_SUFFIX", "Places", "staged_name"]
 
@@ -26,6 +30,7 @@ class Places:
 
     def __init__(self) -> None:
         self._made: list[Path] = []
+        self._held: list[int] = []
 
     def file(self, path: Path, option: str) -> None:
         """Make the directory of `path` and its parents, and try a file in it.
@@ -54,8 +59,29 @@ class Places:
                 "give a directory that can be written"
             ) from error
 
+    def hold(self, folder: Path, option: str) -> None:
+        """Keep other runs out of `folder` until it is taken back: one would remove the checkpoints of the other.
+
+        Raises :class:`UsageError`, naming `option`, if another run is in it. Where system or disk have no such
+        locks, nobody is kept out.
+        """
+        if sys.platform != "win32":
+            self._held.append(os.open(folder, os.O_RDONLY))
+            try:
+                fcntl.flock(self._held[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self.take_back()
+                raise UsageError(
+                    f"argument {option}: another run is at work in {str(folder)!r}; wait for it, or give another "
+                    "directory"
+                ) from None
+            except OSError:
+                return
+
     def take_back(self) -> None:
-        """Remove the directories made here that are still empty."""
+        """Let go of what is held, and remove the directories made here that are still empty."""
+        while self._held:
+            os.close(self._held.pop())
         while self._made:
             with contextlib.suppress(OSError):
                 self._made.pop().rmdir()
