@@ -42,10 +42,15 @@ def test_the_bar_shows_the_figure_once_there_is_one():
 def test_ctrl_c_says_how_to_go_on_and_keeps_its_code():
     with (
         pytest.raises(Interrupted, match=r"^after step 7; go on with --resume$") as caught,
-        resumable(trainer(7), None),
+        resumable(trainer(7), Path("runs")),
     ):
         raise Interrupted("fit: interrupted", 15)
     assert caught.value.code == 143
+
+
+def test_ctrl_c_without_checkpoints_promises_no_resume():
+    with pytest.raises(Interrupted, match=r"^before any checkpoint$"), resumable(trainer(7), None):
+        raise Interrupted("fit: interrupted", 2)
 
 
 @pytest.mark.parametrize("kind", [*CANNOT_GO_ON, LookupError], ids=lambda kind: kind.__name__)

@@ -60,7 +60,7 @@ def resumable(trainer: Trainer, folder: Path | None, *also: type[Exception]) -> 
     """A block with `trainer.fit()`, whose errors say what the person at the keyboard can do.
 
     Args:
-        folder: where the checkpoints are.
+        folder: where the checkpoints are; None: there are none of this training.
         also: what else is raised where the run in it cannot go on; by a loader, for one.
 
     Raises Interrupted on Ctrl-C, with how to go on; UsageError where `folder` holds what this run cannot go on from.
@@ -69,7 +69,8 @@ def resumable(trainer: Trainer, folder: Path | None, *also: type[Exception]) -> 
         yield
     except Interrupted as stop:
         number = int(stop.code or 0) - 128
-        raise Interrupted(f"after step {trainer.step}; go on with --resume", number) from stop
+        where = f"after step {trainer.step}; go on with --resume" if folder else "before any checkpoint"
+        raise Interrupted(where, number) from stop
     except (*CANNOT_GO_ON, *also) as error:
         raise UsageError(
             f"argument --resume: cannot go on from {folder}: give the options that it was started with, or leave "

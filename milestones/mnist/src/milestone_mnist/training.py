@@ -124,7 +124,8 @@ def images_per_second(
     plan = replace(plan, batch=batch, lr=CALM_LR)
     steps = max(plan.steps(problem), Stopwatch.FEWEST)
     trainer = trainer_of(network.make(seed), plan, steps, callbacks=[watch], seed=seed)
-    trainer.fit(batches(problem.train, batch, seed), steps=steps)
+    with resumable(trainer, None):
+        trainer.fit(batches(problem.train, batch, seed), steps=steps)
     return batch / watch.step_seconds
 
 
