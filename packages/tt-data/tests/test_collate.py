@@ -48,6 +48,18 @@ def test_numbers(numbers, dtype):
     np.testing.assert_array_equal(default_collate(numbers), np.array(numbers, dtype), strict=True)
 
 
+@pytest.mark.parametrize(
+    "make", [np.float32, lambda x: np.array(x, np.float32), lambda x: Tensor(np.array(x, np.float32))]
+)
+@pytest.mark.parametrize("other", [2.0, 2, True])
+def test_float32_beside_numbers_of_python_stays_float32(make, other):
+    """It was float64 where the one with a dtype came first."""
+    for numbers in ([make(1), other], [other, make(1)]):
+        batch = default_collate(numbers)
+        assert batch.dtype == np.float32
+        assert batch.tolist() == list(map(float, numbers))
+
+
 def test_structures_stay_what_they_are():
     samples = [
         {

@@ -23,6 +23,9 @@ from tt_tensor.tensor import wrap
 
 __all__ = ["collate", "default_collate", "default_convert", "like"]
 
+PYTHON = (bool, int, float)
+"""Numbers without a dtype."""
+
 
 def default_collate(batch: Sequence[Any]) -> Any:
     """A list of samples as one batch; see the top of the file.
@@ -48,6 +51,8 @@ class _Collation:
         """One batch of what stands at `where`, such as [0]['image'], in each sample."""
         first = batch[0]
         if isinstance(first, Tensor | np.ndarray):
+            if first.ndim == 0 and any(type(sample) in PYTHON for sample in batch):
+                return self.numbers(batch, where)
             return self.stacked(batch, where)
         if isinstance(first, str | bytes):
             return list(batch)
@@ -75,7 +80,7 @@ class _Collation:
 
     def numbers(self, batch: Sequence[Any], where: str) -> Tensor:
         try:
-            whole = as_tensor(list(batch))
+            whole = as_tensor(list(batch), _dtype(batch))
         except (ValueError, TypeError, OverflowError) as error:
             for at, sample in enumerate(batch):
                 if not isinstance(sample, int | float | np.generic | np.ndarray | Tensor) or np.ndim(sample):
@@ -110,6 +115,16 @@ class _Collation:
 
     def at(self, where: str) -> str:
         return f" at {where}" if where else ""
+
+
+def _dtype(batch: Sequence[Any]) -> Any:
+    """Of numbers of which only some have a dtype: float32 beside a Python number stays float32. None: as they are."""
+    strong = {sample.dtype for sample in batch if hasattr(sample, "dtype")}
+    weak = {kind for kind in map(type, batch) if kind in PYTHON}
+    if not strong or not weak:
+        return None
+    dtype = np.result_type(*strong, *(kind(0) for kind in weak))
+    return dtype if dtype.kind == "f" else None
 
 
 def like(model: Any, parts: Sequence[Any]) -> Any:
