@@ -133,6 +133,15 @@ def test_more_taps_than_a_byte_counts():
     np.testing.assert_array_equal(y[..., 0], flat.max(-1))
 
 
+@pytest.mark.parametrize("size", [(1, 300), (300, 1), (3, 300), (300, 2)])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_more_pixels_side_by_side_than_a_byte_counts(size, stride):
+    window = Window(size, (stride, stride))
+    x = np.random.default_rng(0).integers(0, 99, (1, 2, size[0] + 2, size[1] + 2)).astype(np.float32)
+    for found, true in zip(max_pool.max_pool2d(x, window), max_pool.max_pool2d_loops(x, window), strict=True):
+        np.testing.assert_array_equal(found, true)
+
+
 def test_infinite_gradients_stay_where_they_belong():
     x = np.arange(16.0).reshape(1, 1, 4, 4)
     window = Window((2, 2), (2, 2))

@@ -94,11 +94,16 @@ def max_pool2d(x: Any, window: Window, winners: bool = True) -> tuple[Any, Any]:
 def _block(x: Any, down: list[Tap], right: list[Tap], kw: int, y: Any, won: Any, nans: bool) -> None:
     """Of the images x (n, H, W, C) to y and the winners (n, H', W', C)."""
     n, high, wide, c = y.shape
+    kind = (
+        int if won is None else won.dtype.type
+    )  # to NumPy, a plain number would be one of `beats`, up to 255
     if len(down) == 1 and down[0].places == slice(0, high):
-        _race(x[:, down[0].pixels], right, 2, y, won, lambda tap: down[0].number * kw + tap.number, nans)
+        first = down[0].number * kw
+        _race(x[:, down[0].pixels], right, 2, y, won, lambda tap: kind(first + tap.number), nans)
         return
     if len(right) == 1 and right[0].places == slice(0, wide):
-        _race(x[:, :, right[0].pixels], down, 1, y, won, lambda tap: tap.number * kw + right[0].number, nans)
+        first = right[0].number
+        _race(x[:, :, right[0].pixels], down, 1, y, won, lambda tap: kind(tap.number * kw + first), nans)
         return
     shape = (n, x.shape[1], wide, c)
     rows = shards.scratch("rows", shape, x.dtype)
@@ -107,7 +112,7 @@ def _block(x: Any, down: list[Tap], right: list[Tap], kw: int, y: Any, won: Any,
         _race(rows, down, 1, y, None, len, nans)
         return
     columns = shards.scratch("columns", shape, won.dtype)
-    _race(x, right, 2, rows, columns, lambda tap: tap.number, nans)
+    _race(x, right, 2, rows, columns, lambda tap: kind(tap.number), nans)
 
     def number(tap: Tap) -> Any:
         found = columns[:, tap.pixels]
@@ -115,7 +120,7 @@ def _block(x: Any, down: list[Tap], right: list[Tap], kw: int, y: Any, won: Any,
             return found
         # Two are held against each other, so each has memory of its own.
         memory = shards.scratch(f"numbers {tap.number % 2}", found.shape, won.dtype)
-        return np.add(found, won.dtype.type(tap.number * kw), out=memory)
+        return np.add(found, kind(tap.number * kw), out=memory)
 
     _race(rows, down, 1, y, won, number, nans)
 
