@@ -117,3 +117,17 @@ def test_a_foreign_tensor_that_cannot_be_read_is_named():
     with pytest.raises(StateDictError, match=r"1\.bias: Foreign cannot be read as an array \(call detach"):
         model.load_state_dict(state)
     assert bytes_of(model) == before
+
+
+def test_assigned_tensors_bring_their_dtype(net):
+    net.first.weight.grad = np.ones((3, 2), np.float32)
+    state = {name: value.numpy() + 1 for name, value in net.double().state_dict().items()}
+    weight = net.float().first.weight
+    net.load_state_dict(state)
+    assert weight.dtype == np.float32
+    net.load_state_dict(state, assign=True)
+    assert net.first.weight is weight and weight.dtype == np.float64 and weight.grad is None
+    assert net.seen.dtype == np.int64
+    np.testing.assert_array_equal(weight.numpy(), state["first.weight"])
+    weight.write(0)
+    assert state["first.weight"].any()

@@ -35,13 +35,14 @@ class StateMethods:
         return {prefix + name: wrap(tensor.array) for name, tensor in _state(self)}
 
     def load_state_dict(  # type: ignore[misc]
-        self: Module, state_dict: Mapping[str, Any], strict: bool = True
+        self: Module, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
     ) -> IncompatibleKeys:
         """Copy the values of `state_dict` (Tensors, arrays, or PyTorch's tensors) into this module.
 
         Nothing is changed unless everything fits. With `strict=False`, missing and unexpected names are
         returned instead of refused; shapes must fit all the same. Of names that are tied to one tensor, one
-        suffices; what a module says that a state `may_lack` stays as it is.
+        suffices; what a module says that a state `may_lack` stays as it is. With `assign`, floating tensors take the
+        dtype that is given, as `Module.to` would; make the optimizer afterwards.
 
         Raises StateDictError that lists all missing, unexpected and mis-shaped names.
         """
@@ -82,7 +83,11 @@ class StateMethods:
                 f"load_state_dict into {type(self).__name__}: {listed}{hint}; nothing was loaded"
             )
         for tensor, array in values:
-            tensor.write(array)
+            if assign and array.dtype != tensor.dtype and {array.dtype.char, tensor.dtype.char} <= set("efd"):
+                tensor.grad = None
+                tensor.array = np.array(array)
+            else:
+                tensor.write(array)
         return IncompatibleKeys(missing, unexpected)
 
 
