@@ -298,9 +298,11 @@ def test_attention(causal):
 @text
 def test_embedding_counts_the_rows_it_adds():
     import tt_text
+    from tt_text.embedding_bag import BagSum
 
     ids = Tensor(np.array([[1, 2, 2]]))
     assert applied_by(tt_text.Embedding(5, 4), ids) == (0, 3 * 4)
+    assert applied_by(BagSum(np.array([0, 0, 2]), 3), np.ones((3, 4))) == (3 * 4, 0)
 
 
 # --- quantized layers -----------------------------------------------------------------------------------------

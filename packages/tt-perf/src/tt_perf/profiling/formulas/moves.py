@@ -36,6 +36,7 @@ FORMULAS = {
     "ScatterAdd": Formula(lambda a: a.size(len(a.inputs) - 1), _nothing),
     # The embedding's gradient: one addition for each number of each row that was read.
     "EmbeddingFunction": Formula(_nothing, lambda a: a.n if a.wants(1) else 0, "move"),
+    "BagSum": Formula(lambda a: a.size(), _nothing),
     "AddPositionsFunction": Formula(_out, lambda a: a.n if a.wants(1) else 0),
     # A checkpoint: what it runs again is counted where it runs.
     "Segment": Formula(_nothing, _nothing, "outer"),
