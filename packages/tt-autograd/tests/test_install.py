@@ -1,6 +1,7 @@
 """What `import tt_autograd` does to a process: it fills one slot, and changes and brings in nothing else."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -14,9 +15,10 @@ from tt_tensor import recorder
 
 def fresh(code):
     """What `code` prints as JSON, in an interpreter of its own, with warnings as errors."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=120, check=False
-    )
+    # Bytecode is kept: to compile the sources each time would be what an import takes.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
