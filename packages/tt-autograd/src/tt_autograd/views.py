@@ -71,9 +71,8 @@ def refreshed(x: Tensor) -> Tensor:
     for child in reversed(chain[:-1]):
         view = child._view
         inputs = view.function.inputs
-        stale = (
-            view.parent._node is not None and view.at is not view.parent._node
-        )  # not after parent.detach_()
+        node = view.parent._node
+        stale = node is not None and view.at is not node  # after parent.detach_() there is none
         if view.recording and stale and inputs is not None:
             with recorded():  # whoever asks first may be inside no_grad()
                 cut = again(view.function)(view.parent, *inputs[1:])

@@ -25,6 +25,7 @@ from tt_vision.convolution import ConvFunction, correlate, send_back
 from tt_vision.kernels import conv_then as by
 from tt_vision.kernels.batch_norm import inverse_root
 from tt_vision.kernels.batch_norm_relu import PAIRS
+from tt_vision.kernels.conv_winograd import suits_images
 from tt_vision.max_pooling import MaxPool2d, MaxPoolFunction
 from tt_vision.on_images import wide
 from tt_vision.window import Window
@@ -216,7 +217,7 @@ def _fused(layers: list[Any], at: int) -> Fused | None:
         x = as_tensor(x)
         if x.ndim not in (3, 4) or not (infers or _recorded(layers, at, x)):
             return x, 0
-        if only_pooled and not (x.ndim == 4 and by.pools_by_winograd(x, conv.out_channels, conv.window)):
+        if only_pooled and not (x.ndim == 4 and suits_images(x, conv.out_channels, conv.window)):
             return x, 0
         return chain.run(x)
 

@@ -36,8 +36,7 @@ def conv2d(x: Any, weight: Any, bias: Any, window: Window) -> Any:
     if size <= SMALL:
         return conv_im2col.conv2d(x, weight, bias, window)
     y = None
-    image, shape = (x.shape[2], x.shape[3]), (len(x), x.shape[1], len(weight))
-    if conv_winograd.suits(window, image, places, shape, x.dtype):
+    if conv_winograd.suits_images(x, len(weight), window):
         y = conv_winograd.conv2d(x, weight, bias, window)
     return conv_blocked.conv2d(x, weight, bias, window) if y is None else y
 

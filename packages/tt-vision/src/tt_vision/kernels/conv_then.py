@@ -32,7 +32,6 @@ __all__ = [
     "conv2d_pooled_backward_loops",
     "conv2d_then",
     "conv2d_then_loops",
-    "pools_by_winograd",
     "scaled",
 ]
 
@@ -63,7 +62,7 @@ def conv2d_then(
 ) -> tuple[Any, Any]:
     """Winograd's with the pooling where that suits, else the kernels that there are without it."""
     added, found, won = None if scale is not None else bias, None, None
-    if pool and pools_by_winograd(x, len(weight), window):
+    if pool and conv_winograd.suits_images(x, len(weight), window):
         found = conv2d_pooled(x, weight, added, window, winners)
     if found is not None:
         z, won = found
@@ -74,13 +73,6 @@ def conv2d_then(
     if scale is not None:
         z = scaled(z, scale, bias)
     return positive_part(z) if relu else z, won
-
-
-def pools_by_winograd(x: Any, channels: int, window: Window) -> bool:
-    """Does Winograd's convolution suit these images, with so many channels after it?"""
-    image = (x.shape[2], x.shape[3])
-    shape = (len(x), x.shape[1], channels)
-    return conv_winograd.suits(window, image, window.output(image, "conv2d"), shape, x.dtype)
 
 
 def conv2d_pooled_backward(

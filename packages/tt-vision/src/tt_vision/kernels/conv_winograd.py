@@ -39,7 +39,7 @@ from tt_vision.channels import channels_first
 from tt_vision.kernels.conv_blocked import Block, least, multiply, turned
 from tt_vision.window import Pair, Window
 
-__all__ = ["TILE", "conv2d", "conv2d_backward", "convolve", "send_back", "suits"]
+__all__ = ["TILE", "conv2d", "conv2d_backward", "convolve", "send_back", "suits", "suits_images"]
 
 TILE = 4
 """Rows of the convolution that are made at a time, of two more of pixels."""
@@ -101,6 +101,12 @@ def suits(window: Window, image: Pair, places: Pair, shape: tuple[int, int, int]
         and max(PLACES, channels[0] * channels[1] // FILTERS) <= count
         and 2 * made <= 3 * count
     )
+
+
+def suits_images(x: Any, channels: int, window: Window) -> bool:
+    """`suits`, of images x (N, C, H, W) that become `channels`."""
+    image = (x.shape[2], x.shape[3])
+    return suits(window, image, window.output(image, "conv2d"), (len(x), x.shape[1], channels), x.dtype)
 
 
 def conv2d(x: Any, weight: Any, bias: Any, window: Window) -> Any:

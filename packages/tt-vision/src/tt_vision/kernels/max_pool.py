@@ -94,9 +94,8 @@ def max_pool2d(x: Any, window: Window, winners: bool = True) -> tuple[Any, Any]:
 def _block(x: Any, down: list[Tap], right: list[Tap], kw: int, y: Any, won: Any, nans: bool) -> None:
     """Of the images x (n, H, W, C) to y and the winners (n, H', W', C)."""
     n, high, wide, c = y.shape
-    kind = (
-        int if won is None else won.dtype.type
-    )  # to NumPy, a plain number would be one of `beats`, up to 255
+    # To NumPy, a plain number would be one of `beats`, up to 255.
+    kind = int if won is None else won.dtype.type
     if len(down) == 1 and down[0].places == slice(0, high):
         first = down[0].number * kw
         _race(x[:, down[0].pixels], right, 2, y, won, lambda tap: kind(first + tap.number), nans)
