@@ -13,7 +13,6 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-import tt_tensor
 from tt_tensor import memory, recorder
 from tt_tensor.conversions import ConversionMethods
 from tt_tensor.dtypes import check_dtype, default_dtype
@@ -25,6 +24,7 @@ from tt_tensor.errors import (
     MissingWheelError,
     ShapeError,
 )
+from tt_tensor.made_from import MadeFromMethods
 from tt_tensor.ops.arithmetic import ArithmeticMethods
 from tt_tensor.ops.arranging import ArrangingMethods
 from tt_tensor.ops.axes import AxisMethods
@@ -62,6 +62,7 @@ class Size(int):
 
 class Tensor(
     ConversionMethods,
+    MadeFromMethods,
     ArithmeticMethods,
     InPlaceMethods,
     LogicMethods,
@@ -280,36 +281,6 @@ class Tensor(
             raise GradientError(
                 f"{what}: this tensor is the result of a recorded operation; use x.detach() instead"
             )
-
-    # --- new ones of its dtype ---------------------------------------------------------------------------
-
-    def new_tensor(self, data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-        """A Tensor with a copy of `data` in this one's dtype, as are the following unless `dtype` says otherwise."""
-        return Tensor(data, self.dtype if dtype is None else dtype, requires_grad)
-
-    def new_zeros(self, *shape: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-        """`zeros(*shape)`."""
-        return tt_tensor.zeros(*shape, dtype=dtype or self.dtype, requires_grad=requires_grad)
-
-    def new_ones(self, *shape: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-        """`ones(*shape)`."""
-        return tt_tensor.ones(*shape, dtype=dtype or self.dtype, requires_grad=requires_grad)
-
-    def new_empty(self, *shape: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-        """`empty(*shape)`."""
-        return tt_tensor.empty(*shape, dtype=dtype or self.dtype, requires_grad=requires_grad)
-
-    def new_full(self, shape: Any, fill_value: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-        """`full(shape, fill_value)`."""
-        return tt_tensor.full(shape, fill_value, dtype or self.dtype, requires_grad)
-
-    def bernoulli(self, *, generator: Any = None) -> Tensor:
-        """1 with the probability that stands in each place, else 0: `bernoulli(self)`."""
-        return tt_tensor.bernoulli(self, generator=generator)
-
-    def multinomial(self, num_samples: int, replacement: bool = False, *, generator: Any = None) -> Tensor:
-        """Indices drawn with these weights: `multinomial(self, …)`."""
-        return tt_tensor.multinomial(self, num_samples, replacement, generator=generator)
 
     # --- its gradient -----------------------------------------------------------------------------------
 

@@ -11,6 +11,8 @@ from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 from tt_tensor.function import Function
 from tt_tensor.kernels.matmul import product
 from tt_tensor.kernels.reductions import reduce
+from tt_tensor.ops.arithmetic import add, mul
+from tt_tensor.ops.casting import tensor_of
 from tt_tensor.ops.einsum import einsum
 from tt_tensor.ops.indexing import PutAt
 from tt_tensor.ops.over_axes import Axes, OverAxes, axes_of, wide
@@ -148,8 +150,6 @@ def mv(x: Any, y: Any) -> Tensor:
 
 def addmm(x: Any, a: Any, b: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta · x + alpha · a @ b, where x broadcasts to the product: PyTorch's word. Raises ShapeError as `mm`."""
-    from tt_tensor.ops.arithmetic import add, mul
-
     return add(x if beta == 1 else mul(x, beta), mm(a, b), alpha=alpha)
 
 
@@ -160,9 +160,7 @@ def cdist(x: Any, y: Any, p: float = 2) -> Tensor:
 
     Raises ShapeError where the shapes do not fit, ArgumentError unless p > 0.
     """
-    from tt_tensor.tensor import as_tensor
-
-    x, y = as_tensor(x), as_tensor(y)
+    x, y = tensor_of(x), tensor_of(y)
     if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-1]:
         raise ShapeError(
             f"cdist: takes rows of one length, (…, n, d) and (…, m, d), not {x.shape} and {y.shape}"
@@ -254,9 +252,7 @@ def diag(x: Any, k: int = 0) -> Tensor:
 
     Raises ShapeError for other ranks.
     """
-    from tt_tensor.tensor import as_tensor
-
-    x = as_tensor(x)
+    x = tensor_of(x)
     if x.ndim != 1:
         if x.ndim == 2:
             return diagonal(x, k)
