@@ -6,6 +6,7 @@ compare every entry of the Jacobians with central differences, at PyTorch's defa
 
 import importlib
 import importlib.util
+import re
 
 import numpy as np
 import pytest
@@ -115,6 +116,11 @@ def test_third_derivatives_are_those_of_the_second(function):
         if any(g.requires_grad for g in gradients(*inputs)):  # a linear function has none
             report = gradgradcheck_report(gradients, inputs, fast_mode=True)
             assert report.ok, f"{case}: {report}"
+
+
+def test_the_readme_counts_those_of_tt_tensor():
+    said = re.search(r"Tensor, (\d+) Functions", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert int(said[1]) == len(functions_of(importlib.import_module("tt_tensor")))
 
 
 def test_every_case_is_of_a_function_that_exists():
