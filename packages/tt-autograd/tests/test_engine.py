@@ -1,6 +1,7 @@
 """The way back meets released graphs, wrong gradients, bad rules and overwritten values, and says so."""
 
 import itertools
+import weakref
 
 import numpy as np
 import pytest
@@ -84,6 +85,34 @@ def test_what_lies_behind_the_inputs_may_be_released():
     y.sum().backward()
     (g,) = ta.grad((y * y).sum(), y)
     same(g, [4.0, 8.0])
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_what_rules_saved_is_gone_as_soon_as_they_ran(held):
+    saved: list[weakref.ref[np.ndarray]] = []
+    alive: list[int] = []
+
+    class Saving(tt.Function):
+        def forward(self, x):
+            self.kept = x + 1
+            saved.append(weakref.ref(self.kept))
+            return x * 2
+
+        def backward(self, grad):
+            alive.append(sum(each() is not None for each in saved))
+            return grad * 2
+
+    y, outputs = leaf(1.0, 2.0), []
+    for _ in range(5):
+        y = Saving()(y)
+        if held:  # then the Function lives on, without what it saved
+            outputs.append(y)
+    loss = y.sum()
+    del y
+    loss.backward()
+    # A Function that nobody else holds may still be there while the next rule runs.
+    assert alive[-1] <= 2 and all(now <= before for before, now in itertools.pairwise(alive))
+    assert not any(each() is not None for each in saved)
 
 
 @pytest.mark.parametrize("again", [True, False])

@@ -212,8 +212,9 @@ def flow(
             except AttributeError:
                 check_gradients(function, gradients)
                 raise
-            if not retain:
-                # Nothing but the shape stays: memory falls while the gradient goes back.
+            if not retain and references(function) != _SOLE:
+                # Nothing but the shape stays: memory falls while the gradient goes back. One that nobody else holds
+                # is gone as a whole in a moment.
                 number = function._number
                 function.__dict__.clear()
                 function._number = number
@@ -342,8 +343,14 @@ def _fresh() -> int:
     return counts[-1] or -1
 
 
+def _sole() -> int:
+    """What it says of a Function that only `flow` holds, by a name of its own."""
+    function = object()
+    return references(function) or -1
+
+
 ndarray = np.ndarray
-_ALONE, _FRESH = _alone(), _fresh()
+_ALONE, _FRESH, _SOLE = _alone(), _fresh(), _sole()
 _LINE = 64
 LARGE = 1 << 12
 """So many numbers are worth a look at who holds them."""

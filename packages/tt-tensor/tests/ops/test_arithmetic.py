@@ -1,6 +1,7 @@
 """Arithmetic: NumPy's values and dtypes for every kind of operand, gradients for every pair of shapes, typed errors."""
 
 import itertools
+import math
 import operator
 
 import numpy as np
@@ -365,3 +366,14 @@ def test_three_at_once():
     assert tt.lerp(x, y, 0.5).tolist() == [[2.0, 2.5], [2.5, 3.0]]
     assert tt.lerp(x, y, Tensor([0.0, 1.0])).tolist() == [[1.0, 4.0], [2.0, 4.0]]
     assert tt.addcmul(x, y, z, value=0.3).dtype == np.float32
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_any_number_of_numbers(dtype):
+    x = np.linspace(-2, 2, 7).astype(dtype)
+    numbers = [0.0, -0.0, 1e-38, 1e38, 1e-320, 0.1, 1 / 3, math.inf, *np.linspace(0.5, 1.5, 600).tolist()]
+    with np.errstate(all="ignore"):
+        for number in [*numbers, *numbers]:
+            same(Tensor(x) * number, x * number)
+            same(Tensor(x) + number, x + number)
+    assert math.copysign(1, (Tensor([1.0]) * -0.0).item()) == -1

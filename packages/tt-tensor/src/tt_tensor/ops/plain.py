@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,13 +24,12 @@ ONE = {char: np.ones((), char) for char in "efd"}
 """1 by the character of its dtype. A ufunc takes half as long with an array of shape () as with a Python number."""
 for _one in ONE.values():
     _one.setflags(write=False)
+ndarray = np.ndarray
 
 
-@lru_cache(maxsize=256)
-def _number(value: float, char: str) -> Any:
-    made = np.array(value, char)
-    made.setflags(write=False)
-    return made
+_numbers: dict[str, dict[float, Any]] = {"f": {}, "d": {}}
+"""By the character of a dtype, numbers that operations met, as arrays of shape ()."""
+MOST = 256
 
 
 def number_like(value: float, x: Any) -> Any:
@@ -39,9 +37,24 @@ def number_like(value: float, x: Any) -> Any:
 
     What float32 cannot hold exactly as it is (0 by its sign, very small and very large ones) stays a Python float.
     """
-    if x.__class__ is np.ndarray and x.dtype.char in "fd" and 1e-30 < abs(value) < 1e30:
-        return _number(value, x.dtype.char)
+    if x.__class__ is ndarray:
+        known = _numbers.get(x.dtype.char)
+        if known is not None:
+            # Plain look-ups: this runs in every operation with a number, which costs little more by itself.
+            made = known.get(value)
+            return _met(value, x.dtype.char, known) if made is None else made
     return value
+
+
+def _met(value: float, char: str, known: dict[float, Any]) -> Any:
+    if not 1e-30 < abs(value) < 1e30:
+        return value
+    if len(known) >= MOST:
+        known.clear()
+    made = np.array(value, char)
+    made.setflags(write=False)
+    known[value] = made
+    return made
 
 
 def raw(x: Any) -> Any:
