@@ -1,15 +1,14 @@
 """Tensor: an N-dimensional array that knows its memory, its operations and its gradient.
 
 A Tensor holds one NumPy array (`tensor.array`), nothing more, until someone asks for gradients. This file
-is about what it is: how it is made, its memory, its copies, its gradient. What it is to NumPy and to Python
-stands in `conversions`; what can be done with it in `ops`, one file for each family, rule beside formula.
+is about what it is: how it is made, its memory, its copies. Its gradient stands in `gradient`, what it is to NumPy
+and to Python in `conversions`; what can be done with it in `ops`, one file for each family, rule beside formula.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from copy import deepcopy
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -21,9 +20,9 @@ from tt_tensor.errors import (
     DTypeError,
     GradientError,
     InPlaceError,
-    MissingWheelError,
     ShapeError,
 )
+from tt_tensor.gradient import GradientMethods
 from tt_tensor.made_from import MadeFromMethods
 from tt_tensor.ops.arithmetic import ArithmeticMethods
 from tt_tensor.ops.arranging import ArrangingMethods
@@ -61,6 +60,7 @@ class Size(int):
 
 
 class Tensor(
+    GradientMethods,
     ConversionMethods,
     MadeFromMethods,
     ArithmeticMethods,
@@ -281,135 +281,6 @@ class Tensor(
             raise GradientError(
                 f"{what}: this tensor is the result of a recorded operation; use x.detach() instead"
             )
-
-    # --- its gradient -----------------------------------------------------------------------------------
-
-    @property
-    def requires_grad(self) -> bool:
-        """Whether a gradient is collected for this tensor. Only floating dtypes have one."""
-        if self._view is not None:
-            self._settle()
-        return self._requires_grad
-
-    @requires_grad.setter
-    def requires_grad(self, wanted: bool) -> None:
-        if wanted and self.array.dtype.kind != "f":
-            raise GradientError(
-                f"requires_grad: a tensor of dtype {self.dtype} has no gradient, only floating dtypes do; "
-                "use astype('float32') first"
-            )
-        if not wanted and self._node is not None:
-            raise GradientError(
-                "requires_grad: only a leaf can be told not to require a gradient; use detach() on a result"
-            )
-        self._requires_grad = bool(wanted)
-
-    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
-        """Set `requires_grad` and return the tensor."""
-        self.requires_grad = requires_grad
-        return self
-
-    @property
-    def grad_fn(self) -> Any:
-        """The Function that made this tensor, if it was recorded; None for a leaf."""
-        if self._view is not None:
-            self._settle()
-        return self._node
-
-    @property
-    def is_leaf(self) -> bool:
-        """True if no recorded operation made it."""
-        return self.grad_fn is None
-
-    def _settle(self) -> None:
-        """A view's history depends on what was written to the memory it shows."""
-        settle = getattr(recorder.active, "settle", None)
-        if settle is not None:
-            settle(self)
-
-    @property
-    def grad(self) -> Tensor | None:
-        """The gradient, of the same shape, or None. Backward adds to it; an optimizer reads it."""
-        return self._grad
-
-    @grad.setter
-    def grad(self, gradient: Any) -> None:
-        if gradient is not None:
-            if not isinstance(gradient, Tensor):
-                gradient = wrap(as_array(gradient, "grad"))
-            if gradient.shape != self.shape:
-                raise ShapeError(
-                    f"grad: a gradient has the shape of its tensor, {self.shape}, but this one has {gradient.shape}"
-                )
-            if gradient.dtype != self.dtype:
-                raise DTypeError(
-                    f"grad: a gradient has the dtype of its tensor, {self.dtype}, but this one is {gradient.dtype}"
-                )
-        self._grad = gradient
-
-    @grad.deleter
-    def grad(self) -> None:
-        self._grad = None
-
-    def zero_grad(self) -> None:
-        """Forget the gradient."""
-        self._grad = None
-
-    def backward(
-        self,
-        gradient: Any = None,
-        retain_graph: bool | None = None,
-        create_graph: bool = False,
-        inputs: Any = None,
-    ) -> None:
-        """Send `gradient` (1 for a single element) back through everything that made this tensor, into the `.grad`
-        of every leaf, or of `inputs` alone.
-
-        Raises MissingWheelError while no recorder is installed: then gradients are called by hand, layer by
-        layer, with the very same rules.
-        """
-        if recorder.active is None:
-            _no_recorder("backward")
-        recorder.active.backward(self, gradient, retain_graph, create_graph, inputs)
-
-    def detach_(self) -> Tensor:
-        """Forget this tensor's history: from now on it is a leaf, and no gradient is collected.
-
-        Raises GradientError for a view, whose history is that of the memory it shows: use detach().
-        """
-        if self._view is not None:
-            raise GradientError(
-                "detach_: a view has its history from the tensor it shows; use detach() instead"
-            )
-        self._node, self._requires_grad = None, False
-        return self
-
-    def retain_grad(self) -> None:
-        """Let backward fill `.grad` of this result of an operation, as it does for leaves.
-
-        Raises GradientError where no gradient is collected, MissingWheelError while no recorder is installed.
-        """
-        if recorder.active is None:
-            _no_recorder("retain_grad")
-        recorder.active.retain_grad(self)
-
-    def register_hook(self, hook: Callable[[Tensor], Any]) -> Any:
-        """Call `hook(gradient)` whenever a gradient for this tensor was worked out; what it returns, if not None,
-        takes that gradient's place. Returns a handle whose `remove()` takes the hook away.
-
-        Raises GradientError where no gradient is collected, MissingWheelError while no recorder is installed.
-        """
-        if recorder.active is None:
-            _no_recorder("register_hook")
-        return recorder.active.register_hook(self, hook)
-
-
-def _no_recorder(what: str) -> NoReturn:
-    raise MissingWheelError(
-        f"{what}: nothing recorded how this tensor was made. Install the wheel tt-autograd and "
-        "`import tt_autograd` before computing; without it, call the rules by hand: "
-        "loss_fn.backward() and model.backward(grad) of tt-nn, or function.gradients(grad)"
-    )
 
 
 def wrap(array: np.ndarray[Any, np.dtype[Any]]) -> Tensor:
