@@ -20,6 +20,10 @@ from tt_tensor.kernels import table
 __all__ = ["Identity", "Linear", "LinearFunction", "linear"]
 
 
+ONE_THREAD = 1 << 13
+"""A matrix of up to so many numbers OpenBLAS multiplies with a vector on one thread by itself."""
+
+
 class LinearFunction(Function):
     """y = x Wᵀ + b: dx = grad W, dW = gradᵀ x, db = Σ grad over all rows."""
 
@@ -58,7 +62,8 @@ class LinearFunction(Function):
             return dx, dweight
         dbias = None
         if needs is None or needs[2]:
-            dbias = shards.alone(over_rows, grad) if shards.preferred else over_rows(grad)
+            shared = shards.preferred and grad.size > ONE_THREAD
+            dbias = shards.alone(over_rows, grad) if shared else over_rows(grad)
         return dx, dweight, dbias
 
     @staticmethod
