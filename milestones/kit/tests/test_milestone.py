@@ -181,3 +181,22 @@ sys.exit(Milestone("toy", year=1958, about="a toy", run=run).main(["--out", "out
     assert child.returncode == 1
     assert "cannot print or write" in err
     assert "Traceback" not in err
+
+
+@pytest.mark.skipif(
+    not Path("/dev/full").exists(), reason="/dev/full, the disk that is always full, is Linux's"
+)
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_that_cannot_be_printed_exits_1_with_a_message(start, option):
+    program = f"""
+import io, os, sys
+from milestone_kit import Milestone
+os.dup2(os.open("/dev/full", os.O_WRONLY), 1)
+sys.stdout = io.TextIOWrapper(open(1, "wb", closefd=False))  # with a buffer, whatever the environment says
+sys.exit(Milestone("toy", year=1958, about="a toy", run=print).main(["{option}"]))
+"""
+    child = start(program)
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == 1
+    assert "cannot print" in err
+    assert "Traceback" not in err and "ignored" not in err

@@ -117,7 +117,7 @@ class Milestone:
         except UsageError as error:
             return self._complain(f"{parser.format_usage()}{self.program}: error: {error}", WRONG_ARGUMENTS)
         except SystemExit as done:  # --help and --version
-            return int(done.code or 0)
+            return self._printed(int(done.code or 0))
         try:
             with two_step_interrupt():
                 return self._run(options, target)
@@ -168,6 +168,15 @@ class Milestone:
             sys.stdout.write(document.decode("ascii"))
         sys.stdout.flush()
         return MET if met else MISSED
+
+    def _printed(self, code: int) -> int:
+        """`code`, if what was printed came out: the interpreter would say of the rest only that it is lost."""
+        try:
+            sys.stdout.flush()
+        except OSError as error:
+            _drop_output()
+            return self._complain(f"{self.program}: error: cannot print: {error}", MISSED)
+        return code
 
     def _complain(self, message: str, code: int) -> int:
         with contextlib.suppress(OSError, ValueError):
