@@ -71,6 +71,32 @@ def test_a_graph_that_was_released():
         (shared * 2).sum().backward(create_graph=True)
 
 
+def test_a_shared_part_that_saved_nothing_is_gone_through_again():
+    # As in PyTorch, which refuses only where a saved value is gone.
+    x, w = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    shared = x + w
+    (shared * 2).sum().backward()
+    (shared * 3).sum().backward()
+    same(x.grad, [5.0, 5.0])
+    same(w.grad, [5.0, 5.0])
+    behind = x.exp() + w
+    behind.sum().backward()
+    with pytest.raises(ta.ReleasedGraphError, match="released at Exp"):
+        behind.sum().backward()
+
+
+def test_what_saved_nothing_holds_no_constant_afterwards():
+    # The sum's own number is all that it may keep: a constant that went in is let go of with what others saved.
+    x = leaf(1.0, 2.0)
+    constant = tt.tensor([3.0, 4.0])
+    gone = weakref.ref(constant)
+    y = x + constant
+    y.sum().backward()
+    del constant
+    assert gone() is None
+    assert y.shape == (2,)
+
+
 def test_two_parts_of_different_shapes_that_were_released():
     x, w = leaf(1.0, 2.0), leaf(1.0, 2.0, 3.0)
     p, q = x * 2, w * 2

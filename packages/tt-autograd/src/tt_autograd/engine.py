@@ -212,9 +212,10 @@ def flow(
             except AttributeError:
                 check_gradients(function, gradients)
                 raise
-            if not retain and references(function) != _SOLE:
+            if not retain and references(function) != _SOLE and len(function.__dict__) > 1:
                 # Nothing but the shape stays: memory falls while the gradient goes back. One that nobody else holds
-                # is gone as a whole in a moment.
+                # is gone as a whole in a moment. What has no more than its number saved nothing and holds no constant
+                # (a + b): another output may still go back through it.
                 number = function._number
                 function.__dict__.clear()
                 function._number = number
