@@ -18,6 +18,7 @@ ROWS = [(3,), (1, 3), (0, 3), (4, 3), (2, 4, 3), (2, 0, 3), (2000, 3)]
 IMAGES = [(1, 2, 3, 4), (5, 2, 3, 4), (0, 2, 3, 4)]
 
 BY_TAPE_ONLY = [nn.TripletMarginLoss, nn.CosineEmbeddingLoss, nn.MarginRankingLoss]
+RECURRENT = [nn.RNN, nn.LSTM, nn.GRU, nn.RNNCell, nn.LSTMCell, nn.GRUCell]
 WITHOUT_FORWARD = [nn.Module, nn.Loss, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict]
 
 # module → ways to make it, shapes to try it on
@@ -170,7 +171,7 @@ def modules():
 
 @pytest.mark.parametrize("module", modules(), ids=lambda module: module.__name__)
 def test_every_module_is_here(module):
-    assert sum(module in table for table in (LAYERS, LOSSES, BY_TAPE_ONLY, WITHOUT_FORWARD)) == 1
+    assert sum(module in table for table in (LAYERS, LOSSES, BY_TAPE_ONLY, RECURRENT, WITHOUT_FORWARD)) == 1
 
 
 @pytest.mark.parametrize("module", WITHOUT_FORWARD)
@@ -183,6 +184,12 @@ def test_what_computes_nothing_has_nothing_to_compare(module):
 def test_where_several_inputs_learn_there_is_no_way_back_by_hand(module):
     with pytest.raises(MissingWheelError, match=f"{module.__name__}.*no way back by hand"):
         module().backward()
+
+
+@pytest.mark.parametrize("module", RECURRENT)
+def test_where_a_state_goes_on_there_is_no_way_back_by_hand(module):
+    with pytest.raises(MissingWheelError, match=f"{module.__name__}.*no way back by hand"):
+        module(2, 3).backward(Tensor([1.0]))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

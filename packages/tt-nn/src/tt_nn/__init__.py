@@ -28,6 +28,8 @@ from tt_nn.module import Module, RemovableHandle, infer
 from tt_nn.normalization import LayerNorm, RMSNorm
 from tt_nn.parameter import Parameter
 from tt_nn.prelu import PReLU
+from tt_nn.recurrent.cells import GRUCell, LSTMCell, RNNCell
+from tt_nn.recurrent.layers import GRU, LSTM, RNN
 from tt_nn.smooth import GELU, Mish, SiLU
 from tt_nn.softplus import LogSigmoid, Softplus
 from tt_nn.state import IncompatibleKeys
@@ -41,6 +43,9 @@ __all__ = [
     "ELU",
     "GELU",
     "GLU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "SELU",
     "BCELoss",
     "BCEWithLogitsLoss",
@@ -48,6 +53,7 @@ __all__ = [
     "CrossEntropyLoss",
     "Dropout",
     "Flatten",
+    "GRUCell",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
@@ -56,6 +62,7 @@ __all__ = [
     "IncompatibleKeys",
     "KLDivLoss",
     "L1Loss",
+    "LSTMCell",
     "LayerNorm",
     "LayerRow",
     "LeakyReLU",
@@ -75,6 +82,7 @@ __all__ = [
     "ParameterDict",
     "ParameterList",
     "RMSNorm",
+    "RNNCell",
     "ReLU",
     "ReLU6",
     "RemovableHandle",
