@@ -92,6 +92,19 @@ def radam(x, g, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8):
     return x - lr * step
 
 
+def rprop(x, g, s, t, lr=0.01, etas=(0.5, 1.2), step_sizes=(1e-6, 50.0)):
+    turned = np.sign(g * s.get("g", 0))
+    step = s.get("step", lr) * np.where(turned > 0, etas[1], np.where(turned < 0, etas[0], 1))
+    s["step"] = np.clip(step, *step_sizes)
+    s["g"] = np.where(turned < 0, 0, g)
+    return x - np.sign(s["g"]) * s["step"]
+
+
+def asgd(x, g, s, t, lr=0.01, lambd=1e-4, alpha=0.75, t0=1e6):
+    eta = lr / (1 + lambd * lr * (t - 1)) ** alpha
+    return (1 - lambd * eta) * x - eta * g
+
+
 REFERENCES = [
     ("SGD", sgd, {"lr": 0.1}),
     ("SGD", sgd, {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
@@ -110,6 +123,10 @@ REFERENCES = [
     ("RAdam", radam, {}),
     ("RAdam", radam, {"betas": (0.5, 0.99), "lr": 0.1}),
     ("Lion", lion, {"lr": 0.01, "weight_decay": 0.1}),
+    ("Rprop", rprop, {}),
+    ("Rprop", rprop, {"lr": 0.1, "etas": (0.3, 1.5), "step_sizes": (0.05, 0.2)}),
+    ("ASGD", asgd, {}),
+    ("ASGD", asgd, {"lr": 0.1, "lambd": 0.5, "alpha": 0.5}),
 ]
 each = pytest.mark.parametrize(
     ("name", "reference", "options"), REFERENCES, ids=[f"{n}-{'-'.join(o)}" for n, _, o in REFERENCES]

@@ -7,12 +7,27 @@ import pytest
 
 import tt_nn
 import tt_optim
-from tt_optim import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Lion, Muon, NAdam, Optimizer, RAdam, RMSprop
+from tt_optim import (
+    ASGD,
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Lion,
+    Muon,
+    NAdam,
+    Optimizer,
+    RAdam,
+    RMSprop,
+    Rprop,
+)
 from tt_optim.ranges import NONNEGATIVE
 from tt_tensor import Tensor
 from tt_tensor.errors import ArgumentError, DTypeError, GradientError, ShapeError
 
-ALL = [SGD, Adam, AdamW, NAdam, Adamax, RAdam, RMSprop, Adagrad, Adadelta, Lion, Muon]
+ALL = [SGD, Adam, AdamW, NAdam, Adamax, RAdam, RMSprop, Adagrad, Adadelta, Lion, Rprop, ASGD, Muon]
 
 
 def matrix(values=((1.0, 2.0), (3.0, 4.0))):
@@ -48,6 +63,8 @@ def matrix(values=((1.0, 2.0), (3.0, 4.0))):
         (Adamax, {"lr": 2e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0}),
         (RAdam, {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "decoupled_weight_decay": False}),
         (Lion, {"lr": 1e-4, "betas": (0.9, 0.99), "weight_decay": 0.0}),
+        (Rprop, {"lr": 1e-2, "etas": (0.5, 1.2), "step_sizes": (1e-6, 50.0), "maximize": False}),
+        (ASGD, {"lr": 1e-2, "lambd": 1e-4, "alpha": 0.75, "t0": 1e6, "weight_decay": 0}),
         (
             Muon,
             {"lr": 1e-3, "weight_decay": 0.1, "momentum": 0.95, "nesterov": True, "ns_steps": 5, "eps": 1e-7},
@@ -243,6 +260,10 @@ P = matrix()
             ArgumentError,
             "ns_steps must be an integer of at least 1 and below 100",
         ),
+        (lambda: Rprop([P], etas=(1.0, 1.2)), ArgumentError, "0 < η⁻ < 1 < η⁺"),
+        (lambda: Rprop([P], etas=0.5), ArgumentError, "etas must be two numbers"),
+        (lambda: Rprop([P], step_sizes=(1.0, 0.5)), ArgumentError, "0 ≤ least ≤ most"),
+        (lambda: ASGD([P], t0=-1), ArgumentError, "t0 must be at least 0"),
         (lambda: Muon([P], adjust_lr_fn="rms"), ArgumentError, "one of None, 'original', 'match_rms_adamw'"),
         (lambda: Muon([P], ns_coefficients=(1, 2)), ArgumentError, "must be three numbers"),
         (lambda: Muon([P], momentum=1.0), ArgumentError, r"momentum must be in \[0, 1\)"),

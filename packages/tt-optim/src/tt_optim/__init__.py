@@ -9,7 +9,9 @@ from tt_optim.adagrad import Adagrad
 from tt_optim.adam import Adam
 from tt_optim.adamax import Adamax
 from tt_optim.adamw import AdamW
+from tt_optim.asgd import ASGD
 from tt_optim.clip import clip_grad_norm_, clip_grad_value_, get_total_norm
+from tt_optim.lbfgs import LBFGS
 from tt_optim.lion import Lion
 from tt_optim.lr_scheduler import (
     ChainedScheduler,
@@ -35,9 +37,12 @@ from tt_optim.nadam import NAdam
 from tt_optim.optimizer import Optimizer
 from tt_optim.radam import RAdam
 from tt_optim.rmsprop import RMSprop
+from tt_optim.rprop import Rprop
 from tt_optim.sgd import SGD
 
 __all__ = [
+    "ASGD",
+    "LBFGS",
     "SGD",
     "Adadelta",
     "Adagrad",
@@ -64,6 +69,7 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "ReduceLROnPlateau",
+    "Rprop",
     "SequentialLR",
     "StepLR",
     "WarmupCosineLR",

@@ -2,7 +2,7 @@
 
 Writes trajectories.npz beside itself. Two groups of two parameters each, 100 steps in float64; the gradient is
 computed by NumPy from the parameters, so that whoever repeats it gets the same. Every seventh step or so a
-parameter has no gradient; after 50 steps the learning rates are halved.
+parameter has no gradient; after 50 steps the learning rates are halved, but ASGD's, which PyTorch heeds a step later.
 """
 
 from __future__ import annotations
@@ -59,6 +59,12 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("RAdam", {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.1}),
     ("RAdam", {"lr": 0.05, "betas": (0.5, 0.6), "maximize": True}),
     ("RAdam", {"lr": 0.05, "weight_decay": 0.1, "decoupled_weight_decay": True}),
+    ("Rprop", {}),
+    ("Rprop", {"lr": 0.05, "etas": (0.4, 1.3), "step_sizes": (1e-3, 0.2)}),
+    ("Rprop", {"maximize": True}),
+    ("ASGD", {}),
+    ("ASGD", {"lr": 0.05, "lambd": 0.1, "alpha": 0.6, "t0": 20, "weight_decay": 0.1}),
+    ("ASGD", {"lr": 0.05, "t0": 0, "maximize": True}),
     ("Muon", {}),
     ("Muon", {"lr": 0.05, "weight_decay": 0.0, "nesterov": False}),
     ("Muon", {"lr": 0.05, "adjust_lr_fn": "match_rms_adamw", "momentum": 0.3}),
@@ -91,7 +97,7 @@ def run(name: str, options: dict[str, Any]) -> tuple[np.ndarray, list[np.ndarray
             g = gradient(p.detach().numpy(), which, step, sign)
             p.grad = None if g is None else torch.tensor(g)
         optimizer.step()
-        if step == 50:
+        if step == 50 and name != "ASGD":
             for group in optimizer.param_groups:
                 group["lr"] /= 2
         if step in KEPT:
