@@ -17,7 +17,18 @@ ANY = [(), (1,), (5,), (1, 3), (0, 3), (4, 3), (2, 4, 3), (2, 1, 2, 3), (300, 25
 ROWS = [(3,), (1, 3), (0, 3), (4, 3), (2, 4, 3), (2, 0, 3), (2000, 3)]
 IMAGES = [(1, 2, 3, 4), (5, 2, 3, 4), (0, 2, 3, 4)]
 
-BY_TAPE_ONLY = [nn.TripletMarginLoss, nn.CosineEmbeddingLoss, nn.MarginRankingLoss]
+BY_TAPE_ONLY = [
+    nn.TripletMarginLoss,
+    nn.CosineEmbeddingLoss,
+    nn.MarginRankingLoss,
+    nn.GaussianNLLLoss,
+    nn.PoissonNLLLoss,
+]
+TWO_INPUTS = {
+    nn.CosineSimilarity: nn.CosineSimilarity,
+    nn.PairwiseDistance: nn.PairwiseDistance,
+    nn.Bilinear: lambda: nn.Bilinear(2, 3, 4),
+}
 RECURRENT = [nn.RNN, nn.LSTM, nn.GRU, nn.RNNCell, nn.LSTMCell, nn.GRUCell]
 WITHOUT_FORWARD = [nn.Module, nn.Loss, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict]
 
@@ -54,6 +65,13 @@ LAYERS = {
     nn.Hardtanh: ([nn.Hardtanh, lambda: nn.Hardtanh(-0.5, 2.0)], ANY),
     nn.SELU: ([nn.SELU], ANY),
     nn.CELU: ([nn.CELU, lambda: nn.CELU(0.3)], ANY),
+    nn.Softsign: ([nn.Softsign], ANY),
+    nn.Tanhshrink: ([nn.Tanhshrink], ANY),
+    nn.Hardshrink: ([nn.Hardshrink, lambda: nn.Hardshrink(1.0)], ANY),
+    nn.Softshrink: ([nn.Softshrink, lambda: nn.Softshrink(0)], ANY),
+    nn.Threshold: ([lambda: nn.Threshold(0.1, 20)], ANY),
+    nn.Softmin: ([nn.Softmin, lambda: nn.Softmin(0)], ANY[1:]),
+    nn.AlphaDropout: ([lambda: nn.AlphaDropout(0.3), lambda: nn.AlphaDropout(0.0)], ANY),
     nn.PReLU: ([nn.PReLU, lambda: nn.PReLU(3)], [(1, 3), (0, 3), (4, 3), (2, 3, 4), (2, 3, 2, 2)]),
     nn.GLU: ([nn.GLU, lambda: nn.GLU(0)], [(4,), (0, 4), (2, 4), (4, 3, 2), (200, 258)]),
     nn.Sequential: (
@@ -169,9 +187,12 @@ def modules():
     return [x for x in map(nn.__dict__.get, nn.__all__) if isinstance(x, type) and issubclass(x, nn.Module)]
 
 
+TABLES = (LAYERS, LOSSES, BY_TAPE_ONLY, TWO_INPUTS, RECURRENT, WITHOUT_FORWARD)
+
+
 @pytest.mark.parametrize("module", modules(), ids=lambda module: module.__name__)
 def test_every_module_is_here(module):
-    assert sum(module in table for table in (LAYERS, LOSSES, BY_TAPE_ONLY, RECURRENT, WITHOUT_FORWARD)) == 1
+    assert sum(module in table for table in TABLES) == 1
 
 
 @pytest.mark.parametrize("module", WITHOUT_FORWARD)
@@ -184,6 +205,12 @@ def test_what_computes_nothing_has_nothing_to_compare(module):
 def test_where_several_inputs_learn_there_is_no_way_back_by_hand(module):
     with pytest.raises(MissingWheelError, match=f"{module.__name__}.*no way back by hand"):
         module().backward()
+
+
+@pytest.mark.parametrize("module", TWO_INPUTS)
+def test_where_two_inputs_learn_there_is_no_way_back_by_hand(module):
+    with pytest.raises(MissingWheelError, match=f"{module.__name__}.*no way back by hand"):
+        TWO_INPUTS[module]().backward(Tensor([1.0]))
 
 
 @pytest.mark.parametrize("module", RECURRENT)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tt_nn
-from tt_nn import activations, hard, normalization, smooth, softplus
+from tt_nn import activations, hard, normalization, shrinking, smooth, softplus
 from tt_nn.linear import LinearFunction
 from tt_tensor import from_numpy, recorder
 from tt_tensor.testing import functions_of, sample
@@ -56,6 +56,11 @@ CASES = [
     (softplus.SoftplusFunction, (), POINTS),
     (softplus.SoftplusFunction, (-2.0, 1.0), POINTS),
     (softplus.LogSigmoidFunction, (), POINTS),
+    (shrinking.SoftsignFunction, (), POINTS),
+    (shrinking.TanhshrinkFunction, (), POINTS),
+    (shrinking.HardshrinkFunction, (1.0,), POINTS),
+    (shrinking.SoftshrinkFunction, (1.0,), POINTS),
+    (shrinking.ThresholdFunction, (1.0, -2.0), POINTS),
     (normalization.LayerNormFunction, ((4,), 1e-5), sample((3, 4)), sample((4,), 1), sample((4,), 2)),
     (normalization.LayerNormFunction, ((3, 4), 1e-5), sample((2, 3, 4))),
     (normalization.LayerNormFunction, ((4,), 1e-5), sample((2, 3, 4)), None, sample((4,), 2)),
@@ -112,6 +117,7 @@ def test_every_composite_of_a_layer_is_here():
     modules = {
         "tt_nn.activations",
         "tt_nn.hard",
+        "tt_nn.shrinking",
         "tt_nn.smooth",
         "tt_nn.softplus",
         "tt_nn.normalization",

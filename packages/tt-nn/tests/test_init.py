@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tt_nn import LayerNorm, Linear, Parameter, RMSNorm, init
-from tt_tensor import Generator, empty, manual_seed, ones, rand
+from tt_tensor import Generator, Tensor, empty, manual_seed, ones, rand
 from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 
 MATRIX, KERNEL = (300, 200), (40, 30, 5, 5)  # fan_in 200 and 750, fan_out 300 and 1000
@@ -295,3 +295,24 @@ def test_without_init_holds_for_its_own_thread_only():
         thread.start()
         thread.join()
     assert seen == [True]
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 5), (4, 2, 3, 3), (2, 4, 1, 2, 3), (6, 2, 4)])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_dirac_hands_each_channel_on(shape, groups):
+    if shape[0] % groups:
+        with pytest.raises(ArgumentError, match="cannot be cut in 2 groups"):
+            init.dirac_(Tensor(np.ones(shape)), groups)
+        return
+    found = init.dirac_(Tensor(np.ones(shape)), groups).numpy()
+    middle = tuple(size // 2 for size in shape[2:])
+    each = shape[0] // groups
+    assert found.sum() == groups * min(each, shape[1])
+    for channel in range(min(each, shape[1])):
+        for group in range(groups):
+            assert found[(group * each + channel, channel, *middle)] == 1
+
+
+def test_dirac_is_for_convolutions():
+    with pytest.raises(ShapeError, match="3 to 5 axes"):
+        init.dirac_(Tensor(np.ones((2, 2))))

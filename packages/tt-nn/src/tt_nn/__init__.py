@@ -11,7 +11,10 @@ The same as plain functions stands in `tt_nn.functional`, ways to begin in `tt_n
 
 from tt_nn import functional, init
 from tt_nn.activations import CELU, ELU, SELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
+from tt_nn.alpha_dropout import AlphaDropout
+from tt_nn.bilinear import Bilinear
 from tt_nn.containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
+from tt_nn.distances import CosineSimilarity, PairwiseDistance
 from tt_nn.dropout import Dropout
 from tt_nn.errors import StateDictError, UnknownNameError, WeightsError
 from tt_nn.flatten import Flatten, Unflatten
@@ -22,6 +25,7 @@ from tt_nn.loss import Loss
 from tt_nn.losses.binary import BCELoss, BCEWithLogitsLoss
 from tt_nn.losses.categorical import CrossEntropyLoss, NLLLoss
 from tt_nn.losses.divergence import KLDivLoss
+from tt_nn.losses.likelihood import GaussianNLLLoss, PoissonNLLLoss
 from tt_nn.losses.metric import CosineEmbeddingLoss, MarginRankingLoss, TripletMarginLoss
 from tt_nn.losses.regression import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
 from tt_nn.module import Module, RemovableHandle, infer
@@ -30,7 +34,9 @@ from tt_nn.parameter import Parameter
 from tt_nn.prelu import PReLU
 from tt_nn.recurrent.cells import GRUCell, LSTMCell, RNNCell
 from tt_nn.recurrent.layers import GRU, LSTM, RNN
+from tt_nn.shrinking import Hardshrink, Softshrink, Softsign, Tanhshrink, Threshold
 from tt_nn.smooth import GELU, Mish, SiLU
+from tt_nn.softmin import Softmin
 from tt_nn.softplus import LogSigmoid, Softplus
 from tt_nn.state import IncompatibleKeys
 from tt_nn.summary import LayerRow, Summary, summary
@@ -47,13 +53,18 @@ __all__ = [
     "LSTM",
     "RNN",
     "SELU",
+    "AlphaDropout",
     "BCELoss",
     "BCEWithLogitsLoss",
+    "Bilinear",
     "CosineEmbeddingLoss",
+    "CosineSimilarity",
     "CrossEntropyLoss",
     "Dropout",
     "Flatten",
     "GRUCell",
+    "GaussianNLLLoss",
+    "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
@@ -78,9 +89,11 @@ __all__ = [
     "ModuleList",
     "NLLLoss",
     "PReLU",
+    "PairwiseDistance",
     "Parameter",
     "ParameterDict",
     "ParameterList",
+    "PoissonNLLLoss",
     "RMSNorm",
     "RNNCell",
     "ReLU",
@@ -91,10 +104,15 @@ __all__ = [
     "Sigmoid",
     "SmoothL1Loss",
     "Softmax",
+    "Softmin",
     "Softplus",
+    "Softshrink",
+    "Softsign",
     "StateDictError",
     "Summary",
     "Tanh",
+    "Tanhshrink",
+    "Threshold",
     "TripletMarginLoss",
     "Unflatten",
     "UnknownNameError",

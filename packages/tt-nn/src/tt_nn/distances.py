@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from tt_nn.module import Module
 from tt_tensor import Tensor, as_tensor, maximum, norm
+from tt_tensor.errors import MissingWheelError
 
-__all__ = ["cosine_similarity", "normalize", "pairwise_distance"]
+__all__ = [
+    "CosineSimilarity",
+    "PairwiseDistance",
+    "TwoInputs",
+    "cosine_similarity",
+    "normalize",
+    "pairwise_distance",
+]
 
 
 def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Tensor:
@@ -39,3 +48,34 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
     Raises ShapeError where the shapes do not broadcast.
     """
     return norm(as_tensor(x1) - as_tensor(x2) + eps, p, -1, keepdims=keepdim)
+
+
+class TwoInputs(Module):
+    """A layer of two inputs, both of which learn."""
+
+    def backward(self, grad: Any) -> Any:
+        """Raises MissingWheelError: by hand, a layer sends one gradient on, and here each input has its own."""
+        raise MissingWheelError(
+            f"{type(self).__name__}.backward: each of its inputs has a gradient, so there is no way back by hand; "
+            "install the wheel tt-autograd, import tt_autograd and call loss.backward()"
+        )
+
+
+class CosineSimilarity(TwoInputs):
+    """x₁ · x₂ / (‖x₁‖ ‖x₂‖) along the axis `dim`: see `functional.cosine_similarity`."""
+
+    def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
+        self.dim, self.eps = dim, eps
+
+    def forward(self, x1: Any, x2: Any) -> Tensor:
+        return cosine_similarity(x1, x2, self.dim, self.eps)
+
+
+class PairwiseDistance(TwoInputs):
+    """‖x₁ - x₂ + eps‖ₚ along the last axis: see `functional.pairwise_distance`."""
+
+    def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:
+        self.norm, self.eps, self.keepdim = p, eps, keepdim
+
+    def forward(self, x1: Any, x2: Any) -> Tensor:
+        return pairwise_distance(x1, x2, self.norm, self.eps, self.keepdim)

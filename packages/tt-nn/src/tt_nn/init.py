@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 
 from tt_tensor import Generator, Tensor, normal, uniform
-from tt_tensor.arguments import number
+from tt_tensor.arguments import number, whole_number
 from tt_tensor.errors import ArgumentError, DTypeError, ShapeError
 
 __all__ = [
     "calculate_gain",
     "constant_",
+    "dirac_",
     "eye_",
     "kaiming_normal_",
     "kaiming_uniform_",
@@ -187,6 +188,30 @@ def eye_(tensor: Tensor) -> Tensor:
     if _tensor("eye_", tensor).ndim != 2:
         raise ShapeError(f"eye_: an identity has two axes, this tensor has shape {tensor.shape}")
     return tensor.write(np.eye(*tensor.shape))
+
+
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    """The identity of a convolution: 1 in the middle of the kernel of channel i to channel i, 0 elsewhere.
+
+    The tensor is a weight (out, in, …) of a convolution; with groups, each has its own identity.
+
+    Raises ShapeError unless it has 3 to 5 axes, ArgumentError where `out` cannot be cut in so many groups.
+    """
+    if _tensor("dirac_", tensor).ndim not in (3, 4, 5):
+        raise ShapeError(
+            f"dirac_: a weight of a convolution has 3 to 5 axes, this tensor has shape {tensor.shape}"
+        )
+    count = whole_number("dirac_", "groups", groups, 1)
+    outside, inside, *kernel = tensor.shape
+    if outside % count:
+        raise ArgumentError(f"dirac_: {outside} output channels cannot be cut in {count} groups")
+    values = np.zeros(tensor.shape, tensor.dtype)
+    middle = tuple(size // 2 for size in kernel)
+    each = outside // count
+    for group in range(count):
+        for channel in range(min(each, inside)):
+            values[(group * each + channel, channel, *middle)] = 1
+    return tensor.write(values)
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:

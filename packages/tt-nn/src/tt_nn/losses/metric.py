@@ -54,7 +54,7 @@ def triplet_margin_loss(
     apart = pairwise_distance(a, far, p, eps)
     if swap:
         apart = minimum(apart, pairwise_distance(near, far, p, eps))
-    return _reduced((pairwise_distance(a, near, p, eps) - apart + margin).clip(min=0), reduction)
+    return reduced((pairwise_distance(a, near, p, eps) - apart + margin).clip(min=0), reduction)
 
 
 def cosine_embedding_loss(
@@ -80,7 +80,7 @@ def cosine_embedding_loss(
     lengths = (((x * x).sum(-1) + 1e-12) * ((y * y).sum(-1) + 1e-12)).sqrt()
     cosine = (x * y).sum(-1) / lengths
     margin = number("cosine_embedding_loss", "margin", margin)
-    return _reduced(where(kin == 1, 1 - cosine, (cosine - margin).clip(min=0)), reduction)
+    return reduced(where(kin == 1, 1 - cosine, (cosine - margin).clip(min=0)), reduction)
 
 
 def margin_ranking_loss(
@@ -101,7 +101,7 @@ def margin_ranking_loss(
     _check_one_shape("margin_ranking_loss", x, y, sign)
     _check_signs("margin_ranking_loss", raw(sign))
     margin = number("margin_ranking_loss", "margin", margin)
-    return _reduced((sign * (y - x) + margin).clip(min=0), reduction)
+    return reduced((sign * (y - x) + margin).clip(min=0), reduction)
 
 
 def _check_one_shape(what: str, *tensors: Tensor) -> None:
@@ -116,11 +116,11 @@ def _check_signs(what: str, target: Any) -> None:
         )
 
 
-def _reduced(losses: Tensor, reduction: str) -> Tensor:
+def reduced(losses: Tensor, reduction: str) -> Tensor:
     return losses if check_reduction(reduction) == "none" else getattr(losses, reduction)()
 
 
-class _ByTape(Loss):
+class ByTape(Loss):
     """A loss in which several inputs learn."""
 
     def backward(self, grad: Any = None) -> Any:
@@ -132,7 +132,7 @@ class _ByTape(Loss):
         )
 
 
-class TripletMarginLoss(_ByTape):
+class TripletMarginLoss(ByTape):
     """max(‖a - p‖ - ‖a - n‖ + margin, 0): see `functional.triplet_margin_loss`."""
 
     def __init__(
@@ -152,7 +152,7 @@ class TripletMarginLoss(_ByTape):
         )
 
 
-class CosineEmbeddingLoss(_ByTape):
+class CosineEmbeddingLoss(ByTape):
     """1 - cos of pairs that belong together, max(cos - margin, 0) of others: see `functional.cosine_embedding_loss`."""
 
     def __init__(self, margin: float = 0.0, reduction: str = "mean") -> None:
@@ -163,7 +163,7 @@ class CosineEmbeddingLoss(_ByTape):
         return cosine_embedding_loss(input1, input2, target, self.margin, self.reduction)
 
 
-class MarginRankingLoss(_ByTape):
+class MarginRankingLoss(ByTape):
     """max(-y (x₁ - x₂) + margin, 0): see `functional.margin_ranking_loss`."""
 
     def __init__(self, margin: float = 0.0, reduction: str = "mean") -> None:
