@@ -176,13 +176,17 @@ CENTRED = 1e4
 """So far may the square of a mean be above the variance before it is worth while to take off what was rounded."""
 
 
+ROW = 1 << 14
+"""So many numbers may be added up by BLAS, which loses no digits that matter then."""
+
+
 def _is_row(x: Any, shape: tuple[int, ...], weight: Parameter | None) -> bool:
     """One row of numbers to normalize, short enough for BLAS to add up, in float32 or float64."""
     size = x.size
     return (
         (size,) == shape
         and x.shape[-1] == size
-        and 0 < size <= 1 << 14
+        and 0 < size <= ROW
         and (weight is None or weight.array.dtype is x.dtype)
         and x.dtype.char in "fd"
         and kernels.table.plain
@@ -194,6 +198,28 @@ def _ones(n: int, kind: str) -> Any:
     ones = np.ones(n, kind)
     ones.flags.writeable = False
     return ones
+
+
+def layer_norm_of_row(row: Any, weight: Any, bias: Any, eps: float) -> Any:
+    """(x - mean) / √(variance + eps) · weight + bias of one row (n,), n ≤ ROW, in float32 or float64.
+
+    A weight or bias of None is left out.
+    """
+    n = len(row)
+    ones = _ones(n, row.dtype.char)
+    mean = float(row.dot(ones)) / n
+    y = row - mean
+    square = float(y.dot(y)) / n
+    if mean * mean > CENTRED * square:
+        # The mean is rounded; against a large offset that shows in what is left.
+        y -= float(y.dot(ones)) / n
+        square = float(y.dot(y)) / n
+    y *= 1 / math.sqrt(square + eps) if square + eps > 0 else math.nan
+    if weight is not None:
+        y *= weight
+    if bias is not None:
+        y += bias
+    return y
 
 
 class LayerNorm(Module):
@@ -237,21 +263,9 @@ class LayerNorm(Module):
     def infer(self, x: Any, *rest: Any) -> Any:
         if not _is_row(x, self.normalized_shape, self.weight):
             return super().infer(x)
-        n = x.size
-        row, ones = x.reshape(n), _ones(n, x.dtype.char)
-        mean = float(row.dot(ones)) / n
-        y = row - mean
-        square = float(y.dot(y)) / n
-        if mean * mean > CENTRED * square:
-            # The mean is rounded; against a large offset that shows in what is left.
-            y -= float(y.dot(ones)) / n
-            square = float(y.dot(y)) / n
-        y *= 1 / math.sqrt(square + self.eps) if square + self.eps > 0 else math.nan
-        if self.weight is not None:
-            y *= self.weight.array
-        if self.bias is not None:
-            y += self.bias.array
-        return y.reshape(x.shape)
+        scale = None if self.weight is None else self.weight.array
+        shift = None if self.bias is None else self.bias.array
+        return layer_norm_of_row(x.reshape(x.size), scale, shift, self.eps).reshape(x.shape)
 
     def extra_repr(self) -> str:
         return (

@@ -128,26 +128,32 @@ def _normal(x: Any, cdf: Any, u: Any, top: Any, bottom: Any) -> None:
     np.add(top, half, cdf)
 
 
-_BOTH = [np.array([[top], [bottom]], np.float32) for top, bottom in zip(_TOP, [1, *_BOTTOM], strict=True)]
-"""The coefficients of both polynomials of `_normal`, one below the other."""
+_BOTH = np.array([_TOP[::-1], [*_BOTTOM[::-1], 1]], np.float32)
+"""The coefficients of both polynomials of `_normal`, one below the other, from the lowest power up."""
 
 
-def _gelu_of_row(x: Any) -> Any:
-    """x Φ(x) of a short row in float32: as `_normal`, both polynomials at once, for calls are what it costs."""
-    u = x * x
-    both = u * _BOTH[0]
-    both += _BOTH[1]
-    for coefficients in _BOTH[2:]:
-        both *= u
-        both += coefficients
-    y = both[0]
-    y /= both[1]
-    y *= x
-    np.tanh(y, y)
+def gelu_scratch(n: int) -> Any:
+    """Memory for `gelu_of_row` of n numbers: a row of ones with room for three powers, two rows more, and each row."""
+    powers, both = np.ones((4, n), np.float32), np.empty((2, n), np.float32)
+    return powers, *powers[1:], both, *both
+
+
+def gelu_of_row(x: Any, scratch: Any) -> Any:
+    """x Φ(x) of a short row (n,) in float32 with |x| < FAR, in the scratch, which is written to.
+
+    As `_normal`, both polynomials by one product with the powers of x²: calls are what it costs.
+    """
+    powers, u, square, cube, both, top, bottom = scratch
+    np.multiply(x, x, u)
+    np.multiply(u, u, square)
+    np.multiply(u, square, cube)
+    _BOTH.dot(powers, both)
+    np.divide(top, bottom, top)
+    np.multiply(top, x, top)
+    np.tanh(top, top)
     np.multiply(x, _NUMBERS["f"].half, u)
-    y *= u
-    y += u
-    return y
+    np.multiply(top, u, top)
+    return np.add(top, u, top)
 
 
 class GELUTanhFunction(Gated, Function):
@@ -353,7 +359,7 @@ class GELU(Module):
             row = x.reshape(x.size)
             # No square of it overflows.
             if not row.size or (np.maximum.reduce(row) < FAR and np.minimum.reduce(row) > -FAR):
-                return _gelu_of_row(row).reshape(x.shape)
+                return gelu_of_row(row, gelu_scratch(row.size)).reshape(x.shape)
         return _gelu(self.approximate).forward(x)
 
     def extra_repr(self) -> str:

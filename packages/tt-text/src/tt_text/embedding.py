@@ -219,10 +219,8 @@ class Embedding(Module):
         weight = self.weight.array
         if self.max_norm is not None:
             shorten(x, self.weight, self.max_norm, self.norm_type)
-        if x.size == 1 and x.dtype.kind in "iu":
-            token = x.item()
-            if 0 <= token < len(weight):
-                return weight[token].copy().reshape(x.shape + weight.shape[1:])
+        if x.size == 1 and x.dtype.kind in "iu" and 0 <= x.item() < len(weight) and weight.flags.c_contiguous:
+            return weight.take(x, 0)
         return EmbeddingFunction(self.padding_idx).forward(x, weight)
 
     def extra_repr(self) -> str:

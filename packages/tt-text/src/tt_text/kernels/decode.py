@@ -29,7 +29,8 @@ import numpy as np
 from tt_nn import GELU, LayerNorm, Linear, Module, ReLU, SiLU, infer
 from tt_nn.linear import linear_infer_loops, linear_infer_numpy
 from tt_nn.norm_kernels import layer_norm_loops, layer_norm_numpy
-from tt_tensor import kernels
+from tt_nn.normalization import ROW, layer_norm_of_row
+from tt_tensor import kernels, observing
 from tt_text.kernels.attention_form import AttentionForm
 from tt_text.kernels.attention_plain import PLAIN
 
@@ -79,7 +80,11 @@ def is_linear(module: Module) -> bool:
 def normed_linear(norm: Module, linear: Module, x: Any) -> Any:
     """infer(linear, infer(norm, x)), by one kernel where there is one."""
     kernel = kernels.kernel("norm_linear")
-    if kernel is not norm_linear_numpy and is_plain(norm, LayerNorm) and is_linear(linear):
+    if (
+        (kernel is not norm_linear_numpy or (x.size == x.shape[-1] and observing.active is None))
+        and is_plain(norm, LayerNorm)
+        and is_linear(linear)
+    ):
         scale, shift, eps = of_norm(norm)
         weight, bias = of_linear(linear)
         if x.shape[-1:] == weight.shape[1:] and (scale is None or scale.shape == weight.shape[1:]):
@@ -114,7 +119,13 @@ def norm_linear_loops(x: Any, scale: Any, shift: Any, eps: float, weight: Any, b
 
 
 def norm_linear_numpy(x: Any, scale: Any, shift: Any, eps: float, weight: Any, bias: Any) -> Any:
-    """The same by whole arrays."""
+    """The same by whole arrays; one row is normalized by few calls."""
+    n = x.shape[-1]
+    if 0 < x.size == n <= ROW and x.dtype.char in "fd" and (scale is None or scale.dtype is x.dtype):
+        row = layer_norm_of_row(x.reshape(n), scale, shift, eps)
+        if weight.__class__ is np.ndarray and bias is None:
+            return weight.dot(row).reshape((*x.shape[:-1], len(weight)))
+        return _product(linear_infer_numpy, row.reshape(x.shape), weight, bias)
     return _product(linear_infer_numpy, _normalized(layer_norm_numpy, x, scale, shift, eps), weight, bias)
 
 

@@ -21,8 +21,9 @@ import numpy as np
 from tt_nn import Module
 from tt_tensor import Tensor, kernels
 from tt_text.kernels.decode import decode_layer_loops, decode_layer_numpy
+from tt_text.kernels.decode_row import decode_row, suits
 
-__all__ = ["Layers", "Plan", "decode_layers_numpy"]
+__all__ = ["Layers", "Plan", "decode_layers_numpy", "is_row"]
 
 
 class Layers:
@@ -35,11 +36,13 @@ class Layers:
         parts: for each layer (scale_1, shift_1, eps_1, qkv, qkv_bias), factor, (out, out_bias, …, down_bias).
     """
 
-    __slots__ = ("parts", "prepared")
+    __slots__ = ("parts", "prepared", "rows")
 
     def __init__(self, parts: Sequence[tuple[tuple[Any, ...], float, tuple[Any, ...]]]) -> None:
         self.parts = parts
         self.prepared: Any = None
+        self.rows: Any = None
+        """What decode_row.py keeps: its own, because kernels may take turns."""
 
 
 _arrays: Callable[[Any], Any] = attrgetter("array")
@@ -98,13 +101,22 @@ def _one_by_one(kernel: Any, x: Any, layers: Layers, held: Any, first: int, stop
     return x
 
 
+def is_row(x: Any) -> bool:
+    """Is it one token, in float32?"""
+    return x.shape[:2] == (1, 1) and x.dtype.char == "f"
+
+
 def decode_layers_loops(x: Any, layers: Layers, held: Any, first: int, stop: int, mask: Any) -> Any:
     """Layer by layer, by the loops."""
     return _one_by_one(decode_layer_loops, x, layers, held, first, stop, mask)
 
 
 def decode_layers_numpy(x: Any, layers: Layers, held: Any, first: int, stop: int, mask: Any) -> Any:
-    """The same by whole arrays."""
+    """The same by whole arrays; for one new token of one text in few calls, see decode_row.py."""
+    if mask is None and is_row(x) and len(held) == len(layers.parts) and suits(layers):
+        y = decode_row(x, layers, held, first, stop)
+        if y is not None:
+            return y
     return _one_by_one(decode_layer_numpy, x, layers, held, first, stop, mask)
 
 

@@ -28,7 +28,8 @@ from tt_text.kernels.decode import (
     of_linear,
     of_norm,
 )
-from tt_text.kernels.decode_layers import Layers, Plan, decode_layers_numpy
+from tt_text.kernels.decode_layers import Layers, Plan, decode_layers_numpy, is_row
+from tt_text.kernels.decode_row import suits
 from tt_text.models.config import GPTConfig
 from tt_text.models.language_model import LanguageModel
 
@@ -263,8 +264,9 @@ class GPT(LanguageModel):
     def _at_once(self, x: Any, mask: Any, cache: Any) -> Any:
         """All blocks for a few new tokens, by one kernel; None where that cannot be."""
         kernel, blocks = kernels.kernel("decode_layers"), self.transformer.h
+        plain = kernel is decode_layers_numpy
         if (
-            kernel is decode_layers_numpy
+            (plain and not (mask is None and is_row(x)))  # layer after layer is as quick
             or not len(blocks)
             or "extend_all" not in cache.__class__.__dict__  # a subclass may have another `update`
             or observing.active is not None
@@ -273,7 +275,7 @@ class GPT(LanguageModel):
         plan: Plan | None = self.__dict__.get("_plan")
         if plan is None or not plan.holds(blocks):
             plan = self.__dict__["_plan"] = _plan(blocks)
-        if plan is None:
+        if plan is None or (plain and not suits(plan.layers)):
             return None
         attn: Any = blocks[0].attn
         shape = (len(x), attn.n_head, x.shape[1], attn.c_attn.out_features // (3 * attn.n_head))
