@@ -128,8 +128,8 @@ def _normal(x: Any, cdf: Any, u: Any, top: Any, bottom: Any) -> None:
     np.add(top, half, cdf)
 
 
-_BOTH = np.array([_TOP[::-1], [*_BOTTOM[::-1], 1]], np.float32)
-"""The coefficients of both polynomials of `_normal`, one below the other, from the lowest power up."""
+_BOTH = np.array([[-2 * c for c in _TOP[::-1]], [*_BOTTOM[::-1], 1]], np.float32)
+"""The coefficients of both polynomials of `_normal`, one below the other, from the lowest power up; N times -2."""
 
 
 def gelu_scratch(n: int) -> Any:
@@ -141,7 +141,8 @@ def gelu_scratch(n: int) -> Any:
 def gelu_of_row(x: Any, scratch: Any) -> Any:
     """x Φ(x) of a short row (n,) in float32 with |x| < FAR, in the scratch, which is written to.
 
-    As `_normal`, both polynomials by one product with the powers of x²: calls are what it costs.
+    As `_normal`, with ½ + ½ tanh(z) = 1 / (1 + exp(-2 z)), and both polynomials by one product with the powers of x²:
+    calls are what it costs. Below -9, exp may overflow, which is right; whoever calls ignores it.
     """
     powers, u, square, cube, both, top, bottom = scratch
     np.multiply(x, x, u)
@@ -150,10 +151,9 @@ def gelu_of_row(x: Any, scratch: Any) -> Any:
     _BOTH.dot(powers, both)
     np.divide(top, bottom, top)
     np.multiply(top, x, top)
-    np.tanh(top, top)
-    np.multiply(x, _NUMBERS["f"].half, u)
-    np.multiply(top, u, top)
-    return np.add(top, u, top)
+    np.exp(top, top)
+    np.add(top, _NUMBERS["f"].one, top)
+    return np.divide(x, top, top)
 
 
 class GELUTanhFunction(Gated, Function):
@@ -357,9 +357,9 @@ class GELU(Module):
             and table.kernel("gelu") == _PLAIN
         ):
             row = x.reshape(x.size)
-            # No square of it overflows.
-            if not row.size or (np.maximum.reduce(row) < FAR and np.minimum.reduce(row) > -FAR):
-                return gelu_of_row(row, gelu_scratch(row.size)).reshape(x.shape)
+            if row.dot(row) < FAR * FAR:
+                with np.errstate(over="ignore"):
+                    return gelu_of_row(row, gelu_scratch(row.size)).reshape(x.shape)
         return _gelu(self.approximate).forward(x)
 
     def extra_repr(self) -> str:

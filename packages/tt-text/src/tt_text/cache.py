@@ -71,7 +71,7 @@ class AppendCache:
         start = self._length
         stop = start + keys.shape[2]
         if layer == len(self._layers):
-            self._layers.append((_longer(None, keys, 0, stop), _longer(None, values, 0, stop)))
+            self._layers.append((_room(keys.shape, keys.dtype, stop), _room(values.shape, values.dtype, stop)))
         held_keys, held_values = self._layers[layer]
         if stop > held_keys.shape[2]:
             held_keys, held_values = self._layers[layer] = (
@@ -107,14 +107,25 @@ class AppendCache:
 
         Tokens first ≤ s < stop are what `extend` gives.
         """
-        start, layers = self._length, self._layers
-        if not layers or self.extend(0, shape, dtype) is None:
+        layers, stop = self._layers, self._length + shape[2]
+        if not layers:
             return None
+        n, heads, _, width = shape
         room = layers[0][0].shape
+        if stop > room[2] or room != (n, heads, room[2], width):
+            return None
         for keys, values in layers:
             if not keys.shape == values.shape == room or keys.dtype != dtype:
                 return None
-        return layers, 0, start + shape[2]
+        return layers, 0, stop
+
+    def begin(self, layers: int, shape: tuple[int, ...], dtype: Any) -> tuple[Any, int, int] | None:
+        """`extend_all` for the first tokens of all, of a model with so many layers; None where there were some."""
+        if self._layers:
+            return None
+        made = [[_room(shape, dtype, shape[2]) for _ in range(2)] for _ in range(layers)]
+        self._layers = [(keys, values) for keys, values in made]
+        return self.extend_all(shape, dtype)
 
     def advance(self, tokens: int) -> None:
         """`tokens` new ones have been through all layers."""
@@ -143,9 +154,13 @@ class AppendCache:
 
 
 def _longer(held: Any, new: Any, start: int, stop: int) -> Any:
-    """Memory for twice `stop` tokens, and some at least, with the first `start` of `held` in it."""
-    n, heads, _, width = new.shape
-    memory = np.empty((n, heads, max(2 * stop, LEAST), width), new.dtype)
-    if held is not None:
-        memory[:, :, :start] = held[:, :, :start]
+    """More memory for what is like `new`, with the first `start` of `held` in it."""
+    memory = _room(new.shape, new.dtype, stop)
+    memory[:, :, :start] = held[:, :, :start]
     return memory
+
+
+def _room(shape: tuple[int, ...], dtype: Any, stop: int) -> Any:
+    """Memory for twice `stop` tokens, and some at least."""
+    n, heads, _, width = shape
+    return np.empty((n, heads, max(2 * stop, LEAST), width), dtype)

@@ -13,7 +13,7 @@ from tt_nn.dropout import draw_mask
 from tt_tensor import Tensor, kernels, observing, random
 from tt_tensor.tensor import wrap
 from tt_text.attention import AttentionFunction, PackedAttentionFunction
-from tt_text.cache import Cache
+from tt_text.cache import AppendCache, Cache
 from tt_text.cached_attention import attend_cached, of_kept, through_cache
 from tt_text.embedding import Embedding
 from tt_text.feed_forward import MLP
@@ -259,7 +259,7 @@ class GPT(LanguageModel):
         else:
             x = y
         cache.advance(tokens.shape[1])
-        return wrap(normed_linear(parts.ln_f, self.lm_head, x[:, -1:] if last else x))
+        return wrap(normed_linear(parts.ln_f, self.lm_head, x[:, -1:] if last and x.shape[1] > 1 else x))
 
     def _at_once(self, x: Any, mask: Any, cache: Any) -> Any:
         """All blocks for a few new tokens, by one kernel; None where that cannot be."""
@@ -280,6 +280,8 @@ class GPT(LanguageModel):
         attn: Any = blocks[0].attn
         shape = (len(x), attn.n_head, x.shape[1], attn.c_attn.out_features // (3 * attn.n_head))
         room = cache.extend_all(shape, x.dtype)
+        if room is None and plain and cache.__class__ is AppendCache:
+            room = cache.begin(len(blocks), shape, x.dtype)
         if room is None or len(room[0]) != len(plan.layers.parts):
             return None
         held, first, stop = room
