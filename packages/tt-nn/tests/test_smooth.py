@@ -54,6 +54,9 @@ def test_gelu_in_float32_is_right_to_its_rounding():
     assert np.max(np.abs(y - wide * cdf) / np.maximum(np.abs(wide), 1e-9)) < (
         2e-7 if kernels.preferred() else 1.5e-7
     )
+    if not kernels.preferred():
+        rows = np.concatenate([nn.infer(layer, row) for row in np.array_split(x, 50)])
+        assert np.max(np.abs(rows - wide * cdf) / np.maximum(np.abs(wide), 1e-9)) < 1.5e-7
     slope = cdf + wide * np.exp(-wide * wide / 2) / math.sqrt(2 * math.pi)
     assert np.max(np.abs(dx - slope)) < 4e-7
 
@@ -71,6 +74,13 @@ def test_small_values_keep_their_digits(layer, formula):
     x = np.array([-70.0, -40.0, -20.0, -3.0, -1e-6, 1e-6, 3.0, 15.0], np.float32)
     wanted = [formula(v) for v in x.tolist()]
     np.testing.assert_allclose(layer(Tensor(x)).numpy(), wanted, rtol=2e-6)
+
+
+def test_silu_of_short_rows_is_right_to_its_rounding():
+    x = DENSE.astype(np.float32)
+    y = np.concatenate([nn.infer(nn.SiLU(), row) for row in np.array_split(x, 50)])
+    wide = x.astype(np.float64)
+    np.testing.assert_allclose(y, wide / (1 + np.exp(-wide)), rtol=2e-6, atol=0)
 
 
 def test_gelu_tanh_is_close_to_gelu():

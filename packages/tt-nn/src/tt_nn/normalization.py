@@ -312,7 +312,8 @@ class RMSNorm(Module):
         if not _is_row(x, self.normalized_shape, self.weight):
             return super().infer(x)
         row = x.reshape(x.size)
-        square = float(row.dot(row)) / x.size + _epsilon("RMSNorm", self.eps, x)
+        eps = _epsilon("RMSNorm", None, x) if self.eps is None else self.eps
+        square = float(row.dot(row)) / x.size + eps
         y = row * (1 / math.sqrt(square) if square > 0 else math.nan)
         if self.weight is not None:
             y *= self.weight.array

@@ -301,9 +301,22 @@ class MishFunction(Gated, Function):
         return composed(x, lambda x: np.tanh(composed_softplus(x)))
 
 
+def silu_of_row(x: Any, y: Any) -> Any:
+    """x / (1 + e⁻ˣ) of a short row (n,) in float32 with |x| < FAR, in y. Whoever calls ignores that exp overflows."""
+    np.negative(x, y)
+    np.exp(y, y)
+    np.add(y, _NUMBERS["f"].one, y)
+    return np.divide(x, y, y)
+
+
 for _function in (GELUFunction, GELUTanhFunction, SiLUFunction):
     register(_function)
-_PLAIN = table.kernel("gelu", "numpy")
+_PLAIN = {operation: table.kernel(operation, "numpy") for operation in ("gelu", "silu")}
+
+
+def _is_short(x: Any, operation: str) -> bool:
+    """Are these few numbers in float32, and the kernel is the usual one?"""
+    return x.dtype.char == "f" and x.size <= SHORT and table.kernel(operation) == _PLAIN[operation]
 
 
 def gelu(input: Any, approximate: str = "none") -> Tensor:
@@ -350,15 +363,10 @@ class GELU(Module):
         return self.compute(_gelu(self.approximate), x)
 
     def infer(self, x: Any, *rest: Any) -> Any:
-        if (
-            self.approximate == "none"
-            and x.dtype.char == "f"
-            and x.size <= SHORT
-            and table.kernel("gelu") == _PLAIN
-        ):
+        if self.approximate == "none" and _is_short(x, "gelu"):
             row = x.reshape(x.size)
-            if row.dot(row) < FAR * FAR:
-                with np.errstate(over="ignore"):
+            with np.errstate(over="ignore"):
+                if row.dot(row) < FAR * FAR:
                     return gelu_of_row(row, gelu_scratch(row.size)).reshape(x.shape)
         return _gelu(self.approximate).forward(x)
 
@@ -373,6 +381,11 @@ class SiLU(OutOfPlace):
         return self.compute(SiLUFunction(), x)
 
     def infer(self, x: Any, *rest: Any) -> Any:
+        if _is_short(x, "silu"):
+            row, y = x.reshape(x.size), np.empty(x.size, np.float32)
+            with np.errstate(over="ignore"):
+                if row.dot(row) < FAR * FAR:
+                    return silu_of_row(row, y).reshape(x.shape)
         return SiLUFunction().forward(x)
 
 

@@ -71,7 +71,9 @@ class AppendCache:
         start = self._length
         stop = start + keys.shape[2]
         if layer == len(self._layers):
-            self._layers.append((_room(keys.shape, keys.dtype, stop), _room(values.shape, values.dtype, stop)))
+            self._layers.append(
+                (_room(keys.shape, keys.dtype, stop), _room(values.shape, values.dtype, stop))
+            )
         held_keys, held_values = self._layers[layer]
         if stop > held_keys.shape[2]:
             held_keys, held_values = self._layers[layer] = (

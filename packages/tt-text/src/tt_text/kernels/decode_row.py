@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from tt_nn.normalization import ROW, layer_norm_of_row
-from tt_nn.smooth import gelu_of_row, gelu_scratch
+from tt_nn.smooth import gelu_of_row, gelu_scratch, silu_of_row
 
 __all__ = ["decode_row", "suits"]
 
@@ -225,15 +225,8 @@ def _gelu_tanh(x: Any) -> Callable[[], Any]:
 
 
 def _silu(x: Any) -> Callable[[], Any]:
-    u, one = np.empty_like(x), np.array(1, np.float32)
-
-    def activated() -> Any:
-        np.negative(x, u)
-        np.exp(u, u)
-        np.add(u, one, u)
-        return np.divide(x, u, u)
-
-    return activated
+    y = np.empty_like(x)
+    return lambda: silu_of_row(x, y)
 
 
 def _relu(x: Any) -> Callable[[], Any]:
