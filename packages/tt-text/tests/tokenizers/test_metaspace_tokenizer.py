@@ -34,7 +34,10 @@ def test_bytes_stand_in():
     tokenizer = MetaspaceBPETokenizer(VOCAB, MERGES, prefix_space="never", strip=False)
     assert tokenizer.encode("a€") == [257, 0xE2, 0x82, 0xAC]
     assert tokenizer.decode([257, 0xE2, 0x82, 0xAC]) == "a€"
-    assert tokenizer.decode([0xE2, 0x82]) == "\ufffd"
+    # As the library has them: one for each byte of a run that is no UTF-8 as a whole.
+    assert tokenizer.decode([0xE2, 0x82]) == "\ufffd\ufffd"
+    assert tokenizer.decode([0x41, 0xE2, 257, 0x41]) == "\ufffd\ufffdaA"
+    assert tokenizer.decode([0x41, 0xE2], errors="ignore") == "A"
 
 
 def test_added_tokens_mean_what_the_same_text_means():
@@ -48,6 +51,24 @@ def test_added_tokens_mean_what_the_same_text_means():
     assert tokenizer.encode("c▁x", allowed_special="all") == [VOCAB["c"], 300]
     assert tokenizer.decode([VOCAB["c"], 300, 0x41, VOCAB["▁ab"]]) == "c xA ab"
     assert tokenizer.decode([VOCAB["c"], 300, 0x41, VOCAB["▁ab"]], skip_special_tokens=True) == "c ab"
+
+
+def test_the_first_token_without_its_spaces():
+    """As the library's Metaspace decoder has it: ▁ inside of it go, too."""
+    added = [AddedToken("a▁b", 400, special=False)]
+    tokenizer = MetaspaceBPETokenizer(VOCAB, MERGES, strip=False, strip_token=True, added=added)
+    spaces, word, inner = VOCAB["▁▁"], VOCAB["▁a"], 400
+    for tokens, text in (
+        ([spaces, word], " a"),
+        ([word, word], "a a"),
+        ([inner, inner], "aba b"),
+        ([0x20, word], "  a"),
+        ([], ""),
+    ):
+        assert tokenizer.decode(tokens) == "".join(tokenizer.stream(tokens)) == text
+        for cut in range(1, len(tokens)):
+            head = tokenizer.decode(tokens[:cut])
+            assert head + "".join(tokenizer.stream(tokens[cut:], after=tokens[:cut])) == text
 
 
 def test_unknown_characters():

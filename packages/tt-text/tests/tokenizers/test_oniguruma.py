@@ -22,6 +22,9 @@ PIECES = [
     (r".$", [["12345 a123456", "7", "\n\nb x", " "], ["½ 5²\u200d_", "w", "\n"], ["aaaa", "a", "\nbaa", "b", "\n"]]),
     (r"\A.", [["1", "2345 a1234567\n\nb x "], ["½", " 5²\u200d_w\n"], ["a", "aaaa\nbaab\n"]]),
     (r"\s\z", [["12345 a1234567\n\nb x", " "], ["½ 5²\u200d_w", "\n"], ["aaaaa\nbaab", "\n"]]),
+    (r"[^a[5x]\s]+", [["1234", "5 a", "1234", "5", "67", "\n\n", "b", " x "], ["½", " 5", "²\u200d_w", "\n"],
+                      ["aaaaa\n", "b", "aa", "b", "\n"]]),
+    (r"[[1-3]a]+", [["123", "45 ", "a123", "4567\n\nb x "], ["½ 5²\u200d_w\n"], ["aaaaa", "\nb", "aa", "b\n"]]),
     (r"\w+", [["12345", " ", "a1234567", "\n\n", "b", " ", "x", " "], ["½", " ", "5²", "\u200d", "_w", "\n"], ["aaaaa", "\n", "baab", "\n"]]),
     (r"[^\w\s]+", [["12345 a1234567\n\nb x "], ["½", " 5", "²\u200d", "_w\n"], ["aaaaa\nbaab\n"]]),
 ]  # fmt: skip
@@ -58,7 +61,7 @@ def test_patterns_are_written_in_the_librarys_syntax(ours, theirs, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "part", [r"a{2,3}+", "a{2}?", r"\h", r"\b", "[a&&b]", "[^a[b]]", "(?m:.)", "[[:punct:]]"]
+    "part", [r"a{2,3}+", "a{2}?", r"\h", r"\b", "[a&&b]", "[a[^b]]", "[a-[b]]", "(?m:.)", "[[:punct:]]"]
 )
 def test_what_has_two_meanings_is_refused(part):
     with pytest.raises(TokenizerError, match=r"in the pattern .* is not supported"):

@@ -81,6 +81,20 @@ def test_what_is_looked_for_in_normalized_text_comes_second():
     assert cut(later, "x<s> x") == ["x", 1, "x"]
 
 
+def test_single_words_have_no_letters_beside_them():
+    tokens = [AddedToken("tool", 0, single_word=True, lstrip=True), AddedToken("_", 1, single_word=True)]
+    assert cut(tokens, "a tool, tools tool_ 1tool \u0301tool") == ["a", 0, ", tools tool_ 1tool \u0301tool"]
+    assert cut(tokens, "tool") == [0]
+    assert cut(tokens, "tool _ -_-") == [0, " ", 1, " -", 1, "-"]
+
+
+def test_normalized_tokens_are_looked_for_in_normalized_text():
+    tokens = [AddedToken("<S>", 0), AddedToken("A", 1, normalized=True), AddedToken("a", 2, normalized=True)]
+    added = AddedTokens(tokens)
+    pieces = list(added.pieces("B<S>AbaC", frozenset(added.special), str.lower))
+    assert [piece if isinstance(piece, str) else piece.id for piece in pieces] == ["b", 0, 1, "b", 1, "c"]
+
+
 def test_tokens_that_are_not_special_are_always_found():
     assert cut([AddedToken("word", 7, special=False)], "a word") == ["a ", 7]
 

@@ -150,7 +150,7 @@ class BPETokenizer(Tokenizer):
         untrained = ready(())
         words: Counter[str] = Counter()
         for text in texts:
-            words.update(untrained._cut(checked_text(text, "BPETokenizer.train")))
+            words.update(untrained._cut(untrained._normalized(checked_text(text, "BPETokenizer.train"))))
         pairs = learn({word.encode(): count for word, count in words.items()}, tokens, size, rare)
         return ready((tokens[left], tokens[right]) for left, right in pairs)
 
@@ -217,9 +217,10 @@ class BPETokenizer(Tokenizer):
 
     # --- text to tokens -----------------------------------------------------------------------------------------
 
+    def _normalized(self, text: str) -> str:
+        return unicodedata.normalize(self.normalization, text) if self.normalization else text  # type: ignore[arg-type]
+
     def _cut(self, text: str) -> list[str]:
-        if self.normalization:
-            text = unicodedata.normalize(self.normalization, text)  # type: ignore[arg-type]
         if self.add_prefix_space and text and not text.startswith(" "):
             text = " " + text
         return self._words.cut(text)

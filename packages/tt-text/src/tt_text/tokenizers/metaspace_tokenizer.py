@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from itertools import chain, groupby
 from os import PathLike
 from typing import Any
 
 from tt_text.errors import TokenizerError
-from tt_text.tokenizers.arguments import TokenizerTypeError, checked_id
+from tt_text.tokenizers.arguments import TokenizerTypeError, checked_id, checked_tokens
 from tt_text.tokenizers.merging import ranked
 from tt_text.tokenizers.special_tokens import AddedToken
 from tt_text.tokenizers.tokenizer import Tokenizer
@@ -29,6 +29,8 @@ __all__ = ["MetaspaceBPETokenizer"]
 SPACE = "▁"
 PREFIXES = ("prepend", "always", "first", "never")
 BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
+
+MARK = "\ufffd".encode()
 
 WHOLE = re.compile(r".+", re.DOTALL)
 AT_SPACES = re.compile(f"{SPACE}*[^{SPACE}]+|{SPACE}+")
@@ -49,6 +51,7 @@ class MetaspaceBPETokenizer(Tokenizer):
         unknown: the token in `vocab` for a character that is no token either way; None: it raises.
         fuse_unk: whether unknown characters side by side become one unknown token.
         strip: whether `decode` drops the space at the front.
+        strip_token: whether it drops all spaces of its first token instead (the library's Metaspace decoder).
         added, bos_token, eos_token, pad_token, unk_token, prefix, suffix: see Tokenizer.
 
     The text comes back, but for a first space where `prefix_space` is "always" or "first"; and ▁ becomes a space.
@@ -68,6 +71,7 @@ class MetaspaceBPETokenizer(Tokenizer):
         unknown: str | None = None,
         fuse_unk: bool = True,
         strip: bool = True,
+        strip_token: bool = False,
         added: Iterable[AddedToken] = (),
         **roles: Any,
     ) -> None:
@@ -83,13 +87,18 @@ class MetaspaceBPETokenizer(Tokenizer):
             raise TokenizerError(f"MetaspaceBPETokenizer: unknown={unknown!r} is not in the vocabulary")
         self._vocab = dict(vocab)
         self._byte_fallback, self._unknown, self._fuse = bool(byte_fallback), unknown, bool(fuse_unk)
-        self._prefix_space, self._split, self._strip = prefix_space, bool(split), bool(strip)
+        self._prefix_space, self._split = prefix_space, bool(split)
+        self._strip, self._strip_token = bool(strip), bool(strip_token)
         super().__init__(
             ((number, text, self._meaning(text)) for text, number in vocab.items()), added, **roles
         )
+        for token in self.added.by_id.values():
+            if token.normalized:  # as it stands in the text in which it is found
+                self._bytes[token.id] = self._meaning(self._normalized(token.content))
         self._pairs, self._merges = ranked(self._vocab, merges, "MetaspaceBPETokenizer")
         self._fallback = [self._vocab.get(f"<0x{byte:02X}>", -1) for byte in range(256)]
-        crosses = any(ACROSS.search(left + right) for left, right in self._pairs)
+        # Where ▁ is no token, unknown characters on both sides of it may become one.
+        crosses = SPACE not in vocab or any(ACROSS.search(left + right) for left, right in self._pairs)
         self._cuts = EACH_SPACE if split else WHOLE if crosses else AT_SPACES
         self._cache = WordCache()
 
@@ -127,11 +136,17 @@ class MetaspaceBPETokenizer(Tokenizer):
 
     # --- text to tokens -----------------------------------------------------------------------------------------
 
+    def _normalized(self, text: str) -> str:
+        if self._prefix_space == "prepend":
+            return SPACE + text.replace(" ", SPACE) if text else text
+        return text
+
     def _ordinary(self, text: str, first: bool) -> list[int]:
-        text = text.replace(" ", SPACE)
-        wanted = self._prefix_space in ("prepend", "always") or (self._prefix_space == "first" and first)
-        if text and wanted and (self._prefix_space == "prepend" or not text.startswith(SPACE)):
-            text = SPACE + text
+        if self._prefix_space != "prepend":
+            text = text.replace(" ", SPACE)
+            wanted = self._prefix_space == "always" or (self._prefix_space == "first" and first)
+            if text and wanted and not text.startswith(SPACE):
+                text = SPACE + text
         known, merge = self._cache.found, self._merged
         words = self._cuts.findall(text)
         return list(chain.from_iterable([known.get(word) or merge(word) for word in words]))
@@ -144,40 +159,84 @@ class MetaspaceBPETokenizer(Tokenizer):
 
     def _with_fallback(self, word: str) -> list[int | None]:
         tokens: list[int | None] = []
-        fused = False
+        waiting: list[
+            int
+        ] = []  # unknown ones; the library writes them before the next character that is a token
         for at, character in enumerate(word):
             token = self._vocab.get(character)
-            pieces = [token]
-            unknown = False
-            if token is None:
-                spelled = [self._fallback[byte] for byte in character.encode("utf-8")]
-                if self._byte_fallback and -1 not in spelled:
-                    pieces = list(spelled)
-                elif self._unknown is None:
-                    raise TokenizerError(
-                        f"encode: {character!r} (U+{ord(character):04X}, at index {at} of {word[:40]!r}) is no "
-                        "token, nor are its bytes, and there is no unknown token"
-                    )
-                else:
-                    unknown, pieces = True, [self._vocab[self._unknown]]
-            if not (unknown and fused and self._fuse):
-                tokens += pieces
-            fused = unknown
-        return tokens
+            if token is not None:
+                tokens += [*waiting, token]
+                waiting = []
+                continue
+            spelled = [self._fallback[byte] for byte in character.encode("utf-8")]
+            if self._byte_fallback and -1 not in spelled:
+                tokens += spelled
+            elif self._unknown is None:
+                raise TokenizerError(
+                    f"encode: {character!r} (U+{ord(character):04X}, at index {at} of {word[:40]!r}) is no "
+                    "token, nor are its bytes, and there is no unknown token"
+                )
+            elif not (waiting and self._fuse):
+                tokens += waiting
+                waiting = [self._vocab[self._unknown]]
+        return [*tokens, *waiting]
 
     # --- tokens to text -----------------------------------------------------------------------------------------
 
-    def _data(self, ids: list[int], skip: bool) -> bytes:
-        data = super()._data(ids, skip)
+    def decode(self, tokens: Any, *, skip_special_tokens: bool = False, errors: str = "replace") -> str:
+        """The text of tokens: see Tokenizer.
+
+        errors="replace" is the library's: of tokens of bytes side by side that are no UTF-8, each becomes U+FFFD.
+        """
+        ids = checked_tokens(tokens, "decode")
+        data = self._data(ids, skip_special_tokens)
+        if errors == "replace":
+            try:
+                return data.decode("utf-8")
+            except UnicodeDecodeError:
+                return self._data(ids, skip_special_tokens, marked=True).decode("utf-8")
+        return self._decoded(data, errors)
+
+    def _data(self, ids: list[int], skip: bool, marked: bool = False) -> bytes:
+        if skip:
+            ids = [one for one in ids if one not in self.added.special_ids]
+        if self._strip_token and ids:
+            return self._first(ids[0]) + self._joined(ids[1:], marked)
+        data = self._joined(ids, marked)
         return data[1:] if self._strip and data.startswith(b" ") else data
 
+    def _first(self, token: int) -> bytes:
+        """What is left of the text's first token without its ▁."""
+        data = super()._data([token], False)
+        name = self._names[token]
+        return name.replace(SPACE, "").encode() if SPACE in name else data
+
+    def _joined(self, ids: list[int], marked: bool) -> bytes:
+        if not marked:
+            return super()._data(ids, False)
+        pieces = []
+        for spelled, run in groupby(ids, lambda one: BYTE.fullmatch(self._names[one]) is not None):
+            data = super()._data(list(run), False)
+            if spelled and self._byte_fallback:
+                try:
+                    data.decode("utf-8")
+                except UnicodeDecodeError:
+                    data = MARK * len(data)
+            pieces.append(data)
+        return b"".join(pieces)
+
     def _chunks(self, tokens: Iterable[int], before: list[int], skip: bool) -> Iterator[bytes]:
-        front = self._strip and not super()._data(before, skip)
+        begun = [one for one in before if not (skip and one in self.added.special_ids)]
+        front = not (begun if self._strip_token else super()._data(begun, False))
         for token in tokens:
-            data = super()._data([checked_id(token, "stream")], skip)
-            if front and data:
-                front = False
-                data = data[1:] if data.startswith(b" ") else data
+            number = checked_id(token, "stream")
+            data = super()._data([number], skip)
+            if skip and number in self.added.special_ids:
+                continue
+            if front and self._strip_token:
+                front, data = False, self._first(number)
+            elif front and data and self._strip:
+                front, data = False, data.removeprefix(b" ")
             yield data
 
     # --- files --------------------------------------------------------------------------------------------------
@@ -192,6 +251,7 @@ class MetaspaceBPETokenizer(Tokenizer):
             "unknown": self._unknown,
             "fuse_unk": self._fuse,
             "strip": self._strip,
+            "strip_token": self._strip_token,
         }
 
     @classmethod
@@ -199,7 +259,8 @@ class MetaspaceBPETokenizer(Tokenizer):
         from tt_text.tokenizers.gpt2_files import merge_names
 
         flags: dict[str, Any] = {
-            name: bool(state.get(name)) for name in ("split", "byte_fallback", "fuse_unk", "strip")
+            name: bool(state.get(name))
+            for name in ("split", "byte_fallback", "fuse_unk", "strip", "strip_token")
         }
         vocab, prefix, unknown = state.get("vocab"), state.get("prefix_space"), state.get("unknown")
         if not isinstance(prefix, str) or not isinstance(unknown, str | None):

@@ -31,6 +31,13 @@ PARTS = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 PLAIN_CLASS = re.compile(r"\[\^?(?:\[:\^?\w+:\]|\\(?:[pPxu]\{[^}]*\}|.)|(?!&&)[^\[\]\\])*\]", re.DOTALL)
+ELEMENT = r"(?:\[:\^?\w+:\]|\\(?:[pPxu]\{[^}]*\}|.)|(?!&&)[^\[\]\\])"
+INNER_CLASS = re.compile(rf"\[(?!:)((?!\^){ELEMENT}+)\]", re.DOTALL)
+"""A class that may stand in another: what it has is then among what that has."""
+
+NESTED_CLASS = re.compile(
+    rf"(?<!\\)\[(\^?)((?:{ELEMENT})*(?:\[(?!\^|:){ELEMENT}+\](?:{ELEMENT})*)+)\]", re.DOTALL
+)
 ONCE_OR_MORE = re.compile(r"\{([01]?),\d*\}\+")
 LINES = {"^": "(?m:^)", "$": "(?m:$)", r"\Z": "$", r"\z": r"\Z"}
 PERLS = {"(?m:^)": "^", "(?m:$)": "$", "$": r"\Z", "^": r"\A", r"\Z": r"\z"}
@@ -46,7 +53,7 @@ ESCAPE = re.compile(r"\\.", re.DOTALL)
 def from_ruby(pattern: str, where: Any) -> str:
     """The same pattern in Perl's syntax. Raises TokenizerError that names the part that cannot be."""
     parts = []
-    for part in PARTS.findall(pattern):
+    for part in PARTS.findall(NESTED_CLASS.sub(_flat, pattern)):
         often = ONCE_OR_MORE.fullmatch(part)
         if often:
             part = "+" if often[1] == "1" else "*"
@@ -59,6 +66,13 @@ def from_ruby(pattern: str, where: Any) -> str:
             raise TokenizerError(f"{where}: {part!r} in the pattern {pattern[:200]!r} is not supported")
         parts.append(LINES.get(part) or _with_words(part, RUBYS_WORD))
     return "".join(parts)
+
+
+def _flat(found: re.Match[str]) -> str:
+    """A class with classes in it, as one; where a hyphen would then make a range, as it is."""
+    if any(hyphen in found[2] for hyphen in ("-[", "]-", "[-", "-]")):
+        return found[0]
+    return "[" + found[1] + INNER_CLASS.sub(lambda inner: inner[1], found[2]) + "]"
 
 
 def to_ruby(pattern: str) -> str:

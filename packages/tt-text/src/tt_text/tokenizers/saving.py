@@ -93,7 +93,7 @@ def added_from(entries: Any, where: Any) -> list[AddedToken]:
     return found
 
 
-FLAGS = ("special", "lstrip", "rstrip", "normalized")
+FLAGS = ("special", "lstrip", "rstrip", "normalized", "single_word")
 
 
 def _kinds() -> Mapping[str, type[Tokenizer]]:
@@ -101,6 +101,7 @@ def _kinds() -> Mapping[str, type[Tokenizer]]:
     from tt_text.tokenizers.byte_tokenizer import ByteTokenizer
     from tt_text.tokenizers.char_tokenizer import CharTokenizer
     from tt_text.tokenizers.metaspace_tokenizer import MetaspaceBPETokenizer
+    from tt_text.tokenizers.pipeline_tokenizer import PipelineTokenizer
 
-    kinds = (CharTokenizer, ByteTokenizer, BPETokenizer, MetaspaceBPETokenizer)
+    kinds = (CharTokenizer, ByteTokenizer, BPETokenizer, MetaspaceBPETokenizer, PipelineTokenizer)
     return {kind.kind: kind for kind in kinds}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+
+import regex  # type: ignore[import-untyped]
 
 from tt_text.errors import TokenizerError
 from tt_text.tokenizers.arguments import LARGEST_ID, checked_text
@@ -13,6 +15,9 @@ __all__ = ["AddedToken", "AddedTokens"]
 
 WHITE = "".join(filter(str.isspace, map(chr, range(0x3001)))).translate(dict.fromkeys(range(0x1C, 0x20)))
 """Unicode's white space. Python counts four signs more, U+001C to U+001F, which separate files and records."""
+
+WORD = regex.compile(r"[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\u200c\u200d]")
+"""What words are made of, in Unicode's annex on patterns, which \\w of the library's regular expressions follows."""
 
 PATTERNS = 16
 """Compiled patterns that are kept, one for each set of allowed tokens that was asked for."""
@@ -28,8 +33,9 @@ class AddedToken:
         special: True: found in text only if allowed, and left out by `decode(skip_special_tokens=True)`. False: a
             word that is always found (Hugging Face's added tokens).
         lstrip, rstrip: whether it takes the white space before it, after it, with it.
-        normalized: whether it is looked for only in what the tokens without this flag leave over (Hugging Face's
-            second round; where a normalizer works in between, its tokens are not supported).
+        normalized: whether it is looked for only in what the tokens without this flag leave over, normalized as that
+            is (Hugging Face's second round).
+        single_word: whether it is found only where no letter, digit or underscore is beside it.
 
     Raises TokenizerError for an empty text, one that is none, and an id that is none.
     """
@@ -40,6 +46,7 @@ class AddedToken:
     lstrip: bool = False
     rstrip: bool = False
     normalized: bool = False
+    single_word: bool = False
 
     def __post_init__(self) -> None:
         if not checked_text(self.content, "special tokens"):
@@ -69,28 +76,54 @@ class AddedTokens:
         self.always = frozenset(token.content for token in self.by_id.values() if not token.special)
         self._later = frozenset(token.content for token in self.by_id.values() if token.normalized)
         self._patterns: dict[frozenset[str], re.Pattern[str]] = {}
+        self._written: dict[str, AddedToken] = {}
 
-    def pieces(self, text: str, allowed: frozenset[str]) -> Iterator[str | AddedToken]:
-        """`text`, cut at every allowed token: the leftmost first, the longest where two begin at one place."""
+    def pieces(
+        self, text: str, allowed: frozenset[str], normalized: Callable[[str], str] | None = None
+    ) -> Iterator[str | AddedToken]:
+        """`text`, cut at every allowed token: the leftmost first, the longest where two begin at one place.
+
+        `normalized` is what a tokenizer does to text first. It is done here, piece by piece, as the tokens with the
+        flag of that name are looked for after it.
+        """
         allowed |= self.always
-        if not allowed:
-            yield text
-            return
         later = allowed & self._later
-        if not later:
-            yield from self._cut(text, allowed)
-            return
-        for piece in self._cut(text, allowed - later) if allowed - later else [text]:
+        sooner = allowed - later
+        for piece in self._cut(text, sooner, self.by_content) if sooner else [text]:
             if isinstance(piece, AddedToken):
                 yield piece
+                continue
+            if normalized is not None:
+                piece = normalized(piece)
+            if not later:
+                yield piece
+            elif normalized is None:
+                yield from self._cut(piece, later, self.by_content)
             else:
-                yield from self._cut(piece, later)
+                names = self._names(normalized)
+                yield from self._cut(
+                    piece, frozenset(name for name in names if names[name].content in later), names
+                )
 
-    def _cut(self, text: str, contents: frozenset[str]) -> Iterator[str | AddedToken]:
+    def _names(self, normalized: Callable[[str], str]) -> dict[str, AddedToken]:
+        """The tokens of the second round by their normalized text; of two that become the same the first counts."""
+        if not self._written:
+            for token in self.by_id.values():
+                if token.normalized and (name := normalized(token.content)):
+                    self._written.setdefault(name, token)
+        return self._written
+
+    def _cut(
+        self, text: str, contents: frozenset[str], tokens: dict[str, AddedToken]
+    ) -> Iterator[str | AddedToken]:
         end = 0
-        for found in self._pattern(contents).finditer(text):
-            token = self.by_content[found[0]]
+        for found in self._pattern(contents).finditer(text) if contents else ():
+            token = tokens[found[0]]
             start, stop = found.span()
+            if token.single_word and (
+                (start and WORD.match(text, start - 1)) or (stop < len(text) and WORD.match(text, stop))
+            ):
+                continue
             if token.lstrip:
                 start = len(text[:start].rstrip(WHITE))
             if token.rstrip:

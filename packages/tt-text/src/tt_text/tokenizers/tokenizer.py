@@ -139,9 +139,13 @@ class Tokenizer(Roles, ABC):
 
     # --- text to tokens ---------------------------------------------------------------------------------------
 
+    def _normalized(self, text: str) -> str:
+        """What the text between special tokens is turned into before all else."""
+        return text
+
     @abstractmethod
     def _ordinary(self, text: str, first: bool) -> list[int]:
-        """The tokens of text that has no special tokens. `first`: it is where the whole text begins."""
+        """The tokens of normalized text that has no special tokens. `first`: it is where the whole text begins."""
 
     def encode(
         self,
@@ -181,10 +185,10 @@ class Tokenizer(Roles, ABC):
             disallowed = chosen(disallowed_special, known, "disallowed_special", "encode")
             self.added.refuse(text, disallowed - allowed)
         if not (allowed or self.added.always):
-            return self._ordinary(text, True)
+            return self._ordinary(self._normalized(text), True)
         tokens: list[int] = []
         first = True
-        for piece in self.added.pieces(text, allowed):
+        for piece in self.added.pieces(text, allowed, self._normalized):
             if isinstance(piece, AddedToken):
                 tokens.append(piece.id)
             else:

@@ -1,14 +1,13 @@
-"""Hugging Face's tokenizer.json, of the BPE kind: which of its parts are supported, and what they come to.
+"""Hugging Face's tokenizer.json, of the BPE kind: read as what it is, the plain kinds as the quick classes for them.
 
-    normalizer       none, NFC, NFD, NFKC, NFKD; for ▁: Prepend, Replace " " by ▁
-    pre_tokenizer    Split (Isolated, or Removed where nothing is), Digits, and ByteLevel at the end; for ▁: Metaspace,
-                     or none
-    model            BPE without dropout, prefix, suffix; with byte_fallback, fuse_unk, ignore_merges
-    post_processor   ByteLevel, TemplateProcessing, RobertaProcessing, BertProcessing: what stands around one text
-    decoder          ByteLevel; for ▁: Metaspace, Replace, ByteFallback, Fuse, Strip
-    added_tokens     all but single_word
+    BPETokenizer             normalizer none or a Unicode form; Split, Digits and, at the end, ByteLevel
+    MetaspaceBPETokenizer    Llama's: ▁ by Metaspace or by Prepend and Replace
+    PipelineTokenizer        all others: see tt_text.tokenizers.pipeline for its parts
 
-What transformers sets aside, truncation and padding, is so here too: they are arguments of `encode_batch`.
+    post_processor    ByteLevel, TemplateProcessing, RobertaProcessing, BertProcessing: what stands around one text
+    padding           its token; truncation, and how far to fill up, are arguments of `encode_batch`, as transformers
+                      sets them aside, too
+
 What is not supported is refused by a TokenizerError that names it: a tokenizer that is nearly right is wrong.
 
 Source: the `tokenizers` library.
@@ -19,36 +18,41 @@ from __future__ import annotations
 from collections.abc import Mapping
 from os import PathLike
 from typing import Any
+from unicodedata import is_normalized
 
 from tt_text.errors import TokenizerError
 from tt_text.tokenizers.bpe_tokenizer import NORMALIZATIONS, BPETokenizer
 from tt_text.tokenizers.byte_alphabet import bytes_of
 from tt_text.tokenizers.gpt2_files import merge_names, merges_from, vocab_from
 from tt_text.tokenizers.json_files import read_json
-from tt_text.tokenizers.metaspace_tokenizer import BYTE, PREFIXES, SPACE, MetaspaceBPETokenizer
+from tt_text.tokenizers.metaspace_tokenizer import BYTE, SPACE, MetaspaceBPETokenizer
 from tt_text.tokenizers.oniguruma import from_ruby
+from tt_text.tokenizers.pipeline.parts import flat
+from tt_text.tokenizers.pipeline.pre_tokenizers import scheme_of
+from tt_text.tokenizers.pipeline_tokenizer import PipelineTokenizer
+from tt_text.tokenizers.post_processing import around
 from tt_text.tokenizers.saving import added_from
 from tt_text.tokenizers.special_tokens import AddedToken
 from tt_text.tokenizers.split_patterns import DIGITS, GPT2, SINGLE_DIGITS, covers
 
 __all__ = ["from_document", "read_tokenizer_json"]
 
-DEEP = 16
-"""Levels of Sequences in Sequences."""
+Found = BPETokenizer | MetaspaceBPETokenizer | PipelineTokenizer
 
 
-def read_tokenizer_json(path: str | PathLike[str]) -> BPETokenizer | MetaspaceBPETokenizer:
+class _OtherKindError(Exception):
+    """A tokenizer.json is not of the quick kind that was tried."""
+
+
+def read_tokenizer_json(path: str | PathLike[str]) -> Found:
     """The tokenizer in a tokenizer.json. Raises TokenizerError."""
     return from_document(read_json(path), path)
 
 
-def from_document(document: Mapping[str, Any], where: Any) -> BPETokenizer | MetaspaceBPETokenizer:
-    """The tokenizer of the JSON object of a tokenizer.json."""
-    parts = {
-        name: _flat(document.get(name), name, "decoders" if name == "decoder" else f"{name}s", where)
-        for name in ("normalizer", "pre_tokenizer", "decoder")
-    }
-    parts["post_processor"] = _flat(document.get("post_processor"), "post_processor", "processors", where)
+def from_document(document: Mapping[str, Any], where: Any, quick: bool = True) -> Found:
+    """The tokenizer of the JSON object of a tokenizer.json; a PipelineTokenizer if it shall not be a `quick` one."""
+    names = ("normalizer", "pre_tokenizer", "decoder", "post_processor")
+    parts = {name: flat(document.get(name), name, where) for name in names}
     model = document.get("model")
     if not isinstance(model, dict):
         raise TokenizerError(f"{where} has no model; it is no tokenizer.json")
@@ -57,21 +61,40 @@ def from_document(document: Mapping[str, Any], where: Any) -> BPETokenizer | Met
         raise TokenizerError(
             f"{where}: the model is {model['type']!r}; of the kinds of tokenizer.json only BPE is supported"
         )
-    if model.get("dropout"):
-        raise TokenizerError(f"{where}: model.dropout={model['dropout']!r} is not supported")
-    for name in ("continuing_subword_prefix", "end_of_word_suffix"):
-        if model.get(name):
-            raise TokenizerError(f"{where}: model.{name}={model[name]!r} is not supported")
     unk = model.get("unk_token")
     if not isinstance(unk, str | None):
         raise TokenizerError(f"{where}: model.unk_token is a string or null, not {unk!r}")
-    added = _added(document.get("added_tokens") or [], bool(parts["normalizer"]), where)
-    around = _around(parts["post_processor"], {token.content: token.id for token in added}, where)
+    added = added_from(document.get("added_tokens") or [], where)
     special = {token.content for token in added if token.special}
-    roles = {**around, "unk_token": unk if unk in special else None}
+    roles = {
+        **around(parts["post_processor"], {token.content: token.id for token in added}, where),
+        "unk_token": unk if unk in special else None,
+    }
+    padding = document.get("padding")
+    if isinstance(padding, dict) and padding.get("pad_token") in special:
+        roles["pad_token"] = padding["pad_token"]
+    _check_ids(model.get("vocab"), added, where)
     kinds = {part["type"] for part in (*parts["pre_tokenizer"], *parts["decoder"])}
     build = _byte_level if "ByteLevel" in kinds else _metaspace
-    return build(parts, model, added, roles, where)
+    try:
+        if quick and not any(
+            model.get(name) for name in ("dropout", "continuing_subword_prefix", "end_of_word_suffix")
+        ):
+            return build(parts, model, added, roles, where)
+    except _OtherKindError:
+        pass
+    rest = {name: document.get(name) for name in ("normalizer", "pre_tokenizer", "decoder")}
+    return PipelineTokenizer(**rest, model=model, where=where, added=added, **roles)
+
+
+def _check_ids(entries: Any, added: list[AddedToken], where: Any) -> None:
+    """Refuse added tokens that have another id than in the vocabulary."""
+    for token in added if isinstance(entries, dict) else ():
+        if entries.get(token.content, token.id) != token.id:
+            raise TokenizerError(
+                f"{where}: {token.content!r} has id {token.id} among added_tokens, and {entries[token.content]!r} in "
+                "the vocabulary"
+            )
 
 
 # --- byte-level -------------------------------------------------------------------------------------------------
@@ -83,23 +106,18 @@ def _byte_level(
     normalization = None
     for part in parts["normalizer"]:
         if part["type"] not in NORMALIZATIONS or normalization:
-            raise _refused("normalizer", part, where)
+            raise _OtherKindError
         normalization = part["type"]
     patterns: list[str] = []
     prefix_space = written = False
     for part in parts["pre_tokenizer"]:
-        if written:
-            # It would see Â½ for ½, and Ġ for a space.
-            raise TokenizerError(
-                f"{where}: a pre_tokenizer ({part['type']}) after ByteLevel is not supported"
-            )
+        if written:  # it sees Â½ for ½, and Ġ for a space
+            raise _OtherKindError
         if part["type"] == "ByteLevel":
             written = True
             if part.get("add_prefix_space", True):
                 if patterns:
-                    raise TokenizerError(
-                        f"{where}: pre_tokenizer ByteLevel with add_prefix_space after another one is not supported"
-                    )
+                    raise _OtherKindError
                 prefix_space = True
             if part.get("use_regex", True):
                 patterns.append(GPT2)
@@ -108,30 +126,27 @@ def _byte_level(
         elif part["type"] == "Digits":
             patterns.append(SINGLE_DIGITS if part.get("individual_digits") else DIGITS)
         else:
-            raise _refused("pre_tokenizer", part, where)
-    if all(part["type"] != "ByteLevel" for part in parts["pre_tokenizer"]):
-        raise TokenizerError(f"{where}: the decoder is ByteLevel, and the pre_tokenizer is not")
-    for part in parts["decoder"]:
-        if part["type"] != "ByteLevel":
-            raise _refused("decoder", part, where)
-    if model.get("byte_fallback"):
-        raise TokenizerError(f"{where}: model.byte_fallback with ByteLevel is not supported")
+            raise _OtherKindError
+    if not written or [part["type"] for part in parts["decoder"]] != ["ByteLevel"]:
+        raise _OtherKindError
     names = merge_names(model.get("merges"), where)
     entries = model.get("vocab")
     if not isinstance(entries, dict):
         raise TokenizerError(f"{where}: model.vocab is an object of tokens and ids")
     used = {name for left, right in names for name in (left, right, left + right)}
-    own = _without_added(entries, added, used, where)
-    unk = model.get("unk_token")
-    if unk is not None and roles["unk_token"] is None and unk in entries:
-        raise TokenizerError(
-            f"{where}: model.unk_token={unk!r} that is no special token among added_tokens is not supported"
-        )
+    own = _without_added(entries, added, used)
+    # Names that are not of bytes; added tokens that the library's decoder takes for bytes, or has in another form.
+    if any(not name or bytes_of(name) is None for name in own) or any(
+        bytes_of(token.content) not in (None, token.content.encode("utf-8"))
+        or (token.normalized and normalization and not is_normalized(normalization, token.content))
+        for token in added
+    ):
+        raise _OtherKindError
     vocab = vocab_from(own, where)
-    if model.get("fuse_unk") and unk is not None and any(bytes([byte]) not in vocab for byte in range(256)):
-        raise TokenizerError(
-            f"{where}: model.fuse_unk with ByteLevel is not supported where bytes are no tokens"
-        )
+    if any(bytes([byte]) not in vocab for byte in range(256)) and (
+        roles["unk_token"] is None or model.get("fuse_unk") or model.get("byte_fallback")
+    ):
+        raise _OtherKindError
     return BPETokenizer(
         vocab,
         merges_from([list(pair) for pair in names], where),
@@ -147,34 +162,21 @@ def _byte_level(
 def _split_pattern(part: dict[str, Any], where: Any) -> str:
     pattern, behavior, inverted = part.get("pattern"), part.get("behavior"), part.get("invert")
     if not isinstance(pattern, dict) or not isinstance(pattern.get("Regex"), str):
-        raise TokenizerError(
-            f"{where}: pre_tokenizer Split is supported with pattern.Regex, not {str(pattern)[:80]!r}"
-        )
+        raise _OtherKindError
     if (behavior, bool(inverted)) not in (("Isolated", False), ("Removed", True)):
-        raise TokenizerError(
-            f"{where}: pre_tokenizer Split with behavior={behavior!r}, invert={inverted!r} is not supported"
-        )
+        raise _OtherKindError
     found = from_ruby(pattern["Regex"], where)
     if behavior == "Removed" and not covers(found, where):
-        raise TokenizerError(
-            f"{where}: pre_tokenizer Split removes what {found[:200]!r} does not match, which is not supported"
-        )
+        raise _OtherKindError
     return found
 
 
-def _without_added(
-    entries: dict[str, Any], added: list[AddedToken], used: set[str], where: Any
-) -> dict[str, Any]:
+def _without_added(entries: dict[str, Any], added: list[AddedToken], used: set[str]) -> dict[str, Any]:
     """The vocabulary without added tokens; but one that is a byte, or part of a merge, is an ordinary token too."""
     rest = dict(entries)
     for token in added:
         if token.content not in rest:
             continue
-        if rest[token.content] != token.id:
-            raise TokenizerError(
-                f"{where}: {token.content!r} has id {token.id} among added_tokens, and {rest[token.content]!r} in the "
-                "vocabulary"
-            )
         ordinary = token.content in used or (len(token.content) == 1 and bytes_of(token.content))
         if not ordinary or token.content.encode() != bytes_of(token.content):
             del rest[token.content]
@@ -197,35 +199,31 @@ def _metaspace(
         ):
             replaced = True
         else:
-            raise _refused("normalizer", part, where)
+            raise _OtherKindError
     for part in parts["pre_tokenizer"]:
+        if replaced and _finds_nothing(part):
+            continue
         if (
             part["type"] != "Metaspace"
             or replaced
             or prefix != "never"
             or part.get("replacement", SPACE) != SPACE
         ):
-            raise _refused("pre_tokenizer", part, where)
-        prefix, split, replaced = _scheme("pre_tokenizer", part, where), bool(part.get("split", True)), True
-    if not replaced:
-        raise TokenizerError(
-            f"{where}: BPE is supported with the pre_tokenizer ByteLevel, with Metaspace, or with a normalizer that "
-            f"replaces spaces by {SPACE}; here the normalizer is {[p['type'] for p in parts['normalizer']]} and the "
-            f"pre_tokenizer {[p['type'] for p in parts['pre_tokenizer']]}"
-        )
-    strip = _strips(parts["decoder"], where)
-    if model.get("ignore_merges"):
-        raise TokenizerError(f"{where}: model.ignore_merges with {SPACE} is not supported")
+            raise _OtherKindError
+        prefix, split, replaced = scheme_of(part, "pre_tokenizer", where), part.get("split", True), True
+    strip, strip_token = _strips(parts["decoder"], where)
     entries, unk = model.get("vocab"), model.get("unk_token")
     if not isinstance(entries, dict) or any(type(number) is not int for number in entries.values()):
         raise TokenizerError(f"{where}: model.vocab is an object of tokens and ids, which are integers")
-    _check_bytes(model, entries, parts["decoder"], where)
-    for token in added:
-        if entries.get(token.content, token.id) != token.id:
-            raise TokenizerError(
-                f"{where}: {token.content!r} has id {token.id} among added_tokens, and {entries[token.content]} in "
-                "the vocabulary"
-            )
+    bytes_decoded = any(part["type"] == "ByteFallback" for part in parts["decoder"])
+    if (
+        not replaced
+        or model.get("ignore_merges")
+        or unk not in entries
+        or type(split) is not bool
+        or (bytes_decoded != bool(model.get("byte_fallback")) and any(map(BYTE.fullmatch, entries)))
+    ):
+        raise _OtherKindError
     return MetaspaceBPETokenizer(
         entries,
         merge_names(model.get("merges"), where),
@@ -235,158 +233,33 @@ def _metaspace(
         unknown=unk,
         fuse_unk=bool(model.get("fuse_unk")),
         strip=strip,
+        strip_token=strip_token,
         added=added,
         **roles,
     )
 
 
-def _scheme(name: str, part: dict[str, Any], where: Any) -> str:
-    """Where a Metaspace puts its ▁ in front. Old files say so with add_prefix_space."""
-    scheme = part.get("prepend_scheme", "always" if part.get("add_prefix_space", True) else "never")
-    if scheme not in PREFIXES[1:]:
-        raise TokenizerError(f"{where}: {name} Metaspace with prepend_scheme={scheme!r} is not known")
-    return str(scheme)
+def _finds_nothing(part: dict[str, Any]) -> bool:
+    """Whether a pre_tokenizer looks for spaces (Gemma), of which a normalizer left none."""
+    return (part["type"], part.get("pattern"), part.get("invert")) == ("Split", {"String": " "}, False)
 
 
-def _strips(decoder: list[Any], where: Any) -> bool:
-    """Whether the decoder drops the first space."""
+def _strips(decoder: list[dict[str, Any]], where: Any) -> tuple[bool, bool]:
+    """Whether the decoder drops the first space; or those of the first token."""
     kinds = [part["type"] for part in decoder]
-    strip = False
-    for at, part in enumerate(decoder):
-        kind = part["type"]
-        if kind == "Metaspace":
-            # It need not be of one mind with the pre_tokenizer.
-            if part.get("replacement", SPACE) != SPACE:
-                raise _refused("decoder", part, where)
-            strip = _scheme("decoder", part, where) != "never"
-        elif kind == "Strip":
-            # Before tokens are fused, it would strip each of them.
-            if (part.get("content"), part.get("start"), part.get("stop")) != (" ", 1, 0) or (
-                "Fuse" not in kinds[:at]
-            ):
-                raise TokenizerError(f"{where}: the decoder {part} is not supported")
-            strip = True
-        elif kind == "Replace":
-            if (part.get("pattern"), part.get("content")) != ({"String": SPACE}, " "):
-                raise _refused("decoder", part, where)
-        elif kind not in ("ByteFallback", "Fuse"):
-            raise _refused("decoder", part, where)
-    if decoder and not {"Metaspace", "Replace"} & {*kinds}:
-        raise TokenizerError(f"{where}: the decoder {kinds} leaves {SPACE} as it is, which is not supported")
-    return strip
-
-
-def _check_bytes(model: dict[str, Any], entries: dict[str, Any], decoder: list[Any], where: Any) -> None:
-    """Refuse a decoder that takes <0x41> for what the model does not."""
-    there = any(part["type"] == "ByteFallback" for part in decoder)
-    told = bool(model.get("byte_fallback"))
-    if decoder and there != told and any(map(BYTE.fullmatch, entries)):
-        raise TokenizerError(
-            f"{where}: model.byte_fallback={told}, but the decoder has {'a' if there else 'no'} ByteFallback; tokens "
-            "as <0x41> would be bytes in one and text in the other, which is not supported"
-        )
-
-
-# --- both -------------------------------------------------------------------------------------------------------
-
-
-def _flat(part: Any, name: str, inside: str, where: Any, depth: int = 0) -> list[Any]:
-    """The parts of a Sequence, of Sequences in it too; of one part, itself."""
-    if part is None:
-        return []
-    if depth > DEEP:
-        raise TokenizerError(f"{where}: {name} has Sequences in Sequences, more than {DEEP} deep")
-    if not isinstance(part, dict) or not isinstance(part.get("type"), str):
-        raise TokenizerError(f"{where}: {name} is an object with a type, or null, not {str(part)[:80]!r}")
-    if part["type"] != "Sequence":
-        return [part]
-    # "normalizers", but "pretokenizers"
-    found = part.get(inside.replace("_", ""))
-    if not isinstance(found, list):
-        raise TokenizerError(f"{where}: {name} is a Sequence without parts")
-    return [one for each in found for one in _flat(each, name, inside, where, depth + 1)]
-
-
-def _refused(name: str, part: dict[str, Any], where: Any) -> TokenizerError:
-    return TokenizerError(f"{where}: the {name} {part['type']!r} is not supported here ({str(part)[:120]})")
-
-
-def _added(entries: Any, normalized: bool, where: Any) -> list[AddedToken]:
-    if not isinstance(entries, list):
-        raise TokenizerError(f"{where}: added_tokens is a list, not {type(entries).__name__}")
-    for entry in entries:
-        if isinstance(entry, dict) and entry.get("single_word"):
-            raise TokenizerError(
-                f"{where}: the added token {entry.get('content')!r} with single_word is not supported"
-            )
-        if (
-            isinstance(entry, dict)
-            and entry.get("normalized")
-            and normalized
-            and _changes(entry.get("content"))
-        ):
-            raise TokenizerError(
-                f"{where}: the added token {entry.get('content')!r} is looked for in normalized text (normalized: "
-                "true), which is not supported beside a normalizer"
-            )
-    return added_from(entries, where)
-
-
-def _changes(content: Any) -> bool:
-    """Whether a normalizer could make a difference to where a token is found."""
-    return not isinstance(content, str) or bool(content)
-
-
-def _around(parts: list[Any], ids: Mapping[str, int], where: Any) -> dict[str, Any]:
-    """Special tokens before and after one text."""
-    prefix: list[str] = []
-    suffix: list[str] = []
-    for part in parts:
-        if part["type"] == "ByteLevel":  # it changes offsets only
-            continue
-        if part["type"] in ("RobertaProcessing", "BertProcessing"):
-            before, after = ([_name(part.get(key), ids, where)] for key in ("cls", "sep"))
-        elif part["type"] == "TemplateProcessing":
-            before, after = _template(part, ids, where)
-        else:
-            raise _refused("post_processor", part, where)
-        if prefix or suffix:
-            # The library's second template replaces part of what the first one added.
-            raise TokenizerError(
-                f"{where}: post_processor has two parts that add special tokens, which is not supported; the second "
-                f"is {part['type']}"
-            )
-        prefix, suffix = before, after
-    return {"prefix": prefix, "suffix": suffix}
-
-
-def _template(part: dict[str, Any], ids: Mapping[str, int], where: Any) -> tuple[list[str], list[str]]:
-    single, specials = part.get("single"), part.get("special_tokens")
-    sides: tuple[list[str], list[str]] = [], []
-    texts = 0
-    for item in single if isinstance(single, list) else [None]:
-        if isinstance(item, dict) and isinstance(item.get("Sequence"), dict):
-            texts += 1
-        elif isinstance(item, dict) and isinstance(item.get("SpecialToken"), dict):
-            name = item["SpecialToken"].get("id")
-            entry = specials.get(name) if isinstance(specials, dict) and isinstance(name, str) else None
-            numbers = entry.get("ids") if isinstance(entry, dict) else None
-            if not isinstance(numbers, list) or len(numbers) != 1:
-                raise TokenizerError(f"{where}: post_processor names {name!r}, which is no one special token")
-            sides[texts > 0].append(_name([name, numbers[0]], ids, where))
-        else:
-            raise TokenizerError(f"{where}: post_processor.single is a list of SpecialToken and Sequence")
-    if texts != 1:
-        raise TokenizerError(f"{where}: post_processor.single has the text {texts} times")
-    return sides
-
-
-def _name(entry: Any, ids: Mapping[str, int], where: Any) -> str:
-    if (
-        not isinstance(entry, list)
-        or len(entry) != 2
-        or not isinstance(entry[0], str)
-        or ids.get(entry[0]) != entry[1]
-    ):
-        raise TokenizerError(f"{where}: post_processor names {entry!r}, which is not among added_tokens")
-    return entry[0]
+    if kinds == ["Metaspace"]:
+        if decoder[0].get("replacement", SPACE) != SPACE:
+            raise _OtherKindError
+        return False, scheme_of(decoder[0], "decoder", where) != "never"
+    if [kind for kind in kinds if kind != "ByteFallback"] not in (
+        ["Replace", "Fuse"],
+        ["Replace", "Fuse", "Strip"],
+    ) or kinds[1:].count("ByteFallback") != kinds.index("Fuse") - 1:
+        raise _OtherKindError
+    if (decoder[0].get("pattern"), decoder[0].get("content")) != ({"String": SPACE}, " "):
+        raise _OtherKindError
+    if kinds[-1] != "Strip":
+        return False, False
+    if [decoder[-1].get(key) for key in ("content", "start", "stop")] != [" ", 1, 0]:
+        raise _OtherKindError
+    return True, False

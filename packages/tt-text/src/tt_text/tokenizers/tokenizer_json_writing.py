@@ -9,10 +9,11 @@ from tt_text.tokenizers.bpe_tokenizer import BPETokenizer
 from tt_text.tokenizers.byte_alphabet import written
 from tt_text.tokenizers.metaspace_tokenizer import SPACE, MetaspaceBPETokenizer
 from tt_text.tokenizers.oniguruma import to_ruby
+from tt_text.tokenizers.pipeline_tokenizer import PipelineTokenizer
 from tt_text.tokenizers.split_patterns import GPT2
 from tt_text.tokenizers.tokenizer import Tokenizer
 
-__all__ = ["byte_level_document", "metaspace_document"]
+__all__ = ["byte_level_document", "metaspace_document", "pipeline_document"]
 
 
 def byte_level_document(tokenizer: BPETokenizer) -> dict[str, Any]:
@@ -68,11 +69,13 @@ def metaspace_document(tokenizer: MetaspaceBPETokenizer) -> dict[str, Any]:
             "type": "Sequence",
             "decoders": [
                 {"type": "Replace", "pattern": {"String": SPACE}, "content": " "},
-                {"type": "ByteFallback"},
+                *([{"type": "ByteFallback"}] if state["byte_fallback"] else []),
                 {"type": "Fuse"},
                 *front,
             ],
-        },
+        }
+        if not state["strip_token"]
+        else {"type": "Metaspace", "replacement": SPACE, "prepend_scheme": "always", "split": state["split"]},
         "model": {
             "type": "BPE",
             "dropout": None,
@@ -88,6 +91,15 @@ def metaspace_document(tokenizer: MetaspaceBPETokenizer) -> dict[str, Any]:
     }
 
 
+def pipeline_document(tokenizer: PipelineTokenizer) -> dict[str, Any]:
+    """The parts as they were read."""
+    return {
+        **_beginning(tokenizer),
+        **tokenizer._state(),
+        "post_processor": _post_processor(tokenizer),
+    }
+
+
 def _beginning(tokenizer: Tokenizer) -> dict[str, Any]:
     return {
         "version": "1.0",
@@ -97,7 +109,7 @@ def _beginning(tokenizer: Tokenizer) -> dict[str, Any]:
             {
                 "id": token.id,
                 "content": token.content,
-                "single_word": False,
+                "single_word": token.single_word,
                 "lstrip": token.lstrip,
                 "rstrip": token.rstrip,
                 "normalized": token.normalized,

@@ -1,0 +1,130 @@
+"""BPE over the names of tokens: characters that become tokens, then the learned merges.
+
+    continuing_subword_prefix    in front of each character of a word but the first ("##")
+    end_of_word_suffix           after the last ("</w>")
+    byte_fallback                a character that is no token becomes <0xE2> <0x82> <0xAC>
+    unk_token, fuse_unk          or the unknown token, one for all of them that are side by side
+    neither                      it is left out
+    ignore_merges                a word that is a token is that token
+
+Source: the `tokenizers` library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tt_text.errors import TokenizerError
+from tt_text.tokenizers.arguments import LARGEST_ID
+from tt_text.tokenizers.gpt2_files import merge_names
+from tt_text.tokenizers.merging import Merges, Pair
+from tt_text.tokenizers.word_cache import WordCache
+
+__all__ = ["BPEModel"]
+
+
+class BPEModel:
+    """The model of a tokenizer.json.
+
+    Args:
+        fields: its JSON object.
+        where: for errors.
+
+    Raises TokenizerError that names what is not supported, or does not fit.
+    """
+
+    def __init__(self, fields: Mapping[str, Any], where: Any) -> None:
+        if fields.get("dropout"):
+            raise TokenizerError(
+                f"{where}: model.dropout={fields['dropout']!r} is not supported: tokens by chance; set it to null"
+            )
+        vocab = fields.get("vocab")
+        if not isinstance(vocab, dict):
+            raise TokenizerError(f"{where}: model.vocab is an object of tokens and ids")
+        for name, number in vocab.items():
+            if type(number) is not int or not 0 <= number <= LARGEST_ID:
+                raise TokenizerError(
+                    f"{where}: the id of {name[:40]!r} is an int from 0 to {LARGEST_ID}, not {str(number)[:40]!r}"
+                )
+        if len(set(vocab.values())) < len(vocab):
+            raise TokenizerError(f"{where}: two tokens of model.vocab have one id")
+        self.vocab: dict[str, int] = dict(vocab)
+        self._prefix, self._suffix, self._unknown = (
+            self._text(fields, key, where)
+            for key in ("continuing_subword_prefix", "end_of_word_suffix", "unk_token")
+        )
+        self._fuse, self._fallback, self._whole = (
+            bool(fields.get(key)) for key in ("fuse_unk", "byte_fallback", "ignore_merges")
+        )
+        self._bytes = [self.vocab.get(f"<0x{byte:02X}>", -1) for byte in range(256)]
+        self._merges = self._ranked(merge_names(fields.get("merges"), where), where)
+        self._cache = WordCache()
+
+    @staticmethod
+    def _text(fields: Mapping[str, Any], key: str, where: Any) -> str | None:
+        value = fields.get(key)
+        if not isinstance(value, str | None):
+            raise TokenizerError(f"{where}: model.{key} is a string or null, not {str(value)[:80]!r}")
+        return value
+
+    def _ranked(self, names: list[tuple[str, str]], where: Any) -> Merges:
+        ranks: dict[Pair, int] = {}
+        merged: dict[Pair, int] = {}
+        skip = len(self._prefix or "")
+        for rank, (left, right) in enumerate(names):
+            try:
+                pair = self.vocab[left], self.vocab[right]
+                new = self.vocab[left + right[skip:]]
+            except KeyError:
+                raise TokenizerError(
+                    f"{where}: merge {rank} is of {left!r} and {right!r}; both and what they become have to be tokens"
+                ) from None
+            ranks[pair], merged[pair] = rank, new  # of two that are the same, the last counts
+        return Merges(ranks, merged)
+
+    def tokens(self, word: str) -> list[int]:
+        """The tokens of a word. Raises TokenizerError where the unknown token is none of the vocabulary."""
+        found = self._cache.found.get(word)
+        if found is not None:
+            return found
+        if self._whole and (whole := self.vocab.get(word)) is not None:
+            return self._cache.keep(word, [whole])
+        return self._cache.keep(word, self._merges.apply(self._first(word)))
+
+    def _first(self, word: str) -> list[int]:
+        """The tokens of its characters."""
+        tokens: list[int] = []
+        waiting: list[
+            int
+        ] = []  # unknown ones; the library writes them before the next character that is a token
+        last = len(word) - 1
+        for at, name in enumerate(word):
+            if self._prefix and at:
+                name = self._prefix + name
+            if self._suffix and at == last:
+                name += self._suffix
+            token = self.vocab.get(name)
+            if token is not None:
+                if waiting:
+                    tokens += waiting
+                    waiting = []
+                tokens.append(token)
+                continue
+            if self._fallback:
+                spelled = [self._bytes[byte] for byte in name.encode("utf-8")]
+                if -1 not in spelled:
+                    tokens += spelled
+                    continue
+            if self._unknown is not None and not (waiting and self._fuse):
+                tokens += waiting
+                waiting = [self._unknown_id(name)]
+        return tokens + waiting
+
+    def _unknown_id(self, name: str) -> int:
+        try:
+            return self.vocab[self._unknown or ""]
+        except KeyError:
+            raise TokenizerError(
+                f"encode: {name!r} is no token, and the unknown token {self._unknown!r} is not in the vocabulary"
+            ) from None
