@@ -13,7 +13,7 @@ from tt_tensor.errors import ArgumentError, DTypeError, IndexingError, ShapeErro
 from tt_text import RotaryEmbedding
 from tt_text.errors import ConfigError
 from tt_text.rotary import MOST, RotaryFunction
-from tt_text.rotary_scaling import rotary_frequencies
+from tt_text.rotary_scaling import rotary_frequencies, rotary_magnitude, stretched_length
 from tt_text.rotation import Rotation, factors_of
 
 BOTH = pytest.mark.parametrize("layout", ["half", "interleaved"])
@@ -195,6 +195,12 @@ def llama3(theta, scaling):
     return new
 
 
+DYNAMIC = {"rope_type": "dynamic", "factor": 4.0, "original_max_position_embeddings": 16}
+YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}
+LONGROPE = {
+    "rope_type": "longrope", "factor": 4.0, "original_max_position_embeddings": 16, "short_factor": [1.0] * 32,
+    "long_factor": [2.0] * 32,
+}  # fmt: skip
 LLAMA3 = {
     "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
     "original_max_position_embeddings": 8192,
@@ -215,6 +221,40 @@ def test_scaling():
     assert ratio[0] == 1 and np.isclose(ratio[-1], 1 / 8) and np.any((ratio > 0.13) & (ratio < 0.99))
 
 
+def test_a_long_text_is_stretched_and_a_short_one_is_not():
+    """Where the length counts it is that of the call, so of a text read token by token each as it was when it came."""
+    x = draw(24, 8)
+    for scaling in (DYNAMIC, {**LONGROPE, "short_factor": [1.0] * 4, "long_factor": [2.0, 3.0, 4.0, 5.0]}):
+        for layout in ("half", "interleaved"):
+            scaled, plain = (RotaryEmbedding(8, layout=layout, scaling=one) for one in (scaling, None))
+            m = rotary_magnitude(scaling)
+            np.testing.assert_allclose(scaled.rotated(x[:16]), m * plain.rotated(x[:16]), atol=1e-14)
+            whole = scaled.rotated(x)
+            assert not np.allclose(whole[1:16], m * plain.rotated(x)[1:16])
+            np.testing.assert_array_equal(scaled.rotated(x, np.arange(24)), whole)
+            np.testing.assert_allclose(scaled.rotated(x[23:], offset=23), whole[23:], atol=1e-14)
+            np.testing.assert_allclose(scaled.rotated(x[:16]), m * plain.rotated(x[:16]), atol=1e-14)
+    theta = rotary_frequencies(8, 10000.0, DYNAMIC, 24)
+    base = 10000.0 * (4 * 24 / 16 - 3) ** (8 / 6)
+    np.testing.assert_allclose(theta, base ** (-np.arange(4) / 4))
+
+
+@pytest.mark.parametrize(
+    ("positions", "scaling", "length"),
+    [
+        (64, None, 64),
+        (64, {"rope_type": "linear", "factor": 4.0}, 256),
+        (16, DYNAMIC, 64),
+        (64, {**YARN, "factor": 2}, 64),
+        (64, {**YARN, "factor": 8.0}, 128),
+        (64, {**LONGROPE, "factor": None}, 64),
+        (1 << 30, {"rope_type": "linear", "factor": 1e30}, (1 << 31) - 1),
+    ],
+)
+def test_how_long_a_text_may_be(positions, scaling, length):
+    assert stretched_length(positions, scaling) == length
+
+
 def test_a_scaled_embedding_turns_slower():
     x = draw(3, 8)
     y = RotaryEmbedding(8, scaling={"rope_type": "linear", "factor": 2.0}).rotated(x, [0, 2, 4])
@@ -224,7 +264,16 @@ def test_a_scaled_embedding_turns_slower():
 @pytest.mark.parametrize(
     ("scaling", "words"),
     [
-        ({"rope_type": "yarn", "factor": 2.0}, "rope_type is 'yarn'.*llama3"),
+        ({"rope_type": "mrope", "factor": 2.0}, "rope_type is 'mrope'.*llama3"),
+        ({"rope_type": ["yarn"]}, "rope_type is \\['yarn'\\]"),
+        ({"rope_type": "yarn", "factor": 2.0}, "original_max_position_embeddings is missing"),
+        ({**YARN, "factor": 0.5}, "factor must be a number from 1 up"),
+        ({**YARN, "beta_fast": -1.0}, "beta_fast must be a number"),
+        ({**YARN, "attention_factor": -1.0}, "attention_factor must be a number"),
+        ({**YARN, "mscale": "x", "mscale_all_dim": 1.0}, "mscale must be a number"),
+        ({**LONGROPE, "short_factor": [1.0]}, "short_factor is a list of 32 numbers"),
+        ({**LONGROPE, "short_factor": [0.0] * 32}, "short_factor must be a number above 0"),
+        ({**LONGROPE, "original_max_position_embeddings": 1}, "original_max_position_embeddings must be"),
         ({"factor": 2.0}, "rope_type is None"),
         ({"rope_type": "linear"}, "factor is missing"),
         ({"rope_type": "linear", "factor": 0.5}, "from 1 up, not 0.5"),

@@ -30,7 +30,8 @@ def golden(name):
 @pytest.mark.parametrize("index", range(len(SPECS)))
 def test_frequencies(index):
     spec = SPECS[index]
-    found = rotary_frequencies(spec["head_dim"], spec["base"], spec["scaling"])
+    length = np.max(spec["positions"]) + 1
+    found = rotary_frequencies(spec["head_dim"], spec["base"], spec["scaling"], length)
     np.testing.assert_allclose(found, golden(f"{index} frequencies"), rtol=1e-6)
 
 

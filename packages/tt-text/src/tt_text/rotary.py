@@ -13,7 +13,7 @@ from tt_tensor import Function, Tensor, as_tensor
 from tt_tensor.arguments import number, whole_number
 from tt_tensor.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from tt_tensor.tensor import as_array
-from tt_text.rotary_scaling import rotary_frequencies
+from tt_text.rotary_scaling import rotary_frequencies, rotary_magnitude, rotary_variant
 from tt_text.rotation import LAYOUTS, Rotation, factors_of
 
 __all__ = ["RotaryEmbedding", "RotaryFunction"]
@@ -32,7 +32,7 @@ LAST = 1 << 53
 
 
 class RotaryFunction(Function):
-    """y = x, its pairs turned by `rotation`: dx = grad turned back, as a rotation's transpose is its inverse."""
+    """y = x, its pairs turned by `rotation`: dx = grad turned back, which is a rotation's transpose."""
 
     def __init__(self, rotation: Rotation) -> None:
         self.rotation = rotation
@@ -57,6 +57,7 @@ class RotaryEmbedding(Module):
         layout: which numbers pair: "half", (x[i], x[i + R / 2]), as in Hugging Face's models, or "interleaved",
             (x[2 i], x[2 i + 1]), as in the original Llama and llama2.c. This one is the faster.
         scaling: how angles are stretched for long texts, as in Hugging Face's configurations: see rotary_frequencies.
+            Where that depends on the length of the text, it is the last position of a call + 1.
         rotary_dim: R, how many numbers of each x turn, an even number; by default all D.
 
     Angles and their sines are computed in float64 and cast to x's dtype once; the tables grow as positions come.
@@ -97,6 +98,7 @@ class RotaryEmbedding(Module):
         self.max_positions = max_positions
         self._theta = rotary_frequencies(self.rotary_dim, self.base, scaling)
         self.scaling = None if scaling is None else dict(scaling)
+        self._magnitude = rotary_magnitude(scaling)
         self._tables: dict[Any, tuple[Any, ...]] = {}
         self._last: tuple[Any, Rotation | None] = (None, None)
 
@@ -162,8 +164,8 @@ class RotaryEmbedding(Module):
         start = whole_number("RotaryEmbedding", "offset", offset, None)
         self._check_range(start, start + length - 1)
         stop = start + length
-        if stop > MOST:
-            factors = self._computed(np.arange(start, stop), dtype)
+        if stop > MOST or rotary_variant(self.scaling, stop):
+            factors = self._computed(np.arange(start, stop), dtype, stop)
         else:
             factors = tuple([table[start:stop] for table in self._table(stop, dtype)])
         if not after:
@@ -186,8 +188,8 @@ class RotaryEmbedding(Module):
         else:
             low, high = int(given.min()), int(given.max())
             self._check_range(low, high)
-            if high >= MOST:
-                factors = self._computed(given, dtype)
+            if high >= MOST or rotary_variant(self.scaling, high + 1):
+                factors = self._computed(given, dtype, high + 1)
             else:
                 factors = tuple([table[given] for table in self._table(high + 1, dtype)])
         after = [1] * (len(shape) - 2 - place)
@@ -211,9 +213,13 @@ class RotaryEmbedding(Module):
             found = self._tables[dtype] = self._computed(np.arange(rows), dtype)
         return found
 
-    def _computed(self, positions: Any, dtype: Any) -> tuple[Any, ...]:
-        angles = np.multiply.outer(np.asarray(positions, np.float64), self._theta)
-        return factors_of(angles, self.layout, dtype if dtype.char in "fd" else np.float32)
+    def _computed(self, positions: Any, dtype: Any, length: int = 0) -> tuple[Any, ...]:
+        theta = self._theta
+        if rotary_variant(self.scaling, length):
+            theta = rotary_frequencies(self.rotary_dim, self.base, self.scaling, length)
+        angles = np.multiply.outer(np.asarray(positions, np.float64), theta)
+        kind = dtype if dtype.char in "fd" else np.float32
+        return factors_of(angles, self.layout, kind, self._magnitude)
 
     def extra_repr(self) -> str:
         partial = "" if self.rotary_dim == self.head_dim else f", rotary_dim={self.rotary_dim}"

@@ -15,8 +15,10 @@ LAYOUTS = ("half", "interleaved")
 _COMPLEX = {np.dtype(np.float32): np.complex64, np.dtype(np.float64): np.complex128}
 
 
-def factors_of(angles: Any, layout: str, dtype: Any = np.float64) -> tuple[Any, ...]:
+def factors_of(angles: Any, layout: str, dtype: Any = np.float64, magnitude: float = 1.0) -> tuple[Any, ...]:
     """What `Rotation` multiplies with, for angles (…, R / 2), computed in their own precision, then cast to `dtype`.
+
+    Turned pairs become longer by `magnitude`.
 
     Interleaved: (cos + i sin,), (…, R / 2) complex, as a pair is one complex number. Half: (cos, ± sin), (…, R) each.
 
@@ -26,6 +28,8 @@ def factors_of(angles: Any, layout: str, dtype: Any = np.float64) -> tuple[Any, 
         raise ArgumentError(f"rotary: layout is one of {LAYOUTS}, not {layout!r}")
     dtype = np.dtype(dtype)
     cos, sin = np.cos(angles), np.sin(angles)
+    if magnitude != 1.0:
+        cos, sin = cos * magnitude, sin * magnitude
     if layout == "interleaved":
         return ((cos + 1j * sin).astype(_COMPLEX[dtype]),)
     return (
@@ -55,7 +59,7 @@ class Rotation:
 
     @property
     def back(self) -> Rotation:
-        """The rotation by the negative angles."""
+        """The rotation by the negative angles, its transpose."""
         if self._back is None:
             factors = next(iter(self._factors.values()))
             if self.layout == "interleaved":

@@ -28,11 +28,13 @@ if __name__ == "__main__":
     found = {}
     for index, spec in enumerate(json.loads((HERE / "rotary.json").read_text())):
         parameters = {"rope_theta": spec["base"], **(spec["scaling"] or {"rope_type": "default"})}
+        # Where the dynamic kind has it, out of the parameters.
+        length = parameters.get("original_max_position_embeddings")
         config = LlamaConfig(
             hidden_size=2 * spec["head_dim"],
             num_attention_heads=2,
             head_dim=spec["head_dim"],
-            max_position_embeddings=131072,
+            max_position_embeddings=length if parameters["rope_type"] == "dynamic" else 131072,
             rope_parameters=parameters,
         )
         positions = torch.tensor(spec["positions"])

@@ -106,8 +106,8 @@ def test_a_missing_file_and_unknown_fields_are_named(kind, tmp_path):
         (LlamaConfig, {"rope_scaling": 2}, "rope_scaling is an object"),
         (
             LlamaConfig,
-            {"rope_scaling": {"rope_type": "yarn"}},
-            "LlamaConfig: rope_scaling: rope_type is 'yarn'",
+            {"rope_scaling": {"rope_type": "mrope"}},
+            "LlamaConfig: rope_scaling: rope_type is 'mrope'",
         ),
         (LlamaConfig, {"rope_scaling": {"rope_type": "linear"}}, "factor is missing"),
         (LlamaConfig, {"sliding_window": 0}, "sliding_window must be a whole number"),

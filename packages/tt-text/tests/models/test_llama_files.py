@@ -39,6 +39,7 @@ def test_the_older_words_for_rotary_positions_mean_the_same(golden):
     np.testing.assert_array_equal(Llama.from_pretrained(folder)(TOKENS).numpy(), expected(TOKENS).numpy())
 
 
+LONGROPE = {"rope_type": "longrope", "short_factor": [1.0, 2.0], "original_max_position_embeddings": 12}
 LINEAR = {"rope_type": "linear", "factor": 2.0}
 SHORT = {key: value for key, value in LLAMA3.items() if key != "original_max_position_embeddings"}
 
@@ -54,6 +55,12 @@ SHORT = {key: value for key, value in LLAMA3.items() if key != "original_max_pos
         ({"rope_parameters": SHORT, "max_position_embeddings": 20}, 10000.0,
          {**SHORT, "original_max_position_embeddings": 20}),
         ({"rope_parameters": LINEAR, "original_max_position_embeddings": 16}, 10000.0, LINEAR),
+        ({"rope_scaling": {"type": "dynamic", "factor": 2.0, "original_max_position_embeddings": 7}}, 10000.0,
+         {"type": "dynamic", "factor": 2.0, "original_max_position_embeddings": 24}),
+        ({"rope_scaling": {"rope_type": "yarn", "factor": 2.0}, "original_max_position_embeddings": 12}, 10000.0,
+         {"rope_type": "yarn", "factor": 2.0, "original_max_position_embeddings": 12}),
+        ({"rope_scaling": {"rope_type": "yarn", "factor": None, "original_max_position_embeddings": 8}}, 10000.0,
+         {"rope_type": "yarn", "factor": 3.0, "original_max_position_embeddings": 8}),
     ],
 )  # fmt: skip
 def test_of_two_scalings_the_one_counts_that_counts_in_the_library(golden, fields, theta, scaling):
@@ -101,8 +108,8 @@ def test_null_is_no_window(golden):
     [
         (
             "llama_tied_groups",
-            {"rope_parameters": {"rope_type": "yarn", "factor": 2.0}},
-            "rope_type is 'yarn'",
+            {"rope_parameters": {"rope_type": "mrope", "factor": 2.0}},
+            "rope_type is 'mrope'",
         ),
         ("llama_tied_groups", {"rope_parameters": [1]}, "an object with fields"),
         (
@@ -117,6 +124,21 @@ def test_null_is_no_window(golden):
         ),
         ("llama_tied_groups", {"partial_rotary_factor": 0.5}, "partial_rotary_factor"),
         ("llama_tied_groups", {"rope_parameters": {"partial_rotary_factor": 0.5}}, "partial_rotary_factor"),
+        (
+            "llama_tied_groups",
+            {"rope_parameters": {**LONGROPE, "long_factor": [1.0]}},
+            "long_factor is a list of 2 numb",
+        ),
+        (
+            "llama_tied_groups",
+            {"rope_parameters": {**LONGROPE, "long_factor": 3}},
+            "long_factor is a list of 2 numb",
+        ),
+        (
+            "llama_tied_groups",
+            {"rope_parameters": {"type": "dynamic", "factor": 2.0}, "head_dim": 2},
+            "more than two",
+        ),
         ("llama_tied_groups", {"hidden_act": "quick_gelu"}, "quick_gelu"),
         ("llama_tied_groups", {"model_type": "qwen3"}, "model_type is 'qwen3'; this class loads 'llama'"),
         ("llama_tied_groups", {"quantization_config": {}}, "quantization_config"),

@@ -12,8 +12,8 @@ TURNED = [
 ]  # fmt: skip
 
 
-def turned(layout, x, angles, name=""):
-    rotation = Rotation(factors_of(sample(angles, 1, -7.0, 7.0), layout), layout)
+def turned(layout, x, angles, name="", magnitude=1.0):
+    rotation = Rotation(factors_of(sample(angles, 1, -7.0, 7.0), layout, magnitude=magnitude), layout)
     x = sample(x) if isinstance(x, tuple) else x
     return Case(f"{layout} {x.shape} by {angles} {name}", lambda: RotaryFunction(rotation), (x,))
 
@@ -28,6 +28,7 @@ CASES = {
             *[turned(layout, x, angles) for x, angles in TURNED],
             *[turned(layout, x, (2, 2), kind) for kind, x in layouts((3, 2, 4), 2, -2.0, 2.0)],
             turned(layout, WIDE, (3, 2), "transposed"),
+            turned(layout, (3, 4), (3, 2), "made longer", 1.5),
             turned(layout, np.broadcast_to(sample((1, 4)), (3, 4)).copy(), (3, 2), "repeated"),
         ]
     ]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from tt_text.errors import ConfigError
-from tt_text.rotary_scaling import rotary_frequencies
+from tt_text.rotary_scaling import rotary_frequencies, rotary_magnitude, stretched_length
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -175,10 +175,6 @@ class LlamaConfig(Config):
             raise ConfigError(
                 f"LlamaConfig: rope_scaling is an object with fields, not {self.rope_scaling!r}"
             )
-        try:
-            rotary_frequencies(2, self.rope_theta, self.rope_scaling)
-        except ConfigError as error:
-            raise ConfigError(f"LlamaConfig: {error}") from error
         if self.head_dim is None and self.hidden_size % self.num_attention_heads:
             raise ConfigError(
                 f"LlamaConfig: hidden_size = {self.hidden_size} cannot be cut into num_attention_heads = "
@@ -188,12 +184,32 @@ class LlamaConfig(Config):
             raise ConfigError(
                 f"LlamaConfig: rotary positions turn pairs, so head_dim cannot be odd ({self.width})"
             )
+        self._check_rotary()
         if self.num_attention_heads % self.groups:
             raise ConfigError(
                 f"LlamaConfig: num_attention_heads = {self.num_attention_heads} cannot share num_key_value_heads = "
                 f"{self.groups} evenly"
             )
         _check_activation(self, self.hidden_act)
+
+    def _check_rotary(self) -> None:
+        scaling = self.rope_scaling or {}
+        # Of the frequencies of a head of any width two are as good as all, unless each is named.
+        named = any(name in scaling for name in ("short_factor", "long_factor"))
+        size = min(self.width, 1 << 20) if named else 2
+        try:
+            for length in (0, 1 << 31) if named else (0,):
+                rotary_frequencies(size, self.rope_theta, self.rope_scaling, length)
+            rotary_magnitude(self.rope_scaling)
+            if scaling.get("rope_type", scaling.get("type")) == "dynamic":
+                rotary_frequencies(min(self.width, 4), self.rope_theta, self.rope_scaling, 1 << 31)
+        except (ConfigError, OverflowError) as error:
+            raise ConfigError(f"LlamaConfig: {error}") from error
+
+    @property
+    def context(self) -> int:
+        """Positions that it reads at once: max_position_embeddings, or more where rope_scaling stretches them."""
+        return stretched_length(self.max_position_embeddings, self.rope_scaling)
 
     @property
     def groups(self) -> int:

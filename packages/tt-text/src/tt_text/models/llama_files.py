@@ -127,12 +127,19 @@ def _rope(file: ConfigFile, positions: int) -> tuple[Any, dict[str, Any] | None]
                 f"{file.path}: rope_parameters differ from layer to layer; here they are the same in all"
             )
         return theta, None
-    if method == "llama3":
+    positions = file.get("max_position_embeddings", positions)
+    if method in ("llama3", "yarn", "longrope"):
         # Beside the scaling it has the last word, inside it may be left out.
         length = file.get("original_max_position_embeddings")
         if length is not None:
             told["original_max_position_embeddings"] = length
-        told.setdefault("original_max_position_embeddings", file.get("max_position_embeddings", positions))
+        told.setdefault("original_max_position_embeddings", positions)
+    elif method == "dynamic":
+        told["original_max_position_embeddings"] = positions  # whatever it says itself
+    if method in ("yarn", "longrope") and told.get("factor") is None:
+        length = told["original_max_position_embeddings"]
+        if isinstance(positions, int) and isinstance(length, int | float) and length > 0:
+            told["factor"] = max(positions / length, 1.0)
     return theta, told
 
 
