@@ -117,7 +117,7 @@ class Llama(LanguageModel):
         self.rotary = RotaryEmbedding(
             config.width,
             base=config.rope_theta,
-            max_positions=config.max_position_embeddings,
+            max_positions=config.context,
             layout=config.rope_layout,
             scaling=config.rope_scaling,
         )
@@ -141,8 +141,8 @@ class Llama(LanguageModel):
 
     @property
     def context(self) -> int:
-        """max_position_embeddings: how many positions it was made to read at once."""
-        return self.config.max_position_embeddings
+        """How many positions it reads at once: max_position_embeddings, or more where rope_scaling stretches them."""
+        return self.config.context
 
     @property
     def vocab_size(self) -> int:
