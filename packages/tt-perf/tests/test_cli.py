@@ -74,6 +74,16 @@ def test_an_output_that_is_closed_or_full(folder, ending, code, said):
     assert (folder / "result.json").exists()
 
 
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_that_cannot_be_printed(option):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("this system has no /dev/full")
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = f"{shlex.join([*PROGRAM, option])} >/dev/full"
+    done = subprocess.run(command, shell=True, env=buffered, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (2, "tt-perf: [Errno 28] No space left on device\n")
+
+
 def test_a_pipe_that_nobody_reads(folder):
     reader, writer = os.pipe()
     os.close(reader)

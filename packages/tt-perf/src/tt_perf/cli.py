@@ -13,6 +13,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from importlib import metadata
+from typing import TypeAlias
 
 from tt_tensor.errors import ArgumentError, MissingWheelError, TTError
 
@@ -21,11 +22,16 @@ __all__ = ["main"]
 WELL, BAD_NEWS, WRONG, INTERRUPTED = 0, 1, 2, 130
 LEADERBOARD = "leaderboard.json"
 
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand; its exit code."""
     parser = _parser()
-    options = parser.parse_args(arguments)
+    try:
+        options = parser.parse_args(arguments)
+    except SystemExit as done:  # after --help and --version, too
+        return _printed(done)
     if options.run is None:
         parser.print_help(sys.stderr)
         return WRONG
@@ -47,9 +53,9 @@ def _say(text: str) -> None:
     """
     if sys.stdout is None:
         return
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")
     try:
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(errors="replace")
         sys.stdout.write(text)
         sys.stdout.flush()
     except OSError:
@@ -57,6 +63,16 @@ def _say(text: str) -> None:
         with contextlib.suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
         raise
+
+
+def _printed(done: SystemExit) -> int:
+    """The exit code of the parser, if what it printed came out."""
+    try:
+        _say("")
+    except OSError as error:
+        _complain(f"tt-perf: {error}\n")
+        return WRONG
+    return int(done.code or 0)
 
 
 def _complain(text: str) -> None:
@@ -85,6 +101,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(run=None)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
 
+    for add in (_add_run, _add_compare, _add_submit, _add_leaderboard):
+        add(commands)
+    return parser
+
+
+def _add_run(commands: Commands) -> None:
     run = commands.add_parser(
         "run",
         help="time functions against each other",
@@ -117,51 +139,6 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--title", default="", help="what it is about")
     run.add_argument("--here", action="store_true", help="all in this process, not in one each")
     run.set_defaults(run=_run)
-
-    compare = commands.add_parser(
-        "compare",
-        help="find regressions between two results",
-        description="Compare two results of `tt-perf run` or of BenchmarkResult.save. Exits with 1 where something "
-        "became slower by more than the threshold and the noise.",
-    )
-    compare.add_argument("old", metavar="OLD", help="the result from before")
-    compare.add_argument("new", metavar="NEW", help="the result from now")
-    compare.add_argument(
-        "--threshold", type=float, default=1.05, help="new ÷ old that is still well (default: %(default)s)"
-    )
-    compare.add_argument(
-        "--relative", action="store_true", help="compare each contender's ratio to its run's reference"
-    )
-    compare.set_defaults(run=_compare)
-
-    submit = commands.add_parser(
-        "submit",
-        help="check a submission and enter it in a leaderboard",
-        description="Run a submission again in a process of its own, on the true test set; enter it if its figures "
-        "are what is measured.",
-    )
-    submit.add_argument("folder", metavar="FOLDER", help="what tt_perf.prepare_submission wrote")
-    submit.add_argument("--leaderboard", default=LEADERBOARD, metavar="FILE", help="(default: %(default)s)")
-    submit.add_argument("--seconds", type=float, default=600, help="time that it gets (default: %(default)s)")
-    submit.set_defaults(run=_submit)
-
-    board = commands.add_parser(
-        "leaderboard",
-        help="show, merge and verify leaderboards",
-        description="Show a leaderboard: entries by score, those on the Pareto front marked.",
-    )
-    board.add_argument("file", nargs="?", default=LEADERBOARD, metavar="FILE", help="(default: %(default)s)")
-    board.add_argument(
-        "--merge", action="append", default=[], metavar="OTHER", help="take in the entries of another file"
-    )
-    board.add_argument("--verify", action="store_true", help="run again what was not run on this machine")
-    board.add_argument("--all", action="store_true", help="with --verify: run everything again")
-    board.add_argument("--task", choices=("mnist", "cifar10", "tinygpt"), help="show this one only")
-    board.add_argument(
-        "--seconds", type=float, default=600, help="time that each gets (default: %(default)s)"
-    )
-    board.set_defaults(run=_leaderboard)
-    return parser
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -201,6 +178,24 @@ def _run(options: argparse.Namespace) -> int:
     return WELL
 
 
+def _add_compare(commands: Commands) -> None:
+    compare = commands.add_parser(
+        "compare",
+        help="find regressions between two results",
+        description="Compare two results of `tt-perf run` or of BenchmarkResult.save. Exits with 1 where something "
+        "became slower by more than the threshold and the noise.",
+    )
+    compare.add_argument("old", metavar="OLD", help="the result from before")
+    compare.add_argument("new", metavar="NEW", help="the result from now")
+    compare.add_argument(
+        "--threshold", type=float, default=1.05, help="new ÷ old that is still well (default: %(default)s)"
+    )
+    compare.add_argument(
+        "--relative", action="store_true", help="compare each contender's ratio to its run's reference"
+    )
+    compare.set_defaults(run=_compare)
+
+
 def _compare(options: argparse.Namespace) -> int:
     from tt_perf.benchmarking import BenchmarkResult, compare
 
@@ -214,12 +209,44 @@ def _compare(options: argparse.Namespace) -> int:
     return WELL
 
 
+def _add_submit(commands: Commands) -> None:
+    submit = commands.add_parser(
+        "submit",
+        help="check a submission and enter it in a leaderboard",
+        description="Run a submission again in a process of its own, on the true test set; enter it if its figures "
+        "are what is measured.",
+    )
+    submit.add_argument("folder", metavar="FOLDER", help="what tt_perf.prepare_submission wrote")
+    submit.add_argument("--leaderboard", default=LEADERBOARD, metavar="FILE", help="(default: %(default)s)")
+    submit.add_argument("--seconds", type=float, default=600, help="time that it gets (default: %(default)s)")
+    submit.set_defaults(run=_submit)
+
+
 def _submit(options: argparse.Namespace) -> int:
     from tt_perf.competition import submit
 
     entry = submit(options.folder, options.leaderboard, seconds=options.seconds)
     _say(f"{entry.name} by {entry.author}: {entry.said()}, score {entry.score:.1f}; entered\n")
     return WELL
+
+
+def _add_leaderboard(commands: Commands) -> None:
+    board = commands.add_parser(
+        "leaderboard",
+        help="show, merge and verify leaderboards",
+        description="Show a leaderboard: entries by score, those on the Pareto front marked.",
+    )
+    board.add_argument("file", nargs="?", default=LEADERBOARD, metavar="FILE", help="(default: %(default)s)")
+    board.add_argument(
+        "--merge", action="append", default=[], metavar="OTHER", help="take in the entries of another file"
+    )
+    board.add_argument("--verify", action="store_true", help="run again what was not run on this machine")
+    board.add_argument("--all", action="store_true", help="with --verify: run everything again")
+    board.add_argument("--task", choices=("mnist", "cifar10", "tinygpt"), help="show this one only")
+    board.add_argument(
+        "--seconds", type=float, default=600, help="time that each gets (default: %(default)s)"
+    )
+    board.set_defaults(run=_leaderboard)
 
 
 def _leaderboard(options: argparse.Namespace) -> int:
