@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tt_tensor import kernels
 from tt_text.kernels import decode_layers, decode_row
 from tt_text.kernels.decode_layers import Layers
+from tt_text.kernels.row import Row
 
 ACTIVATIONS = ["gelu", "gelu_tanh", "relu", "silu"]
 
@@ -66,14 +67,14 @@ def same(found, wanted, tolerance=1e-4):
 def ways(monkeypatch):
     """How often a token went this way, and how often it had to go another."""
     counts = {"here": 0, "not": 0}
-    decoded = decode_row._Row.decoded
+    decoded = Row.decoded
 
     def counted(self, *arguments):
         y = decoded(self, *arguments)
         counts["not" if y is None else "here"] += 1
         return y
 
-    monkeypatch.setattr(decode_row._Row, "decoded", counted)
+    monkeypatch.setattr(Row, "decoded", counted)
     return counts
 
 
@@ -128,13 +129,13 @@ def test_scores_that_exp_overflows_or_underflows_at(factor, ways):
     """The token is computed once more with the largest taken off; later ones at once."""
     layers, held = made(factor=factor), memory()
     passes = []
-    through = decode_row._Row.through
+    through = Row._tried
 
     def counted(self, *arguments):
         passes.append(self.shifted)
         return through(self, *arguments)
 
-    with patch.object(decode_row._Row, "through", counted):
+    with patch.object(Row, "_tried", counted):
         for seed in range(3):
             x = drawn(np.random.default_rng(seed), 1, 1, 8)
             same(run("numpy", x, layers, held), run("loops", x, layers, held), 1e-3)
@@ -181,7 +182,7 @@ def test_what_it_is_not_for():
     for wrong in (made(activation="mish"), Layers([]), made(n=0)):
         assert not decode_row.suits(wrong)
     layers, wide = made(), memory(texts=2)
-    with patch.object(decode_row._Row, "decoded", side_effect=AssertionError("several rows, or a mask")):
+    with patch.object(Row, "decoded", side_effect=AssertionError("several rows, or a mask")):
         two = drawn(np.random.default_rng(0), 2, 1, 8)
         same(run("numpy", two, layers, wide), run("loops", two, layers, wide))
         two = two.reshape(1, 2, 8)
@@ -204,7 +205,7 @@ def test_one_inside_of_another_has_memory_of_its_own():
     rng = np.random.default_rng(0)
     x, inner = drawn(rng, 1, 1, 8), drawn(rng, 1, 1, 8)
     wanted = run("loops", x, layers, held), run("loops", inner, layers, held)
-    normalize, found = decode_row._Row.normalize, []
+    normalize, found = decode_row.LayerNormRow.normalize, []
 
     def interrupted(self, *arguments):
         if not found:
@@ -212,7 +213,7 @@ def test_one_inside_of_another_has_memory_of_its_own():
             found[0] = run("numpy", inner, layers, held)
         normalize(self, *arguments)
 
-    with patch.object(decode_row._Row, "normalize", interrupted):
+    with patch.object(decode_row.LayerNormRow, "normalize", interrupted):
         same(run("numpy", x, layers, held), wanted[0])
     same(found[0], wanted[1])
     assert len(layers.rows) == 2

@@ -10,7 +10,7 @@ import pytest
 from tt_nn import ReLU
 from tt_tensor import kernels, observing
 from tt_text import AppendCache, generate
-from tt_text.kernels.decode_row import _Row
+from tt_text.kernels.row import Row
 from tt_text.models import GPT
 
 
@@ -26,14 +26,14 @@ def model(tiny_gpt):
 def ways(monkeypatch):
     """How many tokens went the quick way."""
     counts = {"here": 0}
-    decoded = _Row.decoded
+    decoded = Row.decoded
 
     def counted(self, *arguments):
         y = decoded(self, *arguments)
         counts["here"] += y is not None
         return y
 
-    monkeypatch.setattr(_Row, "decoded", counted)
+    monkeypatch.setattr(Row, "decoded", counted)
     return counts
 
 

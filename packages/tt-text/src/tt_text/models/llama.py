@@ -13,14 +13,17 @@ import numpy as np
 
 from tt_nn import Linear, Module, ModuleList, RMSNorm, infer, init
 from tt_nn.dropout import draw_mask
-from tt_tensor import Tensor, random
+from tt_tensor import Tensor, observing, random
 from tt_tensor.tensor import wrap
 from tt_text.attention import AttentionFunction
-from tt_text.cache import Cache
+from tt_text.cache import AppendCache, Cache
 from tt_text.cached_attention import attend_cached, of_kept, through_cache
 from tt_text.embedding import Embedding
 from tt_text.feed_forward import SwiGLU
 from tt_text.kernels.attention import AttentionForm
+from tt_text.kernels.decode import activation_name, is_plain
+from tt_text.kernels.decode_layers import Layers, Plan, is_row
+from tt_text.kernels.decode_rotary_row import decode_rotary_row, of_rotary_layer, runs_plain, suits_rotary
 from tt_text.models.config import LlamaConfig
 from tt_text.models.language_model import LanguageModel
 from tt_text.rotary import RotaryEmbedding, RotaryFunction
@@ -105,6 +108,38 @@ class LlamaModel(Module):
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
 
 
+def _plan(layers: Any) -> Plan | None:
+    """All layers as what a row takes; None where one of them is not what it was made as."""
+    modules, parts = [], []
+    for layer in layers:
+        if not (
+            is_plain(layer, LlamaLayer)
+            and is_plain(layer.self_attn, LlamaAttention)
+            and is_plain(layer.mlp, SwiGLU)
+            and _heads(layer.self_attn) == _heads(layers[0].self_attn)
+        ):
+            return None
+        attn, mlp = layer.self_attn, layer.mlp
+        norms = layer.input_layernorm, layer.post_attention_layernorm
+        linears = attn.q_proj, attn.k_proj, attn.v_proj, attn.o_proj, mlp.gate_proj, mlp.up_proj, mlp.down_proj
+        name, found = activation_name(mlp.act), [layer, attn, mlp, mlp.act, *norms, *linears]
+        if (
+            name is None
+            or not all(is_plain(norm, RMSNorm) for norm in norms)
+            or not all(is_plain(linear, Linear) for linear in linears)
+            # A list of hooks that is empty now may have some later.
+            or any(module._forward_hooks is not None for module in found)
+        ):
+            return None
+        modules += found
+        parts.append(of_rotary_layer(norms[0], linears[:4], norms[1], linears[4:], name))
+    return Plan(layers, modules, Layers(parts))
+
+
+def _heads(attn: Any) -> tuple[Any, ...]:
+    return attn.heads, attn.groups, attn.width, attn.window
+
+
 class Llama(LanguageModel):
     """A decoder-only transformer with rotary positions. See `LanguageModel` for the forward.
 
@@ -179,10 +214,43 @@ class Llama(LanguageModel):
 
     def _inferred(self, x: Any, rotation: Rotation, mask: Any, cache: Any, last: bool) -> Tensor:
         """The same on plain arrays."""
-        for layer, block in enumerate(self.model.layers):
-            x = infer(block, x, rotation, mask, cache, layer)
+        y = self._at_once(x, rotation, mask, cache)
+        if y is None:
+            for layer, block in enumerate(self.model.layers):
+                x = infer(block, x, rotation, mask, cache, layer)
+        else:
+            x = y
         cache.advance(x.shape[1])
         return wrap(infer(self.lm_head, infer(self.model.norm, x[:, -1:] if last else x)))
+
+    def _at_once(self, x: Any, rotation: Rotation, mask: Any, cache: Any) -> Any:
+        """All layers for one new token of one text, in few calls of NumPy; None where that cannot be."""
+        layers = self.model.layers
+        if (
+            mask is not None
+            or not is_row(x)
+            or not len(layers)
+            or "extend_all" not in cache.__class__.__dict__  # a subclass may have another `update`
+            or observing.active is not None
+            or not runs_plain()
+        ):
+            return None
+        plan: Plan | None = self.__dict__.get("_plan")
+        if plan is None or not plan.holds(layers):
+            plan = self.__dict__["_plan"] = _plan(layers)
+        if plan is None or not suits_rotary(plan.layers):
+            return None
+        attn: Any = layers[0].self_attn
+        shape = (1, attn.groups, 1, attn.width)
+        room = cache.extend_all(shape, x.dtype)
+        if room is None and cache.__class__ is AppendCache:
+            room = cache.begin(len(layers), shape, x.dtype)
+        if room is None or len(room[0]) != len(layers):
+            return None
+        held, first, stop = room
+        if attn.window is not None:
+            first = max(first, stop - attn.window)
+        return decode_rotary_row(x, plan.layers, held, first, stop, rotation, 1 / math.sqrt(attn.width))
 
     @classmethod
     def from_pretrained(cls, folder: str | PathLike[str]) -> Self:
