@@ -29,6 +29,7 @@ __all__ = [
     "LANES",
     "NUMBER",
     "VECTOR",
+    "any_at_all",
     "ask_for",
     "at_least",
     "choose",
@@ -295,6 +296,18 @@ def where_small(typing: Any, array: Any, index: Any, number: Any) -> Any:
         return builder.icmp_unsigned("==", found, _small(builder, kinds.args[2], number))
 
     return mask(array, types.intp, types.int64), make
+
+
+@intrinsic
+def any_at_all(typing: Any, values: Any) -> Any:
+    """Is a lane other than zero? NaN is."""
+
+    def make(context: Any, builder: Any, kinds: Any, given: Any) -> Any:
+        found = builder.fcmp_unordered("!=", given[0], ir.Constant(VECTOR, [0.0] * LANES))
+        bits = builder.bitcast(found, ir.IntType(LANES))
+        return builder.icmp_unsigned("!=", bits, ir.Constant(ir.IntType(LANES), 0))
+
+    return types.boolean(lanes), make
 
 
 @intrinsic

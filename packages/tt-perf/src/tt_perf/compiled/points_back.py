@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tt_perf.compiled.contrast import of_seen
 from tt_perf.compiled.jit import jit
 from tt_perf.compiled.lanes import (
     LANES,
@@ -137,12 +138,16 @@ def greatest_to_points(g, won, shape, block, points, plane, some):
                 tile += 1
 
 
-@jit("boolean(float32[::1], int64, float32[::1], int64[::1], int64[::1], float32[::1], float32[::1])")
-def points_to_pixels(points, plane, dx, shape, block, rows, carried):
+@jit(
+    "boolean(float32[::1], int64, float32[::1], int64[::1], int64[::1], float32[::1], float32[::1], boolean, "
+    "uint8[::1])"
+)
+def points_to_pixels(points, plane, dx, shape, block, rows, carried, sparse, seen):
     """B M Bᵀ of the tiles of a block, added up where they overlap, to dx, a flat (N, H, W, C); is all of it finite?
 
     Across first, to `rows` (6, 4 T + 2, C'), then down; two rows overlap with the next row of tiles and are `carried`
-    (2, 4 T + 2, C') there, from block to block.
+    (2, 4 T + 2, C') there, from block to block. Where `sparse`, dx is 0 but where `seen` (images of the block, H, W) is
+    set.
     """
     height, width, c, top, left, across, down = (
         shape[0], shape[1], shape[2], shape[3], shape[4], shape[5], shape[6]
@@ -199,6 +204,22 @@ def points_to_pixels(points, plane, dx, shape, block, rows, carried):
                     store(carried, at, z4)
                     store(carried, at + step, z5)
                     check = check + (z0 * 0.0 + z1 * 0.0) + (z2 * 0.0 + z3 * 0.0)
+                    if last:
+                        check = check + (z4 * 0.0 + z5 * 0.0)
+                    if sparse:
+                        one = ((image - block[0]) * height + first) * width + pixel
+                        if 0 <= first < height:
+                            z0 = of_seen(z0, seen, one)
+                        if 0 <= first + 1 < height:
+                            z1 = of_seen(z1, seen, one + width)
+                        if 0 <= first + 2 < height:
+                            z2 = of_seen(z2, seen, one + 2 * width)
+                        if 0 <= first + 3 < height:
+                            z3 = of_seen(z3, seen, one + 3 * width)
+                        if last and 0 <= first + 4 < height:
+                            z4 = of_seen(z4, seen, one + 4 * width)
+                        if last and 0 <= first + 5 < height:
+                            z5 = of_seen(z5, seen, one + 5 * width)
                     out = ((image * height + first) * width + pixel) * c + channel
                     if 0 <= first < height:
                         store_some(there, dx, out, z0)
@@ -208,10 +229,8 @@ def points_to_pixels(points, plane, dx, shape, block, rows, carried):
                         store_some(there, dx, out + 2 * width * c, z2)
                     if 0 <= first + 3 < height:
                         store_some(there, dx, out + 3 * width * c, z3)
-                    if last:
-                        check = check + (z4 * 0.0 + z5 * 0.0)
-                        if 0 <= first + 4 < height:
-                            store_some(there, dx, out + 4 * width * c, z4)
-                        if 0 <= first + 5 < height:
-                            store_some(there, dx, out + 5 * width * c, z5)
+                    if last and 0 <= first + 4 < height:
+                        store_some(there, dx, out + 4 * width * c, z4)
+                    if last and 0 <= first + 5 < height:
+                        store_some(there, dx, out + 5 * width * c, z5)
     return total(check) == 0

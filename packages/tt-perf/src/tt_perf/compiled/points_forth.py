@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from tt_perf.compiled.contrast import of_seen
 from tt_perf.compiled.jit import jit
 from tt_perf.compiled.lanes import (
     LANES,
@@ -145,12 +146,14 @@ def row_from_points(some: Any, k: Any) -> Any:
 
 
 @jit(
-    "boolean(float32[::1], int64, float32[::1], float32, float32[::1], int64[::1], int64[::1], float32[::1])"
+    "boolean(float32[::1], int64, float32[::1], float32, float32[::1], int64[::1], int64[::1], float32[::1], "
+    "boolean, uint8[::1])"
 )
-def points_to_results(points, plane, by, least, y, shape, block, some):
+def points_to_results(points, plane, by, least, y, shape, block, some, sparse, seen):
     """z = Aᵀ M A of the tiles of a block, and max(z · scale + offset, least) to y, a flat (N, H', W', O).
 
-    `by` is scale and offset, (2, O'), `some` is scratch (24, 16). Is all of z finite?
+    `by` is scale and offset, (2, O'), `some` is scratch (24, 16). Is all of z finite? Where `sparse`, z is 0 but where
+    `seen` (images of the block, H', W'), four bytes longer, is set.
     """
     high, wide, c, across = shape[0], shape[1], shape[2], shape[5]
     many = lined_up(c)
@@ -167,6 +170,10 @@ def points_to_results(points, plane, by, least, y, shape, block, some):
                     for k in range(min(4, high - 4 * row)):
                         z0, z1, z2, z3 = row_from_points(some, k)
                         check = check + (z0 * 0.0 + z1 * 0.0) + (z2 * 0.0 + z3 * 0.0)
+                        if sparse:
+                            at = ((image - block[0]) * high + 4 * row + k) * wide + 4 * column
+                            z0, z1 = of_seen(z0, seen, at), of_seen(z1, seen, at + 1)
+                            z2, z3 = of_seen(z2, seen, at + 2), of_seen(z3, seen, at + 3)
                         out = ((image * high + 4 * row + k) * wide + 4 * column) * c + channel
                         left = wide - 4 * column
                         store_some(there, y, out, at_least(z0 * scale + offset, floor))
@@ -182,9 +189,9 @@ def points_to_results(points, plane, by, least, y, shape, block, some):
 
 @jit(
     "boolean(float32[::1], int64, float32[::1], float32, float32[::1], uint8[::1], boolean, int64[::1], int64[::1], "
-    "float32[::1])"
+    "float32[::1], boolean, uint8[::1])"
 )
-def points_to_greatest(points, plane, by, least, y, won, winners, shape, block, some):
+def points_to_greatest(points, plane, by, least, y, won, winners, shape, block, some, sparse, seen):
     """The same pooled by two by two, to y, a flat (N, H' / 2, W' / 2, O).
 
     `by` is (4, O'), scale and offset before the pooling and after it.
@@ -209,6 +216,12 @@ def points_to_greatest(points, plane, by, least, y, won, winners, shape, block, 
                         b0, b1, b2, b3 = row_from_points(some, 2 * k + 1)
                         check = check + (a0 * 0.0 + a1 * 0.0) + (a2 * 0.0 + a3 * 0.0)
                         check = check + (b0 * 0.0 + b1 * 0.0) + (b2 * 0.0 + b3 * 0.0)
+                        if sparse:
+                            at = ((image - block[0]) * high + 4 * row + 2 * k) * wide + 4 * column
+                            a0, a1 = of_seen(a0, seen, at), of_seen(a1, seen, at + 1)
+                            a2, a3 = of_seen(a2, seen, at + 2), of_seen(a3, seen, at + 3)
+                            b0, b1 = of_seen(b0, seen, at + wide), of_seen(b1, seen, at + wide + 1)
+                            b2, b3 = of_seen(b2, seen, at + wide + 2), of_seen(b3, seen, at + wide + 3)
                         place = (image * (high // 2) + 2 * row + k) * (wide // 2) + 2 * column
                         for half in range(min(2, wide // 2 - 2 * column)):
                             best = a0 if half == 0 else a2

@@ -17,8 +17,10 @@ Channels are filled up to multiples of 16 at the points only. What follows the c
 each channel, pooling by two by two, a ReLU) is done on the way from the points to memory.
 
 Errors: float32 against float64, in norm, 1e-6 for y and dx, 2e-6 for the filters, which is two to five times those of
-im2col, as each number is made of larger ones that cancel. NaN, infinity or an overflow would fill a whole tile: then
-None comes back, and the caller takes another kernel.
+im2col, as each number is made of larger ones that cancel. The error is that of the largest pixels of a tile, and what a
+result does not depend on cancels up to rounding. So a place that sees nothing but zeros is set to 0, and where a row or
+a column dwarfs another of its tile, None comes back, and the caller takes another kernel: see contrast.py. The same
+where something is not finite, as NaN, infinity or an overflow would fill a whole tile.
 
 Source: Lavin & Gray, "Fast Algorithms for Convolutional Neural Networks", 2015, arXiv:1509.09308.
 """
@@ -32,6 +34,7 @@ import numpy as np
 
 from tt_nn import shards
 from tt_perf.compiled.arrays import filled_up, whole
+from tt_perf.compiled.contrast import FRAME, even, squares_of_greatest, squares_of_pixels, windows_seen
 from tt_perf.compiled.filter_points import points_to_taps, taps_to_points
 from tt_perf.compiled.jit import jit
 from tt_perf.compiled.lanes import LANES, lined_up, piece
@@ -68,27 +71,61 @@ def no_more(points: Any, plane: Any, c: Any, tiles: Any) -> Any:
 
 @jit(
     "boolean(float32[::1], int64[::1], float32[::1], float32[::1], float32, float32[::1], int64[::1], uint8[::1], "
-    "boolean, boolean, int64[::1], float32[::1], float32[::1], int64[::1])"
+    "boolean, boolean, int64[::1], float32[::1], float32[::1], int64[::1], float32[::1], uint8[::1], uint8[::1])"
 )
-def forward_images(x, of_x, filters, by, least, y, of_y, won, pooled, winners, cut, points, results, block):
-    """The images cut[0] … cut[1] - 1, by blocks of cut[2] images or cut[3] rows of tiles; is all of y finite?"""
-    across, down = of_x[5], of_x[6]
+def forward_images(
+    x,
+    of_x,
+    filters,
+    by,
+    least,
+    y,
+    of_y,
+    won,
+    pooled,
+    winners,
+    cut,
+    points,
+    results,
+    block,
+    squares,
+    there,
+    seen,
+):
+    """The images cut[0] … cut[1] - 1, by blocks of cut[2] images or cut[3] rows of tiles; is all of y finite?
+
+    For squares (N, H + W), there and seen see contrast.py.
+    """
+    height, width, top, left, across, down = of_x[0], of_x[1], of_x[3], of_x[4], of_x[5], of_x[6]
+    high, wide = of_y[0], of_y[1]
     depth, c, o = of_x[2], lined_up(of_x[2]), lined_up(of_y[2])
     rows = np.empty(6 * (4 * across + 2) * c, np.float32)
     some = np.empty(24 * LANES, np.float32)
     from_x, to_y = cut[4] * c + GAP, cut[4] * o + GAP
     for first in range(cut[0], cut[1], cut[2]):
         block[0], block[1] = first, min(first + cut[2], cut[1])
+        looked, sparse = 0, False
         for row in range(0, down, cut[3]):
             block[2], block[3] = row, min(row + cut[3], down)
+            # The rows that these tiles see, but for those that tiles above saw.
+            ahead = min(max(4 * block[3] + 2 - top, 0), height)
+            full = squares_of_pixels(x, of_x, block[0], block[1], looked, ahead, squares, there)
+            looked, sparse = ahead, sparse or not full
+            if sparse:
+                below = min(4 * block[3], high)
+                windows_seen(
+                    there, height, width, block[1] - block[0], top, left, 4 * row, below, high, wide, seen
+                )
             tiles = (block[1] - block[0]) * (block[3] - block[2]) * across
             many = no_more(points, from_x, c, tiles)
             pixels_to_points(x, of_x, block, points, from_x, rows)
             multiply(points, from_x, many, c, 1, filters, depth * o + GAP, depth, results, to_y, o, False)
             if pooled:
-                finite = points_to_greatest(results, to_y, by, least, y, won, winners, of_y, block, some)
+                finite = points_to_greatest(
+                    results, to_y, by, least, y, won, winners, of_y, block, some, sparse, seen
+                )
             else:
-                finite = points_to_results(results, to_y, by, least, y, of_y, block, some)
+                finite = points_to_results(results, to_y, by, least, y, of_y, block, some, sparse, seen)
             if not finite:
                 return False
     return True
@@ -96,16 +133,19 @@ def forward_images(x, of_x, filters, by, least, y, of_y, won, pooled, winners, c
 
 @jit(
     "boolean(float32[::1], int64[::1], float32[::1], float32[::1], int64[::1], uint8[::1], boolean, float32[::1], "
-    "float32[::1], int64[::1], float32[::1], float32[::1], int64[::1], boolean, boolean)"
+    "float32[::1], int64[::1], float32[::1], float32[::1], int64[::1], boolean, boolean, float32[::1], uint8[::1], "
+    "uint8[::1])"
 )
 def backward_images(
-    x, of_x, filters, g, of_g, won, pooled, dx, sums, cut, points, sent, block, of_images, of_filters
-):
+    x, of_x, filters, g, of_g, won, pooled, dx, sums, cut, points, sent, block, of_images, of_filters,
+    squares, there, seen,
+):  # fmt: skip
     """The same on the way back: to dx, and with `of_filters` on top of the sums (36, C'', O').
 
-    C'' is C filled up to a multiple of 8.
+    C'' is C filled up to a multiple of 8. `squares` (N, H' + W') are those of g.
     """
-    across, down = of_x[5], of_x[6]
+    height, width, top, left, across, down = of_x[0], of_x[1], of_x[3], of_x[4], of_x[5], of_x[6]
+    high, wide = of_g[0], of_g[1]
     c, depth, o = lined_up(of_x[2]), of_g[2], lined_up(of_g[2])
     channels = (of_x[2] + 7) // 8 * 8
     rows = np.empty(6 * (4 * across + 2) * c, np.float32)
@@ -116,8 +156,32 @@ def backward_images(
     from_x, to_y = cut[4] * c + GAP, cut[4] * o + GAP
     for first in range(cut[0], cut[1], cut[2]):
         block[0], block[1] = first, min(first + cut[2], cut[1])
+        sparse = False
         for row in range(0, down, cut[3]):
             block[2], block[3] = row, min(row + cut[3], down)
+            below = min(4 * block[3], high)
+            if pooled:
+                full = squares_of_greatest(g, won, of_g, block[0], block[1], 4 * row, below, squares, there)
+            else:
+                full = squares_of_pixels(g, of_g, block[0], block[1], 4 * row, below, squares, there)
+            sparse = sparse or not full
+            if sparse and of_images:
+                # Pixel p sees the places from p - (2 - top) on.
+                start = min(max(4 * row - top, 0), height)
+                stop = height if block[3] == down else min(max(4 * block[3] - top, 0), height)
+                windows_seen(
+                    there,
+                    high,
+                    wide,
+                    block[1] - block[0],
+                    2 - top,
+                    2 - left,
+                    start,
+                    stop,
+                    height,
+                    width,
+                    seen,
+                )
             tiles = (block[1] - block[0]) * (block[3] - block[2]) * across
             many = no_more(sent, to_y, o, tiles)
             if pooled:
@@ -135,7 +199,7 @@ def backward_images(
                     summed = 0
             if of_images:
                 multiply(sent, to_y, many, o, 1, filters, depth * c + GAP, depth, points, from_x, c, False)
-                if not points_to_pixels(points, from_x, dx, of_x, block, rows, carried):
+                if not points_to_pixels(points, from_x, dx, of_x, block, rows, carried, sparse, seen):
                     return False
     if summed > 0:
         for i in range(run.size):
@@ -170,6 +234,14 @@ class _Tiles:
         images = -(-(stop - start) // blocks)
         images = min(self.images, -(-images // self.even) * self.even)
         return np.array([start, stop, max(1, images), self.rows, self.most])
+
+    def there(self, size: tuple[int, int]) -> Any:
+        """Which pixels of a block's images are other than zero, in a frame of zeros."""
+        return np.zeros(self.images * (size[0] + 2 * FRAME) * (size[1] + 2 * FRAME), np.uint8)
+
+    def seen(self, size: tuple[int, int]) -> Any:
+        """Which places of a block's images see such pixels; a tile may ask for three beyond the last."""
+        return np.empty(self.images * size[0] * size[1] + TILE, np.uint8)
 
     def points(self, name: str, channels: int) -> Any:
         """Scratch memory for planes of `channels` numbers for each tile."""
@@ -227,6 +299,7 @@ def forward(
     by[place, :o] = 1 if scale is None else scale
     by[place + 1, :o] = 0 if bias is None else bias
     of_x, of_y = tiles.of((height, width), c), tiles.of(places, o)
+    squares = np.zeros((n, height + width), np.float32)
     finite = [True]
 
     def body(start: int, stop: int, part: int) -> None:
@@ -245,11 +318,14 @@ def forward(
             tiles.points("pixels", c),
             tiles.points("results", o),
             np.empty(4, np.int64),
+            squares.reshape(-1),
+            tiles.there((height, width)),
+            tiles.seen(places),
         ):
             finite[0] = False
 
     shards.run(body, n, worth)
-    if not finite[0]:
+    if not finite[0] or not even(squares, (height, width), (-tiles.top, -tiles.left), TILE + 2):
         return None
     return (y, won[..., :o]) if winners else y
 
@@ -281,6 +357,7 @@ def backward(
     size = POINTS * (-(-c // 8) * 8) * filled_up(o)
     sums = np.zeros((len(cut), size if needs[1] else 1), np.float32)
     filters = filters_at_points(weight, swapped=True) if needs[0] else nothing
+    squares = np.zeros((n, high + wide), np.float32)
     finite = [True]
 
     def body(start: int, stop: int, part: int) -> None:
@@ -299,11 +376,15 @@ def backward(
             tiles.points("results", o),
             np.empty(4, np.int64),
             *needs,
+            squares.reshape(-1),
+            tiles.there((high, wide)),
+            tiles.seen(image),
         ):
             finite[0] = False
 
     shards.run_parts(body, cut)
-    if not finite[0]:
+    # A tile of four rows of the gradient goes to six of pixels, which see two more on either side.
+    if not finite[0] or not even(squares, (high, wide), (-2, -2), TILE + 4):
         return None
     if not needs[1]:
         return dx, None
