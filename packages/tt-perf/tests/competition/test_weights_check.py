@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tt_nn
+import tt_perf
 from tt_perf.competition import SubmissionError, UnsafeSubmissionError
 from tt_perf.competition.weights_check import check_weights
 
@@ -34,6 +35,13 @@ def test_what_tt_nn_writes_is_well(tmp_path):
     }
     tt_nn.save(arrays, tmp_path / "w.safetensors", {"k": "v"})
     assert check_weights((tmp_path / "w.safetensors").read_bytes())["k"] == "v"
+
+
+def test_packed_weights_cannot_be_looked_over(tmp_path):
+    quantized = tt_perf.quantize(tt_nn.Linear(4, 3))
+    tt_perf.save_quantized(quantized, tmp_path / "w.safetensors", packed=True)
+    with pytest.raises(SubmissionError, match="packed"):
+        check_weights((tmp_path / "w.safetensors").read_bytes())
 
 
 HOSTILE = {

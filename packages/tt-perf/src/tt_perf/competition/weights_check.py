@@ -33,7 +33,8 @@ METADATA = "__metadata__"
 def check_weights(contents: bytes) -> dict[str, str]:
     """The metadata of a file of weights, all of which holds together.
 
-    Raises UnsafeSubmissionError that names what does not, SubmissionError where the file has no digest of tt_nn.save.
+    Raises UnsafeSubmissionError that names what does not, SubmissionError where the file has no digest of tt_nn.save
+    or is packed.
     """
     if len(contents) < 8:
         raise UnsafeSubmissionError(f"weights: {len(contents)} bytes are no safetensors file")
@@ -65,6 +66,10 @@ def check_weights(contents: bytes) -> dict[str, str]:
         raise UnsafeSubmissionError(f"weights: {len(data) - end:,} bytes behind the tensors belong to none")
     if "tt.sha256" not in metadata:
         raise SubmissionError("weights: the file has no digest; write it with tt_nn.save")
+    if "tt.packed" in metadata:
+        raise SubmissionError(
+            "weights: the file is packed, so that nobody can look it over; save it without packed="
+        )
     return metadata
 
 
