@@ -83,7 +83,7 @@ def rotary_magnitude(scaling: Mapping[str, Any] | None) -> float:
 
 
 def rotary_variant(scaling: Mapping[str, Any] | None, length: int) -> int:
-    """Which frequencies count in a text of so many tokens: those of equal numbers are the same, those of 0 the usual."""
+    """Which frequencies count in a text of so many tokens: equal numbers: the same; 0: the usual ones."""
     method = None if scaling is None else _method(None, scaling)
     if scaling is None or method not in ("dynamic", "longrope"):
         return 0
