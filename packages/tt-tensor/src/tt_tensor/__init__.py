@@ -72,6 +72,8 @@ from tt_tensor.ops.gathering import (
     argwhere,
     gather,
     index_add,
+    index_copy,
+    index_fill,
     index_select,
     masked_fill,
     masked_select,
@@ -83,6 +85,7 @@ from tt_tensor.ops.gathering import (
     take_along_axis,
     unfold,
 )
+from tt_tensor.ops.inverting import det, inverse, solve
 from tt_tensor.ops.joining import (
     array_split,
     cat,
@@ -147,6 +150,7 @@ from tt_tensor.ops.pointwise import (
     tanh,
     trunc,
 )
+from tt_tensor.ops.quantiles import median, quantile
 from tt_tensor.ops.reductions import (
     all,
     amax,
@@ -349,6 +353,7 @@ __all__ = [
     "cumsum",
     "default_dtype",
     "default_generator",
+    "det",
     "diag",
     "diagonal",
     "diff",
@@ -386,11 +391,14 @@ __all__ = [
     "gt",
     "hstack",
     "index_add",
+    "index_copy",
+    "index_fill",
     "index_select",
     "int8",
     "int16",
     "int32",
     "int64",
+    "inverse",
     "isclose",
     "isfinite",
     "isinf",
@@ -421,6 +429,7 @@ __all__ = [
     "max",
     "maximum",
     "mean",
+    "median",
     "memory",
     "meshgrid",
     "min",
@@ -454,6 +463,7 @@ __all__ = [
     "power",
     "printoptions",
     "prod",
+    "quantile",
     "rand",
     "rand_like",
     "randint",
@@ -479,6 +489,7 @@ __all__ = [
     "sin",
     "sinh",
     "softmax",
+    "solve",
     "sort",
     "split",
     "sqrt",

@@ -118,6 +118,8 @@ FUNCTIONS: dict[Callable[..., Any], Rule] = {
     np.amin: _rule("min", "a axis out", "axis keepdims"),
     np.var: _rule("var", "a axis dtype out ddof", "axis ddof keepdims correction"),
     np.std: _rule("std", "a axis dtype out ddof", "axis ddof keepdims correction"),
+    np.median: _rule("median", "a axis out", "axis keepdims"),
+    np.quantile: _rule("quantile", "a q axis out", "axis keepdims", operands=2),
     np.cumsum: _rule("cumsum", "a axis dtype out", "axis dtype"),
     np.diff: _rule("diff", "a n axis", "n axis"),
     np.cumprod: _rule("cumprod", "a axis dtype out", "axis dtype"),
@@ -133,6 +135,9 @@ FUNCTIONS: dict[Callable[..., Any], Rule] = {
     np.tensordot: _rule("tensordot", "a b axes", "axes", operands=2),
     np.linalg.matmul: _rule("matmul", "x1 x2", operands=2),
     np.linalg.norm: _rule("norm", "x ord axis keepdims", "axis keepdims"),
+    np.linalg.inv: _rule("inverse", "a"),
+    np.linalg.det: _rule("det", "a"),
+    np.linalg.solve: _rule("solve", "a b", operands=2),
     np.diagonal: _rule("diagonal", "a offset axis1 axis2", "offset axis1 axis2"),
     np.trace: _rule("trace", "a offset axis1 axis2 dtype out", "offset axis1 axis2"),
     np.round: _rule("round", "a decimals out", "decimals"),
@@ -247,7 +252,7 @@ def call_function(
     if func in WRITERS:
         written.append(args[0] if args else next(iter(kwargs.values())))
     result = _compute(_name(func), func, args, kwargs, written, ArgumentError)
-    # np.sum(t, initial=1) is a Tensor like np.sum(t); np.median(t) is a number.
+    # np.sum(t, initial=1) is a Tensor like np.sum(t); np.nanmedian(t) is a number.
     return _rewrap(result, written, np.ndarray if rule is None else np.ndarray | np.generic)
 
 

@@ -32,12 +32,14 @@ from tt_tensor.ops.compare import CompareMethods
 from tt_tensor.ops.gathering import GatheringMethods
 from tt_tensor.ops.indexing import IndexingMethods
 from tt_tensor.ops.inplace import InPlaceMethods
+from tt_tensor.ops.inverting import InvertingMethods
 from tt_tensor.ops.joining import JoiningMethods
 from tt_tensor.ops.linalg import LinalgMethods
 from tt_tensor.ops.logic import LogicMethods
 from tt_tensor.ops.over_axes import one_axis
 from tt_tensor.ops.padding import PaddingMethods
 from tt_tensor.ops.pointwise import PointwiseMethods
+from tt_tensor.ops.quantiles import QuantileMethods
 from tt_tensor.ops.reductions import ReductionMethods
 from tt_tensor.ops.scan import ScanMethods
 from tt_tensor.ops.shapes import ShapeMethods
@@ -71,9 +73,11 @@ class Tensor(
     TrigonometryMethods,
     ReductionMethods,
     StatisticsMethods,
+    QuantileMethods,
     ScanMethods,
     SoftmaxMethods,
     LinalgMethods,
+    InvertingMethods,
     CastMethods,
     ShapeMethods,
     AxisMethods,

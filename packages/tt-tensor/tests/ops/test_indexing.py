@@ -520,3 +520,40 @@ def test_a_single_value_fits_whatever_its_shape(shape, key, tape):
         shape,
         (1,) * len(shape) + np.shape(wanted[key]),
     )
+
+
+def test_slices_by_number():
+    x = tt.arange(12).reshape(3, 4).float()
+    assert x.select(1, -1).tolist() == [3, 7, 11]
+    assert np.shares_memory(x.select(0, 1).numpy(), x.numpy())
+    assert x.index_fill(1, [0, 2], -1.0).tolist()[1] == [-1, 5, -1, 7]
+    copied = x.index_copy(0, [2, 0], [[1.0] * 4, [2.0] * 4])
+    assert copied.tolist() == [[2] * 4, [4, 5, 6, 7], [1] * 4]
+    assert x.sum().item() == 66
+    assert x.index_fill_(0, [1], 0.0) is x
+    assert x.tolist()[1] == [0] * 4
+    assert x.index_copy_(1, 0, [[7.0], [8.0], [9.0]]).select(1, 0).tolist() == [7, 8, 9]
+
+
+def test_gradients_of_slices_by_number(tape):
+    x, src = tt.ones(3, 2), tt.ones(2, 2)
+    grad = tt.arange(6).reshape(3, 2).float()
+    dx, dsrc = tape.gradients(lambda x, src: x.index_copy(0, [2, 0], src), [x, src], grad)[1]
+    assert dx.tolist() == [[0, 0], [2, 3], [0, 0]]
+    assert dsrc.tolist() == [[4, 5], [0, 1]]
+    (dx,) = tape.gradients(lambda x: x.index_fill(1, [1], 5.0), [x], grad)[1]
+    assert dx.tolist() == [[0, 0], [2, 0], [4, 0]]
+
+
+def test_slices_that_are_not_there():
+    x = tt.ones(3, 4)
+    with pytest.raises(AxisError, match="select: axis 2"):
+        x.select(2, 0)
+    with pytest.raises(IndexingError):
+        x.select(0, 3)
+    with pytest.raises(IndexingError):
+        x.index_fill(0, [3], 0.0)
+    with pytest.raises(ShapeError, match=r"take src of shape \(2, 4\), not \(4,\)"):
+        x.index_copy(0, [0, 1], tt.ones(4))
+    with pytest.raises(ShapeError, match="one axis, not 2"):
+        x.index_fill(0, [[0]], 0.0)

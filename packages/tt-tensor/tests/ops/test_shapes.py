@@ -321,3 +321,17 @@ def test_broadcast_tensors():
     assert x.shape == y.shape == z.shape == (2, 3) and y.tolist() == [[1, 2, 3]] * 2
     with pytest.raises(ShapeError, match="broadcast_tensors"):
         tt.broadcast_tensors(tt.ones(2), tt.ones(3))
+
+
+def test_axes_of_size_one_in_place():
+    x = tt.ones(2, 3)
+    memory = x.numpy()
+    assert x.unsqueeze_(0) is x
+    assert x.shape == (1, 2, 3)
+    assert np.shares_memory(x.numpy(), memory)
+    assert x.squeeze_().shape == (2, 3)
+    assert x.unsqueeze_(-1).squeeze_(-1).shape == (2, 3)
+    with pytest.raises(ShapeError, match="only size 1 can go"):
+        x.squeeze_(0)
+    with pytest.raises(InPlaceError, match=r"write y = x\.unsqueeze"):
+        tt.ones(2, requires_grad=True).unsqueeze_(0)

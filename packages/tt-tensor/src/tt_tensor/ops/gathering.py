@@ -26,6 +26,8 @@ __all__ = [
     "argwhere",
     "gather",
     "index_add",
+    "index_copy",
+    "index_fill",
     "index_select",
     "masked_fill",
     "masked_select",
@@ -276,6 +278,53 @@ def narrow(x: Any, axis: int, start: int, length: int) -> Tensor:
     return GetItem((*[slice(None)] * axis, slice(first, first + length)))(x)
 
 
+def select(x: Any, axis: int, index: int) -> Tensor:
+    """x[…, index, …] along `axis`, which goes: a view (PyTorch's function).
+
+    Raises AxisError for an axis out of range, IndexingError for an index that it has not.
+    """
+    x = tensor_of(x)
+    axis, index = one_axis(axis, x.ndim, "select"), whole_number("select", "index", index, None)
+    return GetItem((*[slice(None)] * axis, index))(x)
+
+
+def index_fill(x: Any, axis: int, index: Any, value: Any) -> Tensor:
+    """x with `value` in the slices at `index` along `axis` (PyTorch's function).
+
+    Raises IndexingError for an index out of range or not of integers, AxisError for an axis out of range.
+    """
+    x = tensor_of(x)
+    return _slices_at(x, axis, index, "index_fill")(x, value)
+
+
+def index_copy(x: Any, axis: int, index: Any, src: Any) -> Tensor:
+    """x with the slices of src at `index` along `axis` (PyTorch's function); of an index twice, the last one counts.
+
+    Raises as `index_fill`, and ShapeError where src has not a slice for each index.
+    """
+    x, src = tensor_of(x), tensor_of(src)
+    write = _slices_at(x, axis, index, "index_copy")
+    return write(x, _copied(x, axis, index, src))
+
+
+def _slices_at(x: Tensor, axis: Any, index: Any, what: str) -> SetItem:
+    index, axis = _integers(index, what), one_axis(axis, x.ndim, what)
+    if index.ndim > 1:
+        raise ShapeError(f"{what}: the index has one axis, not {index.ndim}")
+    return SetItem((*[slice(None)] * axis, index.reshape(-1)))
+
+
+def _copied(x: Tensor, axis: Any, index: Any, src: Tensor) -> Tensor:
+    axis, count = one_axis(axis, x.ndim, "index_copy"), _integers(index, "index_copy").size
+    wanted = (*x.shape[:axis], count, *x.shape[axis + 1 :])
+    if src.shape != wanted:
+        raise ShapeError(
+            f"index_copy: {count} indices along axis {axis} of shape {x.shape} take src of shape {wanted}, not "
+            f"{src.shape}"
+        )
+    return src
+
+
 def masked_fill(x: Any, mask: Any, value: Any) -> Tensor:
     """`value` where `mask` is True, else x; the dtype stays x's, the shapes broadcast.
 
@@ -347,6 +396,9 @@ class GatheringMethods:
     take = take
     index_select = index_select
     index_add = index_add
+    index_fill = index_fill
+    index_copy = index_copy
+    select = select
     narrow = narrow
     masked_fill = masked_fill
     masked_select = masked_select
@@ -369,6 +421,15 @@ class GatheringMethods:
         src = tensor_of(src)
         function = ScatterAdd(*_slices(self, axis, index, src))  # type: ignore[arg-type]
         return function.in_place(self, src if alpha == 1 else src * alpha)  # type: ignore[arg-type]
+
+    def index_fill_(self, axis: int, index: Any, value: Any) -> Tensor:
+        """`index_fill` in place."""
+        return _slices_at(self, axis, index, "index_fill_").in_place(self, value)  # type: ignore[arg-type]
+
+    def index_copy_(self, axis: int, index: Any, src: Any) -> Tensor:
+        """`index_copy` in place."""
+        write = _slices_at(self, axis, index, "index_copy_")  # type: ignore[arg-type]
+        return write.in_place(self, _copied(self, axis, index, tensor_of(src)))  # type: ignore[arg-type]
 
     def masked_fill_(self, mask: Any, value: Any) -> Tensor:
         """`masked_fill` in place."""

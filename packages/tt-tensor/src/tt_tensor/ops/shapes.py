@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tt_tensor.errors import ArgumentError, AxisError, ShapeError
+from tt_tensor.errors import ArgumentError, AxisError, InPlaceError, ShapeError
 from tt_tensor.function import Function
 from tt_tensor.ops.casting import tensor_of
 from tt_tensor.ops.over_axes import axes_of, one_axis
@@ -245,6 +245,16 @@ def meshgrid(*xs: Any, indexing: str) -> tuple[Tensor, ...]:
     return tuple([broadcast_to(reshape(x, place), whole) for x, place in zip(vectors, places, strict=True)])
 
 
+def _reshaped(x: Any, y: Tensor, what: str) -> Tensor:
+    """x, showing what y shows."""
+    if x.requires_grad:
+        raise InPlaceError(
+            f"{what}: this tensor of shape {x.shape} has a gradient of its shape to come; write y = x.{what[:-1]}(…)"
+        )
+    x.array = y.array
+    return x  # type: ignore[no-any-return]
+
+
 class ShapeMethods:
     """The shape operations as methods of a Tensor."""
 
@@ -258,6 +268,17 @@ class ShapeMethods:
     unflatten = unflatten
     broadcast_to = broadcast_to
     expand = expand
+
+    def squeeze_(self: Any, axis: Any = None) -> Tensor:
+        """`squeeze` of this Tensor itself: another shape, the same memory.
+
+        Raises InPlaceError where a gradient of its shape is to come.
+        """
+        return _reshaped(self, squeeze(self.detach(), axis), "squeeze_")
+
+    def unsqueeze_(self: Any, axis: int) -> Tensor:
+        """`unsqueeze` of this Tensor itself: another shape, the same memory. Raises as `squeeze_`."""
+        return _reshaped(self, unsqueeze(self.detach(), axis), "unsqueeze_")
 
     def view_as(self: Any, other: Tensor) -> Tensor:
         """A view in the shape of `other`."""
