@@ -77,6 +77,22 @@ def test_defaults_are_pytorchs(kind, defaults):
     assert {name: optimizer.param_groups[0][name] for name in defaults} == defaults
 
 
+@pytest.mark.parametrize("kind", [kind for kind in ALL if kind not in (Lion, Muon)])
+def test_what_chooses_how_pytorch_runs_a_step_is_taken_without_effect(kind):
+    found = []
+    for execution in ({}, {"foreach": True, "fused": None, "capturable": False, "differentiable": False}):
+        p = matrix()
+        optimizer = kind([p], lr=0.1, **execution)
+        p.grad = np.ones((2, 2), np.float32)
+        optimizer.step()
+        found.append((p.tolist(), optimizer.defaults))
+    assert found[0] == found[1]
+    with pytest.raises(DTypeError, match=f"{kind.__name__}: there is no argument 'momentom'"):
+        kind([matrix()], momentom=0.9)
+    with pytest.raises(ArgumentError, match="differentiable=True is not here"):
+        kind([matrix()], differentiable=True)
+
+
 @pytest.mark.parametrize("kind", ALL)
 def test_a_step_reads_grad_and_nothing_else(kind):
     frozen, plain = matrix(), Tensor([[1.0, 2.0]])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tt_optim.averages import fade_square
 from tt_optim.flat import Tile
-from tt_optim.optimizer import Optimizer
+from tt_optim.optimizer import Optimizer, check_execution
 from tt_optim.param_groups import Group, Params
 from tt_optim.ranges import NONNEGATIVE, UNIT
 from tt_optim.segments import Clock
@@ -30,6 +32,7 @@ class Adadelta(Optimizer):
         eps: inside of the roots, ≥ 0; it sets the size of the first steps.
         weight_decay: the L2 penalty, coupled, ≥ 0.
         maximize: climb instead of descend.
+        execution: PyTorch's foreach, fused, capturable, differentiable=False, without effect; see `Optimizer`.
 
     Raises ArgumentError for a value out of range, DTypeError for one of a wrong kind.
 
@@ -50,8 +53,10 @@ class Adadelta(Optimizer):
         weight_decay: float = 0.0,
         *,
         maximize: bool = False,
+        **execution: Any,
     ) -> None:
         defaults = {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}
+        check_execution(type(self).__name__, execution)
         super().__init__(params, defaults)
 
     def update(self, tile: Tile, group: Group, clock: Clock) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tt_optim.flat import Tile
-from tt_optim.optimizer import Optimizer
+from tt_optim.optimizer import Optimizer, check_execution
 from tt_optim.param_groups import Group, Params
 from tt_optim.ranges import NONNEGATIVE
 from tt_optim.segments import Clock
@@ -28,6 +30,7 @@ class Adagrad(Optimizer):
         initial_accumulator_value: s before the first step, ≥ 0; one value for all groups.
         eps: keeps the division finite, ≥ 0.
         maximize: climb instead of descend.
+        execution: PyTorch's foreach, fused, capturable, differentiable=False, without effect; see `Optimizer`.
 
     Raises ArgumentError for a value out of range, DTypeError for one of a wrong kind.
 
@@ -56,6 +59,7 @@ class Adagrad(Optimizer):
         eps: float = 1e-10,
         *,
         maximize: bool = False,
+        **execution: Any,
     ) -> None:
         defaults = {
             "lr": lr,
@@ -65,6 +69,7 @@ class Adagrad(Optimizer):
             "initial_accumulator_value": initial_accumulator_value,
             "maximize": maximize,
         }
+        check_execution(type(self).__name__, execution)
         super().__init__(params, defaults)
 
     def check(self, group: Group) -> None:

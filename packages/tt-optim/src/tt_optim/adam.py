@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from tt_optim import adam_step  # noqa: F401  (enters its kernels)
 from tt_optim.flat import Tile
-from tt_optim.optimizer import Optimizer
+from tt_optim.optimizer import Optimizer, check_execution
 from tt_optim.param_groups import Group, Params
 from tt_optim.ranges import BETAS, FLAG, NONNEGATIVE
 from tt_optim.segments import Clock
@@ -37,6 +38,7 @@ class Adam(Optimizer):
         weight_decay: the L2 penalty, coupled: it goes through the moments (`AdamW` decouples it). ≥ 0.
         amsgrad: divide by the largest v so far, so that the pace never quickens.
         maximize: climb instead of descend.
+        execution: PyTorch's foreach, fused, capturable, differentiable=False, without effect; see `Optimizer`.
         decoupled_weight_decay: what `AdamW` sets.
 
     Raises ArgumentError for a value out of range, DTypeError for one of a wrong kind.
@@ -66,6 +68,7 @@ class Adam(Optimizer):
         *,
         maximize: bool = False,
         decoupled_weight_decay: bool = False,
+        **execution: Any,
     ) -> None:
         defaults = {
             "lr": lr,
@@ -76,6 +79,7 @@ class Adam(Optimizer):
             "maximize": maximize,
             "decoupled_weight_decay": decoupled_weight_decay,
         }
+        check_execution(type(self).__name__, execution)
         super().__init__(params, defaults)
 
     def required_state(self, group: Group) -> Iterable[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tt_optim.averages import fade_mean
 from tt_optim.flat import Tile
-from tt_optim.optimizer import Optimizer
+from tt_optim.optimizer import Optimizer, check_execution
 from tt_optim.param_groups import Group, Params
 from tt_optim.ranges import BETAS, NONNEGATIVE
 from tt_optim.segments import Clock
@@ -29,6 +31,7 @@ class Adamax(Optimizer):
         eps: keeps the division finite, ≥ 0.
         weight_decay: the L2 penalty, coupled, ≥ 0.
         maximize: climb instead of descend.
+        execution: PyTorch's foreach, fused, capturable, differentiable=False, without effect; see `Optimizer`.
 
     Raises ArgumentError for a value out of range, DTypeError for one of a wrong kind.
 
@@ -48,8 +51,10 @@ class Adamax(Optimizer):
         weight_decay: float = 0.0,
         *,
         maximize: bool = False,
+        **execution: Any,
     ) -> None:
         defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}
+        check_execution(type(self).__name__, execution)
         super().__init__(params, defaults)
 
     def update(self, tile: Tile, group: Group, clock: Clock) -> None:

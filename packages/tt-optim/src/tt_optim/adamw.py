@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tt_optim.adam import Adam
 from tt_optim.param_groups import Group, Params
 
@@ -22,6 +24,7 @@ class AdamW(Adam):
         weight_decay: the share of each number that a step at lr = 1 takes away, ≥ 0.
         amsgrad: divide by the largest v so far, so that the pace never quickens.
         maximize: climb instead of descend.
+        execution: PyTorch's foreach, fused, capturable, differentiable=False, without effect; see `Optimizer`.
 
     Raises ArgumentError for a value out of range, DTypeError for one of a wrong kind.
 
@@ -38,9 +41,18 @@ class AdamW(Adam):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        **execution: Any,
     ) -> None:
         super().__init__(
-            params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            maximize=maximize,
+            decoupled_weight_decay=True,
+            **execution,
         )
 
     def check(self, group: Group) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tt_optim.flat import Tile
-from tt_optim.optimizer import Optimizer
+from tt_optim.optimizer import Optimizer, check_execution
 from tt_optim.param_groups import Group, Params
 from tt_optim.ranges import NONNEGATIVE
 from tt_optim.segments import Clock
@@ -33,6 +33,7 @@ class ASGD(Optimizer):
         t0: the step at which averaging begins, ≥ 0.
         weight_decay: the L2 penalty, coupled, ≥ 0.
         maximize: climb instead of descend.
+        execution: PyTorch's foreach, fused, capturable, differentiable=False, without effect; see `Optimizer`.
 
     Raises ArgumentError for a value out of range, DTypeError for one of a wrong kind.
 
@@ -53,6 +54,7 @@ class ASGD(Optimizer):
         weight_decay: float = 0.0,
         *,
         maximize: bool = False,
+        **execution: Any,
     ) -> None:
         defaults = {
             "lr": lr,
@@ -62,6 +64,7 @@ class ASGD(Optimizer):
             "weight_decay": weight_decay,
             "maximize": maximize,
         }
+        check_execution(type(self).__name__, execution)
         super().__init__(params, defaults)
 
     def update(self, tile: Tile, group: Group, clock: Clock) -> None:

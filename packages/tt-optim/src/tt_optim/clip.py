@@ -39,12 +39,14 @@ def clip_grad_norm_(
     max_norm: float,
     norm_type: float | str = 2.0,
     error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
 ) -> Tensor:
     """g ← g · min(1, max_norm / (‖all g‖ + 1e-6)), in place; the norm is that of all gradients as one vector.
 
     parameters: Tensors of any shape; those without a gradient are passed over.
     max_norm: ≥ 0. norm_type: p > 0 of the p-norm, inf (or "inf") for the largest absolute value.
     error_if_nonfinite: raise instead of scaling by a norm that is nan or inf.
+    foreach: taken for PyTorch's sake, without effect.
 
     Returns the norm before clipping, shape (), in the gradients' dtype; summed in float64.
 
@@ -63,8 +65,10 @@ def clip_grad_norm_(
     return total
 
 
-def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
-    """g ← min(max(g, −clip_value), clip_value), in place.
+def clip_grad_value_(
+    parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None
+) -> None:
+    """g ← min(max(g, −clip_value), clip_value), in place; `foreach` is taken for PyTorch's sake, without effect.
 
     Raises ArgumentError for a clip_value that is no number of at least 0, DTypeError for what is no Tensor.
     """
@@ -76,7 +80,10 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
 
 
 def get_total_norm(
-    tensors: Tensor | Iterable[Tensor], norm_type: float | str = 2.0, error_if_nonfinite: bool = False
+    tensors: Tensor | Iterable[Tensor],
+    norm_type: float | str = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
 ) -> Tensor:
     """(Σ |x|ᵖ)^(1/p) over the numbers of all tensors, as if they were one vector; p = inf: the largest |x|.
 

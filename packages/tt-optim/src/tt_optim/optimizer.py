@@ -31,7 +31,22 @@ from tt_tensor import Tensor, memory, observing
 from tt_tensor.errors import ArgumentError, DTypeError
 from tt_tensor.tensor import wrap
 
-__all__ = ["Optimizer"]
+__all__ = ["Optimizer", "check_execution"]
+
+
+def check_execution(who: str, given: Mapping[str, Any]) -> None:
+    """Pass over the arguments of PyTorch's that choose how a step runs, not what it computes.
+
+    Raises DTypeError for any other name, ArgumentError for differentiable=True.
+    """
+    for name in given:
+        if name not in state.TORCH_ONLY:
+            raise DTypeError(f"{who}: there is no argument {name!r}")
+    if given.get("differentiable"):
+        raise ArgumentError(
+            f"{who}: differentiable=True is not here: a step writes into the parameters, and no gradient goes through "
+            "it; write θ − lr·g with tensor operations"
+        )
 
 
 class Optimizer:
@@ -40,6 +55,9 @@ class Optimizer:
     Args:
         params: Tensors, (name, Tensor) pairs, or dicts {"params": ..., option: value} with options of their own.
         defaults: the options of groups that do not say otherwise.
+
+    Those that PyTorch has, too, take its foreach=, fused=, capturable= and differentiable=False, without effect: so its
+    programs need no change. How a step runs here depends on the parameters' sizes only.
 
     Options live in `param_groups`, a list of dicts; a changed value (`group["lr"] = 0.1`) counts from the next
     step on. A parameter whose gradient is None sits the step out: neither its value nor its state changes.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from tt_optim.averages import moments
 from tt_optim.flat import Tile
-from tt_optim.optimizer import Optimizer
+from tt_optim.optimizer import Optimizer, check_execution
 from tt_optim.param_groups import Group, Params
 from tt_optim.ranges import BETAS, FLAG, NONNEGATIVE
 from tt_optim.segments import Clock
@@ -34,6 +35,7 @@ class RAdam(Optimizer):
         weight_decay: the penalty, ≥ 0.
         decoupled_weight_decay: take lr·weight_decay·θ off first, as `AdamW`, instead of adding to g.
         maximize: climb instead of descend.
+        execution: PyTorch's foreach, fused, capturable, differentiable=False, without effect; see `Optimizer`.
 
     Raises ArgumentError for a value out of range, DTypeError for one of a wrong kind.
 
@@ -60,6 +62,7 @@ class RAdam(Optimizer):
         decoupled_weight_decay: bool = False,
         *,
         maximize: bool = False,
+        **execution: Any,
     ) -> None:
         defaults = {
             "lr": lr,
@@ -69,6 +72,7 @@ class RAdam(Optimizer):
             "decoupled_weight_decay": decoupled_weight_decay,
             "maximize": maximize,
         }
+        check_execution(type(self).__name__, execution)
         super().__init__(params, defaults)
 
     def update(self, tile: Tile, group: Group, clock: Clock) -> None:

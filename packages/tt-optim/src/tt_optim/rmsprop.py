@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
 from tt_optim.averages import fade_mean, fade_square
 from tt_optim.flat import Tile
-from tt_optim.optimizer import Optimizer
+from tt_optim.optimizer import Optimizer, check_execution
 from tt_optim.param_groups import Group, Params
 from tt_optim.ranges import FLAG, NONNEGATIVE
 from tt_optim.segments import Clock
@@ -33,6 +34,7 @@ class RMSprop(Optimizer):
         momentum: how much of the last direction stays, ≥ 0.
         centered: divide by the standard deviation instead.
         maximize: climb instead of descend.
+        execution: PyTorch's foreach, fused, capturable, differentiable=False, without effect; see `Optimizer`.
 
     Raises ArgumentError for a value out of range, DTypeError for one of a wrong kind.
 
@@ -62,6 +64,7 @@ class RMSprop(Optimizer):
         centered: bool = False,
         *,
         maximize: bool = False,
+        **execution: Any,
     ) -> None:
         defaults = {
             "lr": lr,
@@ -72,6 +75,7 @@ class RMSprop(Optimizer):
             "weight_decay": weight_decay,
             "maximize": maximize,
         }
+        check_execution(type(self).__name__, execution)
         super().__init__(params, defaults)
 
     def required_state(self, group: Group) -> Iterable[str]:

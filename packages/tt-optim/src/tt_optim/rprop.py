@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tt_optim.flat import Tile
-from tt_optim.optimizer import Optimizer
+from tt_optim.optimizer import Optimizer, check_execution
 from tt_optim.param_groups import Group, Params
 from tt_optim.ranges import NONNEGATIVE, number
 from tt_optim.segments import Clock
@@ -49,6 +49,7 @@ class Rprop(Optimizer):
         etas: (η⁻, η⁺), how steps shrink and grow, 0 < η⁻ < 1 < η⁺.
         step_sizes: the least and the largest step.
         maximize: climb instead of descend.
+        execution: PyTorch's foreach, fused, capturable, differentiable=False, without effect; see `Optimizer`.
 
     Raises ArgumentError for a value out of range, DTypeError for one of a wrong kind.
 
@@ -68,8 +69,10 @@ class Rprop(Optimizer):
         step_sizes: tuple[float, float] = (1e-6, 50.0),
         *,
         maximize: bool = False,
+        **execution: Any,
     ) -> None:
         defaults = {"lr": lr, "etas": etas, "step_sizes": step_sizes, "maximize": maximize}
+        check_execution(type(self).__name__, execution)
         super().__init__(params, defaults)
 
     def update(self, tile: Tile, group: Group, clock: Clock) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from collections.abc import Iterable
 
 from tt_optim import sgd_step  # noqa: F401  (enters its kernels)
 from tt_optim.flat import Tile
-from tt_optim.optimizer import Optimizer
+from tt_optim.optimizer import Optimizer, check_execution
 from tt_optim.param_groups import Group, Params
 from tt_optim.ranges import FLAG, NONNEGATIVE, NUMBER
 from tt_optim.segments import Clock
@@ -31,6 +33,7 @@ class SGD(Optimizer):
         weight_decay: the L2 penalty, coupled: it goes through the momentum. ≥ 0.
         nesterov: look ahead along the direction; needs momentum > 0 and dampening 0.
         maximize: climb instead of descend.
+        execution: PyTorch's foreach, fused, capturable, differentiable=False, without effect; see `Optimizer`.
 
     Raises ArgumentError for a value out of range, DTypeError for one of a wrong kind.
 
@@ -57,6 +60,7 @@ class SGD(Optimizer):
         nesterov: bool = False,
         *,
         maximize: bool = False,
+        **execution: Any,
     ) -> None:
         defaults = {
             "lr": lr,
@@ -66,6 +70,7 @@ class SGD(Optimizer):
             "nesterov": nesterov,
             "maximize": maximize,
         }
+        check_execution(type(self).__name__, execution)
         super().__init__(params, defaults)
 
     def check(self, group: Group) -> None:
