@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from collections.abc import Iterable
+from typing import Any
 
 from tt_optim import sgd_step  # noqa: F401  (enters its kernels)
 from tt_optim.flat import Tile
