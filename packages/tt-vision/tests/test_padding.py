@@ -9,10 +9,15 @@ from tt_tensor import kernels
 from tt_tensor.errors import ArgumentError, ShapeError
 from tt_vision.padding import (
     PADDING_MODES,
+    CircularPad1d,
     CircularPad2d,
+    ConstantPad1d,
     ConstantPad2d,
+    ReflectionPad1d,
     ReflectionPad2d,
+    ReplicationPad1d,
     ReplicationPad2d,
+    ZeroPad1d,
     ZeroPad2d,
     pad_images,
 )
@@ -118,3 +123,22 @@ def test_a_mode_that_is_none():
 def test_repr():
     assert repr(ZeroPad2d(2)) == "ZeroPad2d((2, 2, 2, 2))"
     assert repr(ConstantPad2d((1, 2, 3, 4), 0.5)) == "ConstantPad2d(padding=(1, 2, 3, 4), value=0.5)"
+
+
+@pytest.mark.parametrize(
+    ("layer", "mode"),
+    [
+        (ZeroPad1d, "constant"),
+        (ReflectionPad1d, "reflect"),
+        (ReplicationPad1d, "edge"),
+        (CircularPad1d, "wrap"),
+    ],
+)
+def test_layers_of_one_axis(layer, mode):
+    x = np.arange(10.0).reshape(1, 2, 5)
+    np.testing.assert_array_equal(layer(2)(x), np.pad(x, ((0, 0), (0, 0), (2, 2)), mode))
+    np.testing.assert_array_equal(layer((1, 3))(x[0]), np.pad(x[0], ((0, 0), (1, 3)), mode))
+    assert repr(layer(2)) == f"{layer.__name__}((2, 2))"
+    with pytest.raises(ArgumentError, match="two for left, right"):
+        layer((1, 2, 3, 4))
+    assert ConstantPad1d(1, 7.0)(x).tolist()[0][0] == [7, 0, 1, 2, 3, 4, 7]

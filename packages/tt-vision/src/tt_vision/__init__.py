@@ -12,7 +12,12 @@ from tt_vision import batch_norm_relu as _batch_norm_relu  # noqa: F401  (lets S
 from tt_vision import conv_then as _conv_then  # noqa: F401  (likewise)
 from tt_vision import datasets, functional, models, pictures, transforms
 from tt_vision import relu_pool as _relu_pool  # noqa: F401  (likewise)
-from tt_vision.adaptive_pooling import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool2d
+from tt_vision.adaptive_pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+)
 from tt_vision.avg_pooling import AvgPool1d, AvgPool2d, GlobalAvgPool2d
 from tt_vision.batch_norm import BatchNorm1d, BatchNorm2d
 from tt_vision.conv import Conv1d, Conv2d
@@ -21,8 +26,20 @@ from tt_vision.dropout2d import Dropout1d, Dropout2d
 from tt_vision.group_norm import GroupNorm
 from tt_vision.instance_norm import InstanceNorm1d, InstanceNorm2d
 from tt_vision.max_pooling import MaxPool1d, MaxPool2d
-from tt_vision.padding import CircularPad2d, ConstantPad2d, ReflectionPad2d, ReplicationPad2d, ZeroPad2d
+from tt_vision.padding import (
+    CircularPad1d,
+    CircularPad2d,
+    ConstantPad1d,
+    ConstantPad2d,
+    ReflectionPad1d,
+    ReflectionPad2d,
+    ReplicationPad1d,
+    ReplicationPad2d,
+    ZeroPad1d,
+    ZeroPad2d,
+)
 from tt_vision.pixel_shuffle import PixelShuffle, PixelUnshuffle
+from tt_vision.unfold import Fold, Unfold
 from tt_vision.upsample import Upsample
 
 __version__ = "0.1.0"
@@ -30,12 +47,15 @@ __version__ = "0.1.0"
 __all__ = [
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
     "AvgPool1d",
     "AvgPool2d",
     "BatchNorm1d",
     "BatchNorm2d",
+    "CircularPad1d",
     "CircularPad2d",
+    "ConstantPad1d",
     "ConstantPad2d",
     "Conv1d",
     "Conv2d",
@@ -43,6 +63,7 @@ __all__ = [
     "ConvTranspose2d",
     "Dropout1d",
     "Dropout2d",
+    "Fold",
     "GlobalAvgPool2d",
     "GroupNorm",
     "InstanceNorm1d",
@@ -51,9 +72,13 @@ __all__ = [
     "MaxPool2d",
     "PixelShuffle",
     "PixelUnshuffle",
+    "ReflectionPad1d",
     "ReflectionPad2d",
+    "ReplicationPad1d",
     "ReplicationPad2d",
+    "Unfold",
     "Upsample",
+    "ZeroPad1d",
     "ZeroPad2d",
     "datasets",
     "functional",

@@ -15,10 +15,12 @@ from tt_vision.window import Pair, Window
 __all__ = [
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
     "AdaptiveMaxPoolFunction",
     "adaptive_avg_pool1d",
     "adaptive_avg_pool2d",
+    "adaptive_max_pool1d",
     "adaptive_max_pool2d",
 ]
 
@@ -28,8 +30,8 @@ class AdaptiveMaxPoolFunction(MaxPoolFunction):
 
     what = "adaptive_max_pool"
 
-    def __init__(self, height: int | None, width: int | None) -> None:
-        self.sizes, self.dims = (height, width), 2
+    def __init__(self, height: int | None, width: int | None, dims: int = 2) -> None:
+        self.sizes, self.dims = (height, width), dims
 
     def ways(self, image: Pair) -> Ways:
         fitted(Window((1, 1)), image, False, self.what)
@@ -37,7 +39,7 @@ class AdaptiveMaxPoolFunction(MaxPoolFunction):
             _bins_as_window(pixels, pixels if size is None else size)
             for pixels, size in zip(image, self.sizes, strict=True)
         )
-        return Ways(Window((tall, broad), (tall, broad)), image, rows, columns)
+        return Ways(Window((tall, broad), (tall, broad), dims=self.dims), image, rows, columns)
 
 
 def _bins_as_window(pixels: int, places: int) -> tuple[int, tuple[int, ...] | None]:
@@ -71,6 +73,14 @@ def adaptive_max_pool2d(input: Any, output_size: Any, return_indices: bool = Fal
     """The greatest value of each of H' · W' bins of the image; see AdaptiveMaxPool2d."""
     check_flags("adaptive_max_pool2d", return_indices=return_indices)
     function = AdaptiveMaxPoolFunction(*output_sizes("adaptive_max_pool2d", output_size, 2))
+    y = function(as_tensor(input))
+    return (y, function.indices()) if return_indices else y
+
+
+def adaptive_max_pool1d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
+    """`adaptive_max_pool2d` for one axis: input (N, C, L) or (C, L)."""
+    check_flags("adaptive_max_pool1d", return_indices=return_indices)
+    function = AdaptiveMaxPoolFunction(*output_sizes("adaptive_max_pool1d", output_size, 1), dims=1)
     y = function(as_tensor(input))
     return (y, function.indices()) if return_indices else y
 
@@ -114,7 +124,27 @@ class AdaptiveAvgPool1d(Module):
         return f"output_size={self.output_size}"
 
 
-class AdaptiveMaxPool2d(Module):
+class _AdaptiveMaxPool(Module):
+    """The greatest value of each bin."""
+
+    dims: int
+
+    def __init__(self, output_size: Any, return_indices: bool = False) -> None:
+        name = type(self).__name__
+        check_flags(name, return_indices=return_indices)
+        self.sizes = output_sizes(name, output_size, self.dims)
+        self.output_size, self.return_indices = output_size, return_indices
+
+    def forward(self, x: Any) -> Any:
+        function = AdaptiveMaxPoolFunction(*self.sizes, dims=self.dims)
+        y = self.compute(function, x)
+        return (y, function.indices()) if self.return_indices else y
+
+    def extra_repr(self) -> str:
+        return f"output_size={self.output_size}"
+
+
+class AdaptiveMaxPool2d(_AdaptiveMaxPool):
     """y[n, c, h, w] = the greatest of x[n, c] in the rows ⌊h H / H'⌋ … ⌈(h + 1) H / H'⌉ - 1 and likewise the columns.
 
     Args:
@@ -124,15 +154,13 @@ class AdaptiveMaxPool2d(Module):
     Raises ArgumentError for a size below 1, ShapeError for an image without pixels.
     """
 
-    def __init__(self, output_size: Any, return_indices: bool = False) -> None:
-        check_flags("AdaptiveMaxPool2d", return_indices=return_indices)
-        self.sizes = output_sizes("AdaptiveMaxPool2d", output_size, 2)
-        self.output_size, self.return_indices = output_size, return_indices
+    dims = 2
 
-    def forward(self, x: Any) -> Any:
-        function = AdaptiveMaxPoolFunction(*self.sizes)
-        y = self.compute(function, x)
-        return (y, function.indices()) if self.return_indices else y
 
-    def extra_repr(self) -> str:
-        return f"output_size={self.output_size}"
+class AdaptiveMaxPool1d(_AdaptiveMaxPool):
+    """y[n, c, l] = the greatest of x[n, c] in ⌊l L / L'⌋ … ⌈(l + 1) L / L'⌉ - 1, L' = output_size.
+
+    AdaptiveMaxPool2d for one axis: x is (N, C, L) or (C, L); `return_indices` gives the positions along L.
+    """
+
+    dims = 1

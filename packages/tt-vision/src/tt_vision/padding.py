@@ -17,11 +17,16 @@ from tt_vision.window import Pair
 
 __all__ = [
     "PADDING_MODES",
+    "CircularPad1d",
     "CircularPad2d",
+    "ConstantPad1d",
     "ConstantPad2d",
     "PadImagesFunction",
+    "ReflectionPad1d",
     "ReflectionPad2d",
+    "ReplicationPad1d",
     "ReplicationPad2d",
+    "ZeroPad1d",
     "ZeroPad2d",
     "pad_images",
 ]
@@ -126,22 +131,23 @@ class _Pad2d(Module):
 
     mode: str
     value: float = 0.0
+    dims: int = 2
 
     def __init__(self, padding: Any) -> None:
-        sides = list(padding) if isinstance(padding, tuple | list) else [padding] * 4
-        if len(sides) != 4 or not all(
+        sides = list(padding) if isinstance(padding, tuple | list) else [padding] * 2 * self.dims
+        if len(sides) != 2 * self.dims or not all(
             isinstance(side, int | np.integer) and not isinstance(side, bool) for side in sides
         ):
+            many = "four for left, right, top, bottom" if self.dims == 2 else "two for left, right"
             raise ArgumentError(
-                f"{type(self).__name__}: padding is a whole number, or four for left, right, top, bottom, "
-                f"not {padding!r}"
+                f"{type(self).__name__}: padding is a whole number, or {many}, not {padding!r}"
             )
-        left, right, top, bottom = map(int, sides)
-        self.padding = (left, right, top, bottom)
+        self.padding = tuple(map(int, sides))
 
     def forward(self, x: Any) -> Tensor:
-        left, right, top, bottom = self.padding
-        return self.compute(PadImagesFunction(((top, bottom), (left, right)), self.mode, self.value), x)
+        left, right, top, bottom = self.padding if self.dims == 2 else (*self.padding, 0, 0)
+        sides = ((top, bottom), (left, right))
+        return self.compute(PadImagesFunction(sides, self.mode, self.value, self.dims), x)
 
     def extra_repr(self) -> str:
         return f"{self.padding}"
@@ -194,3 +200,33 @@ class CircularPad2d(_Pad2d):
     """
 
     mode = "circular"
+
+
+class ZeroPad1d(ZeroPad2d):
+    """ZeroPad2d for one axis: x is (N, C, L) or (C, L), padding one number, or (left, right)."""
+
+    dims = 1
+
+
+class ConstantPad1d(ConstantPad2d):
+    """ConstantPad2d for one axis, as ZeroPad1d."""
+
+    dims = 1
+
+
+class ReflectionPad1d(ReflectionPad2d):
+    """ReflectionPad2d for one axis, as ZeroPad1d."""
+
+    dims = 1
+
+
+class ReplicationPad1d(ReplicationPad2d):
+    """ReplicationPad2d for one axis, as ZeroPad1d."""
+
+    dims = 1
+
+
+class CircularPad1d(CircularPad2d):
+    """CircularPad2d for one axis, as ZeroPad1d."""
+
+    dims = 1

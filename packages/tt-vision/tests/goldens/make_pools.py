@@ -49,7 +49,11 @@ def settings():
         found.append(("AvgPool2d", {"kernel_size": kernel, "stride": 2, "padding": kernel // 2}))
     for size in (1, 2, 3, 4, 5, 7, (2, 3), (1, 4), (None, 2), (3, None), (11, 10)):
         found += [(name, {"output_size": size}) for name in ("AdaptiveAvgPool2d", "AdaptiveMaxPool2d")]
-    return found + [("AdaptiveAvgPool1d", {"output_size": size}) for size in (1, 2, 4, 5, 9, 13)]
+    return found + [
+        (name, {"output_size": size})
+        for name in ("AdaptiveAvgPool1d", "AdaptiveMaxPool1d")
+        for size in (1, 2, 4, 5, 9, 13)
+    ]
 
 
 def run(name, kwargs, shape, found):
