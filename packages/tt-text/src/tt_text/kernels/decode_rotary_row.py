@@ -72,7 +72,9 @@ def _fits(part: Any) -> bool:
     )
 
 
-def decode_rotary_row(x: Any, layers: Any, held: Any, first: int, stop: int, rotation: Any, factor: float) -> Any:
+def decode_rotary_row(
+    x: Any, layers: Any, held: Any, first: int, stop: int, rotation: Any, factor: float
+) -> Any:
     """x (1, 1, C) in float32 behind all layers, which suit; `rotation` turns queries and keys (1, 1, heads, d).
 
     The tokens first ≤ s < stop of the cache are seen, the last of which is the new one. Returns None where `run_row`

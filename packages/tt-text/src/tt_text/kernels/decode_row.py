@@ -3,8 +3,8 @@
     x ← x + out(softmax(factor · q keysᵀ) values),   q, key, value = qkv(layer_norm(x))
     x ← x + down(activation(up(layer_norm(x))))                                              for each layer
 
-A norm is two products with x and a row of ones below it: (Σ x², Σ x), and x r - m r, with mean m and r = 1 / √(v + eps).
-The variance v = mean(x²) - m² is right to a bit or two where m² ≤ v; elsewhere `layer_norm_of_row` does it.
+A norm is two products with x and a row of ones below it: (Σ x², Σ x), then x r - m r, with mean m, r = 1 / √(v + eps),
+and the variance v = mean(x²) - m², which is right to a bit or two where m² ≤ v; elsewhere `layer_norm_of_row` does it.
 """
 
 from __future__ import annotations

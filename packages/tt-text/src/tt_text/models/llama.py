@@ -121,18 +121,19 @@ def _plan(layers: Any) -> Plan | None:
             return None
         attn, mlp = layer.self_attn, layer.mlp
         norms = layer.input_layernorm, layer.post_attention_layernorm
-        linears = attn.q_proj, attn.k_proj, attn.v_proj, attn.o_proj, mlp.gate_proj, mlp.up_proj, mlp.down_proj
-        name, found = activation_name(mlp.act), [layer, attn, mlp, mlp.act, *norms, *linears]
+        projections = attn.q_proj, attn.k_proj, attn.v_proj, attn.o_proj
+        gated = mlp.gate_proj, mlp.up_proj, mlp.down_proj
+        name, found = activation_name(mlp.act), [layer, attn, mlp, mlp.act, *norms, *projections, *gated]
         if (
             name is None
             or not all(is_plain(norm, RMSNorm) for norm in norms)
-            or not all(is_plain(linear, Linear) for linear in linears)
+            or not all(is_plain(linear, Linear) for linear in projections + gated)
             # A list of hooks that is empty now may have some later.
             or any(module._forward_hooks is not None for module in found)
         ):
             return None
         modules += found
-        parts.append(of_rotary_layer(norms[0], linears[:4], norms[1], linears[4:], name))
+        parts.append(of_rotary_layer(norms[0], projections, norms[1], gated, name))
     return Plan(layers, modules, Layers(parts))
 
 
