@@ -274,3 +274,18 @@ def test_functional_is_the_same():
 def test_repr():
     assert repr(Embedding(5, 2)) == "Embedding(5, 2)"
     assert repr(Embedding(5, 2, padding_idx=-1)) == "Embedding(5, 2, padding_idx=4)"
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int64", "uint8", "uint64"])
+@pytest.mark.parametrize("transposed", [False, True])
+def test_one_row_is_a_copy_whatever_the_integers(dtype, transposed):
+    layer = Embedding(4, 3)
+    if transposed:
+        layer.weight.array = np.asfortranarray(layer.weight.array)
+    before = layer.weight.array.copy()
+    y = layer.infer(np.array([[2]], dtype))
+    np.testing.assert_array_equal(y, before[[[2]]])
+    y[...] = 0
+    np.testing.assert_array_equal(layer.weight.array, before)
+    with pytest.raises(IndexingError, match="id 4"):
+        layer.infer(np.array([[4]], dtype))

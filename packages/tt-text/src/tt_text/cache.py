@@ -21,8 +21,8 @@ LEAST = 64
 class Cache(Protocol):
     """What attention asks of a cache. A model with a cache calls `update` once for each of its layers, in order.
 
-    A cache may have `extend` and `extend_all` as well (see AppendCache): then one compiled call computes all of a
-    layer, or of all layers. Assisted generation needs `truncate(length)`.
+    A cache may have `extend` and `extend_all` as well (see AppendCache): then one call computes all of a layer, or of
+    all layers. Assisted generation needs `truncate(length)`.
     """
 
     @property
