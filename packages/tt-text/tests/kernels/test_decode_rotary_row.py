@@ -3,14 +3,25 @@
 from unittest.mock import patch
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tt_tensor import kernels
 from tt_text import AppendCache
 from tt_text.kernels import decode_rotary_row
 from tt_text.kernels.decode_layers import Layers
 from tt_text.kernels.row import Row
 from tt_text.models import Llama, LlamaConfig
+
+
+@pytest.fixture(autouse=True)
+def on_numpy():
+    """Compiled kernels have ways of their own, which tt-perf tests."""
+    before = kernels.preferred()
+    kernels.prefer(None)
+    yield
+    kernels.prefer(before)
 
 
 def made(n=8, groups=2, share=2, d=4, hidden=10, layers=2, seed=0):

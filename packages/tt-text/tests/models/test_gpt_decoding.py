@@ -14,6 +14,15 @@ from tt_text.kernels.row import Row
 from tt_text.models import GPT
 
 
+@pytest.fixture(autouse=True)
+def on_numpy():
+    """Compiled kernels have ways of their own, which tt-perf tests."""
+    before = kernels.preferred()
+    kernels.prefer(None)
+    yield
+    kernels.prefer(before)
+
+
 @pytest.fixture
 def model(tiny_gpt):
     def make(**settings):
