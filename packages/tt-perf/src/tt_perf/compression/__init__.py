@@ -19,6 +19,7 @@ from tt_perf.compression.pareto import pareto_front
 from tt_perf.compression.report import Variant, VariantsReport, compare_variants
 from tt_perf.compression.schedule import GradualPruning, cubic_sparsity
 from tt_perf.compression.structured import choose_channels, keep_channels, load_pruned, prune_channels
+from tt_perf.compression.widths import choose_widths
 
 __all__ = [
     "ChannelGroup",
@@ -37,6 +38,7 @@ __all__ = [
     "VariantsReport",
     "channel_groups",
     "choose_channels",
+    "choose_widths",
     "cluster",
     "compare_variants",
     "cubic_sparsity",

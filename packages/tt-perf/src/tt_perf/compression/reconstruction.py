@@ -24,7 +24,8 @@ import numpy as np
 from tt_nn import Module
 from tt_perf.compression.channels import ChannelGroup
 from tt_perf.compression.layers import is_linear
-from tt_tensor import as_tensor, recorder
+from tt_perf.compression.modes import evaluating
+from tt_tensor import as_tensor
 from tt_tensor.errors import ArgumentError
 
 __all__ = ["fit_readers"]
@@ -49,17 +50,10 @@ def fit_readers(
         raise ArgumentError(f"prune_channels: reconstruct looks at data=, inputs (N, …), not at {x.shape}")
     old: dict[str, Any] = dict(model.named_modules())
     new: dict[str, Any] = dict(small.named_modules())
-    modes = [(module, module.training) for network in (model, small) for module in network.modules()]
-    try:
-        model.eval()
-        small.eval()
-        with recorder.paused():
-            for group in groups:
-                for name, _ in group.consumers:
-                    _fit(model, small, old[name], new[name], name, kept.get(name, slice(None)), x)
-    finally:
-        for module, training in modes:
-            module.training = training
+    with evaluating(model, small):
+        for group in groups:
+            for name, _ in group.consumers:
+                _fit(model, small, old[name], new[name], name, kept.get(name, slice(None)), x)
 
 
 def _fit(model: Module, small: Module, old: Any, new: Any, name: str, rows: Any, data: Any) -> None:

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from tt_nn import Module
 from tt_perf.compression.channels import ChannelGroup
 from tt_perf.compression.layers import is_channel_norm
-from tt_tensor import as_tensor, recorder
+from tt_perf.compression.modes import evaluating
+from tt_tensor import as_tensor
 from tt_tensor.errors import ArgumentError
 
 __all__ = ["CRITERIA", "scores_of"]
@@ -24,8 +25,11 @@ def scores_of(
 ) -> dict[str, Row]:
     """{producer: a number for each of its channels}.
 
-    Raises ArgumentError where a criterion has nothing to look at, or gives other than a finite number a channel.
+    Raises ArgumentError for a criterion that is none, has nothing to look at, or gives other than a finite number a
+    channel.
     """
+    if not callable(criterion) and criterion not in CRITERIA:
+        raise ArgumentError(f"prune_channels: criterion {criterion!r} is not one of {', '.join(CRITERIA)}")
     modules: dict[str, Any] = dict(model.named_modules())
     if criterion == "contribution":
         moments = _moments(model, modules, groups, data)
@@ -98,17 +102,13 @@ def _moments(model: Module, modules: dict[str, Any], groups: list[ChannelGroup],
 
         return note
 
-    modes = [(module, module.training) for module in model.modules()]
     try:
         for group in groups:
             name, spread = group.consumers[0]
             hooks.append(modules[name].register_forward_hook(listen(group, spread)))
-        model.eval()
-        with recorder.paused():
+        with evaluating(model):
             model(as_tensor(data))
     finally:
         for hook in hooks:
             hook.remove()
-        for module, training in modes:
-            module.training = training
     return found

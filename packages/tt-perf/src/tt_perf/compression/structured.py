@@ -27,7 +27,7 @@ from tt_nn import Module, Parameter
 from tt_perf.compression.channels import ChannelGroup, channel_groups
 from tt_perf.compression.layers import check_module, is_channel_norm, is_convolution, is_linear, share
 from tt_perf.compression.reconstruction import fit_readers
-from tt_perf.compression.scores import CRITERIA, scores_of
+from tt_perf.compression.scores import scores_of
 from tt_tensor import Tensor
 from tt_tensor.arguments import whole_number
 from tt_tensor.errors import ArgumentError
@@ -53,7 +53,7 @@ def prune_channels(
 
     Args:
         amount: the share of channels that goes, of every layer that can spare some, or {name of a layer: share}.
-        widths: instead, {name of a layer: how many channels stay}.
+        widths: instead, {name of a layer: how many channels stay}; `choose_widths` finds them for a speed.
         criterion: what a channel counts:
             "norm": ‖its filter‖₂;
             "batch_norm": |weight| of the batch norm behind it;
@@ -103,9 +103,7 @@ def choose_channels(
     at_least = whole_number(what, "at_least", at_least, 1)
     if scope not in ("layer", "global"):
         raise ArgumentError(f"{what}: scope is 'layer' or 'global', not {scope!r}")
-    if not callable(criterion) and criterion not in CRITERIA:
-        raise ArgumentError(f"{what}: criterion {criterion!r} is not one of {', '.join(CRITERIA)}")
-    groups = _chosen(model, widths if widths is not None else amount)
+    groups = chosen_groups(model, widths if widths is not None else amount)
     if not isinstance(amount, Mapping):
         amount = share(what, "amount", amount, top=False)
     scores = scores_of(model, groups, criterion, data)
@@ -143,7 +141,7 @@ def keep_channels(model: Module, kept: Mapping[str, Any], data: Any = None) -> M
 
     Raises ArgumentError for a layer that cannot shrink, for no channels, or for ones that it has not.
     """
-    groups = {group.producer: group for group in _chosen(model, kept)}
+    groups = {group.producer: group for group in chosen_groups(model, kept)}
     small = copy.deepcopy(model)
     small.zero_grad()
     modules: dict[str, Any] = dict(small.named_modules())
@@ -194,7 +192,7 @@ def load_pruned(model: Module, state: Mapping[str, Any]) -> Module:
     return model
 
 
-def _chosen(model: Module, named: Any) -> list[ChannelGroup]:
+def chosen_groups(model: Module, named: Any) -> list[ChannelGroup]:
     """The groups named (all, where it is no mapping). ArgumentError for a layer without one, or none at all."""
     found = channel_groups(check_module("prune_channels", model))
     groups = {group.producer: group for group in found.groups}
