@@ -68,6 +68,13 @@ def test_a_token_in_the_white_space_that_one_took_is_found_again():
     assert cut(tokens, "<r> \t b") == [1, 2, " b"]
 
 
+def test_a_token_that_takes_white_space_back_is_lost_in_what_one_took():
+    """As the library has it, where nothing of it is left."""
+    tokens = [AddedToken("<r>", 0, rstrip=True), AddedToken("  ", 1, lstrip=True)]
+    assert cut(tokens, "<r>  b") == [0, "b"]
+    assert cut(tokens, "a   b") == ["a", 1, " b"]
+
+
 def test_what_is_looked_for_in_normalized_text_comes_second():
     """In what the others left over; so the leftmost of all may lose."""
     tokens = [

@@ -125,6 +125,10 @@ REFUSED = [
     ("gpt2", {"pre_tokenizer": {"type": "CharDelimiterSplit", "delimiter": "ab"}}, "delimiter of the pre_tokenizer .* one character"),
     ("gpt2", {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Digits"}, FIRST]}}, "'first' after another one"),
     ("gpt2", {"normalizer": {"type": "StripAccents"}, "pre_tokenizer": FIRST}, "StripAccents before a Metaspace"),
+    ("gpt2", {"normalizer": {"type": "Replace", "pattern": {"Regex": " +"}, "content": "▁"}, "pre_tokenizer": FIRST},
+     "Replace before a Metaspace"),
+    ("gpt2", {"normalizer": {"type": "Strip"}, "added_tokens": [{"id": 7000, "content": "  ", "normalized": True}]},
+     "leaves nothing of the added token '  '"),
     ("gpt2", {"decoder": {"type": "WordPiece", "prefix": None}}, "prefix of the decoder WordPiece is text"),
     ("gpt2", {"decoder": {"type": "BPEDecoder", "suffix": ""}}, "empty suffix"),
     ("gpt2", {"model.continuing_subword_prefix": 3}, "continuing_subword_prefix is a string"),
@@ -149,6 +153,26 @@ def test_what_is_not_supported_is_named(name, changes, match, goldens):
         return
     with pytest.raises(TokenizerError, match=match):
         from_document(document, "file")
+
+
+def test_the_token_that_fills_up_is_the_one_of_the_padding(goldens):
+    """How far, and where texts are cut, are arguments, as in transformers."""
+    document = copy.deepcopy(goldens["files"]["roberta"]["document"])
+    document["padding"] = {"strategy": {"Fixed": 9}, "direction": "Left", "pad_id": 1, "pad_token": "</s>"}
+    document["truncation"] = {"max_length": 3, "direction": "Right", "strategy": "LongestFirst", "stride": 0}
+    tokenizer = from_document(document, "")
+    assert tokenizer.pad_token == "</s>"
+    assert tokenizer.encode_batch(["a", "low low"]).ids[0, -1] == 1
+    document["padding"]["pad_token"] = "<none>"
+    assert from_document(document, "").pad_token is None
+
+
+def test_an_empty_match_after_another_is_none():
+    """As Oniguruma finds them; here it would put a border between two words that are joined."""
+    split = {"type": "Split", "pattern": {"Regex": "x*"}, "behavior": "MergedWithNext", "invert": False}
+    model = {"type": "BPE", "vocab": {"x": 0, "a": 1, "xa": 2}, "merges": ["x a"]}
+    tokenizer = from_document({"pre_tokenizer": split, "model": model}, "")
+    assert tokenizer.encode("axa") == [1, 2]
 
 
 def test_parts_in_parts_without_end(goldens):

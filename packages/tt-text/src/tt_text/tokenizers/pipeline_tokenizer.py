@@ -15,7 +15,7 @@ from tt_text.errors import TokenizerError
 from tt_text.tokenizers.arguments import checked_id, checked_tokens
 from tt_text.tokenizers.pipeline.bpe_model import BPEModel
 from tt_text.tokenizers.pipeline.decoders import decoder
-from tt_text.tokenizers.pipeline.normalizers import DELETING, normalizer
+from tt_text.tokenizers.pipeline.normalizers import moves_the_start, normalizer
 from tt_text.tokenizers.pipeline.parts import flat
 from tt_text.tokenizers.pipeline.pre_tokenizers import pre_tokenizer
 from tt_text.tokenizers.special_tokens import AddedToken
@@ -66,12 +66,17 @@ class PipelineTokenizer(Tokenizer):
             ((number, name, _utf8(name, where)) for name, number in self._model.vocab.items()), added, **roles
         )
         self._build(where)
-        # In the library these have the name by which they are found in normalized text.
-        self._written = self._names | {
-            token.id: self._normalized(token.content)
-            for token in self.added.by_id.values()
-            if token.normalized
-        }
+        self._written = dict(self._names)
+        for token in self.added.by_id.values():
+            if (
+                token.normalized
+            ):  # in the library these have the name by which they are found in normalized text
+                self._written[token.id] = self._normalized(token.content)
+                if not self._written[token.id]:
+                    raise TokenizerError(
+                        f"{where}: the normalizer leaves nothing of the added token {token.content!r}, which is not "
+                        "supported: it would be found everywhere"
+                    )
 
     def _build(self, where: Any) -> None:
         before, cuts, after = (
@@ -80,11 +85,7 @@ class PipelineTokenizer(Tokenizer):
         self._normalizer, self._words = normalizer(before, where), pre_tokenizer(cuts, where)
         self._text = decoder(after, where)
         for part in before:
-            if (
-                part["type"] in DELETING
-                and not part.get("content")
-                and any(cut.get("prepend_scheme") == "first" for cut in cuts)
-            ):
+            if moves_the_start(part) and any(cut.get("prepend_scheme") == "first" for cut in cuts):
                 raise TokenizerError(
                     f"{where}: the normalizer {part['type']} before a Metaspace with prepend_scheme='first' is not "
                     "supported"

@@ -125,12 +125,13 @@ class AddedTokens:
             ):
                 continue
             if token.lstrip:
-                start = len(text[:start].rstrip(WHITE))
+                start = max(len(text[:start].rstrip(WHITE)), end)
             if token.rstrip:
                 stop = len(text) - len(text[stop:].lstrip(WHITE))
             if start > end:
                 yield text[end:start]
-            yield token  # also inside of the white space that the one before took
+            if start < stop:
+                yield token  # also inside of the white space that the one before took
             end = stop
         if end < len(text):
             yield text[end:]

@@ -21,11 +21,9 @@ from tt_text.tokenizers.byte_alphabet import written
 from tt_text.tokenizers.pipeline.parts import flag, pattern_of, refused, text_of
 from tt_text.tokenizers.special_tokens import WHITE
 
-__all__ = ["DELETING", "normalizer"]
+__all__ = ["moves_the_start", "normalizer"]
 
 FORMS = ("NFC", "NFD", "NFKC", "NFKD")
-DELETING = ("Strip", "StripAccents", "BertNormalizer", "Replace")
-"""Those that may take away the first character of a text."""
 
 IDEOGRAPHS = (
     (0x4E00, 0x9FFF), (0x3400, 0x4DBF), (0x20000, 0x2A6DF), (0x2A700, 0x2B73F), (0x2B740, 0x2B81F),
@@ -50,6 +48,15 @@ def normalizer(parts: Iterable[dict[str, Any]], where: Any) -> Change | None:
         return text
 
     return changes[0] if len(changes) == 1 else all_of
+
+
+def moves_the_start(part: dict[str, Any]) -> bool:
+    """Whether a normalizer may take away a text's first character, so that what is first then was not before."""
+    if part["type"] == "Replace":
+        pattern = part.get("pattern")
+        old = pattern.get("String") if isinstance(pattern, dict) else None
+        return not (isinstance(old, str) and len(old) == 1 and part.get("content"))
+    return part["type"] in ("Strip", "StripAccents", "BertNormalizer")
 
 
 def _change(part: dict[str, Any], where: Any) -> Change:

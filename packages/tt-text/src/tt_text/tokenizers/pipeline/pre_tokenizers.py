@@ -142,6 +142,8 @@ def _pieces(
     end = 0
     for found in pattern.finditer(text):
         start, stop = found.span()
+        if start == stop == end and spans:
+            continue  # Oniguruma finds nothing at the end of what it found
         if start > end:
             spans.append((end, start, invert))
         spans.append((start, stop, not invert))
