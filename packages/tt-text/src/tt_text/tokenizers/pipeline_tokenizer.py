@@ -6,13 +6,14 @@ decode = decoder(names of tokens)
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from os import PathLike
 from typing import Any
 
 from tt_text.errors import TokenizerError
-from tt_text.tokenizers.arguments import checked_id, checked_tokens
+from tt_text.tokenizers.arguments import checked_id, checked_text, checked_tokens
 from tt_text.tokenizers.pipeline.bpe_model import BPEModel
 from tt_text.tokenizers.pipeline.decoders import decoder
 from tt_text.tokenizers.pipeline.normalizers import moves_the_start, normalizer
@@ -55,17 +56,13 @@ class PipelineTokenizer(Tokenizer):
     ) -> None:
         if not isinstance(model, dict):
             raise TokenizerError(f"{where}: a model is an object, not {str(model)[:80]!r}")
-        self._parts = {
-            "normalizer": normalizer,
-            "pre_tokenizer": pre_tokenizer,
-            "model": model,
-            "decoder": decoder,
-        }
+        self._parts = {"normalizer": normalizer, "pre_tokenizer": pre_tokenizer, "decoder": decoder}
         self._model = BPEModel(model, where)
         super().__init__(
             ((number, name, _utf8(name, where)) for name, number in self._model.vocab.items()), added, **roles
         )
         self._build(where)
+        checked_text(json.dumps(self._parts, ensure_ascii=False), str(where))  # or it could not be written
         self._written = dict(self._names)
         for token in self.added.by_id.values():
             if (
@@ -164,7 +161,7 @@ class PipelineTokenizer(Tokenizer):
     # --- files --------------------------------------------------------------------------------------------------
 
     def _state(self) -> dict[str, Any]:
-        return dict(self._parts)
+        return {**self._parts, "model": self._model.fields()}
 
     @classmethod
     def _from_state(cls, state: Mapping[str, Any], rest: Mapping[str, Any]) -> PipelineTokenizer:

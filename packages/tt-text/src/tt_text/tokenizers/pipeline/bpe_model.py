@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tt_text.errors import TokenizerError
-from tt_text.tokenizers.arguments import LARGEST_ID
+from tt_text.tokenizers.arguments import LARGEST_ID, checked_text
 from tt_text.tokenizers.gpt2_files import merge_names
 from tt_text.tokenizers.merging import Merges, Pair
 from tt_text.tokenizers.word_cache import WordCache
@@ -55,10 +55,11 @@ class BPEModel:
             for key in ("continuing_subword_prefix", "end_of_word_suffix", "unk_token")
         )
         self._fuse, self._fallback, self._whole = (
-            bool(fields.get(key)) for key in ("fuse_unk", "byte_fallback", "ignore_merges")
+            self._flag(fields, key, where) for key in ("fuse_unk", "byte_fallback", "ignore_merges")
         )
         self._bytes = [self.vocab.get(f"<0x{byte:02X}>", -1) for byte in range(256)]
-        self._merges = self._ranked(merge_names(fields.get("merges"), where), where)
+        self._pairs = merge_names(fields.get("merges"), where)
+        self._merges = self._ranked(where)
         self._cache = WordCache()
 
     @staticmethod
@@ -66,13 +67,37 @@ class BPEModel:
         value = fields.get(key)
         if not isinstance(value, str | None):
             raise TokenizerError(f"{where}: model.{key} is a string or null, not {str(value)[:80]!r}")
-        return value
+        return None if value is None else checked_text(value, f"{where}: model.{key}")
 
-    def _ranked(self, names: list[tuple[str, str]], where: Any) -> Merges:
+    @staticmethod
+    def _flag(fields: Mapping[str, Any], key: str, where: Any) -> bool:
+        value = fields.get(key)
+        if value not in (None, False, True):
+            raise TokenizerError(f"{where}: model.{key} is true or false, not {str(value)[:80]!r}")
+        return bool(value)
+
+    def fields(self) -> dict[str, Any]:
+        """The JSON object of the same model."""
+        # Pairs are younger than texts with a space between the two.
+        spaces = any(" " in left + right for left, right in self._pairs)
+        return {
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": self._unknown,
+            "continuing_subword_prefix": self._prefix,
+            "end_of_word_suffix": self._suffix,
+            "fuse_unk": self._fuse,
+            "byte_fallback": self._fallback,
+            "ignore_merges": self._whole,
+            "vocab": self.vocab,
+            "merges": [list(pair) if spaces else " ".join(pair) for pair in self._pairs],
+        }
+
+    def _ranked(self, where: Any) -> Merges:
         ranks: dict[Pair, int] = {}
         merged: dict[Pair, int] = {}
         skip = len(self._prefix or "")
-        for rank, (left, right) in enumerate(names):
+        for rank, (left, right) in enumerate(self._pairs):
             try:
                 pair = self.vocab[left], self.vocab[right]
                 new = self.vocab[left + right[skip:]]
