@@ -150,6 +150,8 @@ class LlamaConfig(Config):
     hidden_act: str = "silu"
     attention_bias: bool = False
     mlp_bias: bool = False
+    qk_norm: bool = False
+    """Whether queries and keys go through an RMS norm before they turn, each head by itself (Qwen3)."""
     tie_word_embeddings: bool = False
     sliding_window: int | None = None
     """A query sees at most so many keys, the last ones."""
@@ -166,7 +168,7 @@ class LlamaConfig(Config):
         self._numbers("rms_norm_eps")
         self._numbers("rope_theta", least=TINY)
         self._numbers("attention_dropout", below=1.0)
-        self._flags("attention_bias", "mlp_bias", "tie_word_embeddings")
+        self._flags("attention_bias", "mlp_bias", "qk_norm", "tie_word_embeddings")
         if self.rope_layout not in ("half", "interleaved"):
             raise ConfigError(
                 f"LlamaConfig: rope_layout is 'half' or 'interleaved', not {self.rope_layout!r}"

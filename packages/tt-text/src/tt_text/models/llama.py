@@ -36,7 +36,10 @@ __all__ = ["Llama", "LlamaAttention", "LlamaLayer"]
 
 
 class LlamaAttention(Module):
-    """o_proj(attention(rotated q, rotated k, v)), for H heads of queries and G of keys and values."""
+    """o_proj(attention(rotated q, rotated k, v)), for H heads of queries and G of keys and values.
+
+    With qk_norm, q and k go through an RMS norm over the features of a head first.
+    """
 
     def __init__(self, config: LlamaConfig) -> None:
         h, g, d = config.num_attention_heads, config.groups, config.width
@@ -46,12 +49,18 @@ class LlamaAttention(Module):
         self.k_proj = Linear(config.hidden_size, g * d, config.attention_bias)
         self.v_proj = Linear(config.hidden_size, g * d, config.attention_bias)
         self.o_proj = Linear(h * d, config.hidden_size, config.attention_bias)
+        self.normed = config.qk_norm
+        if config.qk_norm:
+            self.q_norm, self.k_norm = RMSNorm(d, config.rms_norm_eps), RMSNorm(d, config.rms_norm_eps)
 
     def forward(self, x: Any, rotation: Rotation, mask: Any, cache: Cache | None, layer: int) -> Tensor:
         n, t, _ = x.shape
         h, g, d = self.heads, self.groups, self.width
-        q = RotaryFunction(rotation)(self.q_proj(x).reshape(n, t, h, d))  # (N, T, H, D)
-        k: Any = RotaryFunction(rotation)(self.k_proj(x).reshape(n, t, g, d))  # (N, T, G, D)
+        q = self.q_proj(x).reshape(n, t, h, d)  # (N, T, H, D)
+        k: Any = self.k_proj(x).reshape(n, t, g, d)  # (N, T, G, D)
+        if self.normed:
+            q, k = self.q_norm(q), self.k_norm(k)
+        q, k = RotaryFunction(rotation)(q), RotaryFunction(rotation)(k)
         v: Any = self.v_proj(x).reshape(n, t, g, d)
         if cache is not None:
             k, v = through_cache(cache, layer, k, v)  # (N, S, G, D)
@@ -72,8 +81,11 @@ class LlamaAttention(Module):
     def infer(self, x: Any, *rest: Any) -> Any:
         rotation, mask, cache, layer = rest
         n, t, _ = x.shape
-        q = rotation(infer(self.q_proj, x).reshape(n, t, self.heads, self.width)).swapaxes(1, 2)
-        k = rotation(infer(self.k_proj, x).reshape(n, t, self.groups, self.width)).swapaxes(1, 2)
+        q = infer(self.q_proj, x).reshape(n, t, self.heads, self.width)
+        k = infer(self.k_proj, x).reshape(n, t, self.groups, self.width)
+        if self.normed:
+            q, k = infer(self.q_norm, q), infer(self.k_norm, k)
+        q, k = rotation(q).swapaxes(1, 2), rotation(k).swapaxes(1, 2)
         v = infer(self.v_proj, x).reshape(n, t, self.groups, self.width).swapaxes(1, 2)
         keys, values = cache.update(layer, k, v)
         y = attend_cached(q, keys, values, mask, 1 / math.sqrt(self.width), self.window)
@@ -115,6 +127,7 @@ def _plan(layers: Any) -> Plan | None:
         if not (
             is_plain(layer, LlamaLayer)
             and is_plain(layer.self_attn, LlamaAttention)
+            and not layer.self_attn.normed  # a row has no place for these norms
             and is_plain(layer.mlp, SwiGLU)
             and _heads(layer.self_attn) == _heads(layers[0].self_attn)
         ):
