@@ -86,6 +86,9 @@ def test_of_two_scalings_the_one_counts_that_counts_in_the_library(golden, field
         ("qwen2_shards", {**WINDOW, "layer_types": None, "max_window_layers": 0}, {"sliding_window": 3}),
         ("qwen2_shards", {**WINDOW, "layer_types": ["sliding_attention"] * 2}, {"sliding_window": 3}),
         ("qwen2_shards", {}, {"attention_bias": True, "mlp_bias": False}),
+        ("qwen3_norms_window", {"head_dim": None, "attention_bias": None}, {"head_dim": 128, "attention_bias": False}),
+        ("phi3_longrope", {"rms_norm_eps": None, "sliding_window": 3}, {"rms_norm_eps": 1e-5, "sliding_window": 3}),
+        ("phi3_longrope", {"max_position_embeddings": None}, {"max_position_embeddings": 4096}),
     ],
 )  # fmt: skip
 def test_fields_that_are_absent_and_windows_that_are_not_used(golden, name, fields, expected):
@@ -140,7 +143,7 @@ def test_null_is_no_window(golden):
             "more than two",
         ),
         ("llama_tied_groups", {"hidden_act": "quick_gelu"}, "quick_gelu"),
-        ("llama_tied_groups", {"model_type": "qwen3"}, "model_type is 'qwen3'; this class loads 'llama'"),
+        ("llama_tied_groups", {"model_type": "gemma"}, "model_type is 'gemma'; this class loads 'llama'"),
         ("llama_tied_groups", {"quantization_config": {}}, "quantization_config"),
         ("llama_tied_groups", {"num_key_value_heads": 2}, "cannot share num_key_value_heads = 2"),
         ("llama_tied_groups", {"head_dim": 5}, "odd"),
@@ -190,6 +193,24 @@ def test_sizes_that_the_tensors_do_not_have_are_refused_before_memory_is_taken(g
         Llama.from_pretrained(folder)
 
 
+def test_the_first_names_of_longrope_in_phi3(golden):
+    folder = golden("phi3_longrope")
+    expected = Llama.from_pretrained(folder)(TOKENS).numpy()
+    for name in ("su", "yarn"):
+        factors = {"short_factor": [1.0, 1.5], "long_factor": [2.0, 6.0]}
+        change(folder, rope_parameters=None, rope_theta=500.0, rope_scaling={"type": name, **factors})
+        np.testing.assert_array_equal(Llama.from_pretrained(folder)(TOKENS).numpy(), expected)
+
+
+def test_tensors_in_one_have_the_sizes_of_all(golden):
+    folder = golden("phi3_longrope")
+    change(folder, num_key_value_heads=3)
+    with pytest.raises(
+        PretrainedError, match=r"qkv_proj.weight is \(20, 12\), the configuration makes it \(36, 12\)"
+    ):
+        Llama.from_pretrained(folder)
+
+
 def test_many_positions_cost_nothing(golden):
     folder = golden("llama_tied_groups")
     change(folder, max_position_embeddings=(1 << 31) - 1)
@@ -214,6 +235,8 @@ def test_names_without_prefix_and_old_buffers(golden):
         {"rope_layout": "interleaved", "head_dim": 6, "num_key_value_heads": 1, "tie_word_embeddings": True},
         {"sliding_window": 3, "rope_theta": 77.0},
         {"rope_scaling": {"rope_type": "linear", "factor": 4.0}, "hidden_act": "gelu"},
+        {"rope_layout": "interleaved", "qk_norm": True, "attention_bias": True, "head_dim": 6},
+        {"qk_norm": True, "sliding_window": 3},
     ],
 )
 def test_written_and_read_again_logits_stay(tiny_llama, tmp_path, settings):
@@ -238,5 +261,7 @@ def test_a_window_with_biases_is_written_as_qwen2_or_refused(tiny_llama, tmp_pat
     np.testing.assert_array_equal(
         Llama.from_pretrained(tmp_path / "model")(TOKENS).numpy(), model(TOKENS).numpy()
     )
+    with pytest.raises(PretrainedError, match="norms of queries and keys and biases in the MLP"):
+        tiny_llama(qk_norm=True, mlp_bias=True).save_pretrained(tmp_path / "other")
     with pytest.raises(PretrainedError, match="a sliding window and biases in the MLP"):
         tiny_llama(sliding_window=3, mlp_bias=True).save_pretrained(tmp_path / "other")

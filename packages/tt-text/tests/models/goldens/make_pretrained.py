@@ -20,8 +20,12 @@ from transformers import (  # noqa: E402
     LlamaForCausalLM,
     MistralConfig,
     MistralForCausalLM,
+    Phi3Config,
+    Phi3ForCausalLM,
     Qwen2Config,
     Qwen2ForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
 )
 
 HERE = Path(__file__).parent
@@ -35,6 +39,12 @@ LLAMA3 = {
     "rope_type": "llama3", "rope_theta": 500.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
     "original_max_position_embeddings": 12,
 }  # fmt: skip
+LONGROPE = {
+    "rope_type": "longrope",
+    "rope_theta": 500.0,
+    "short_factor": [1.0, 1.5],
+    "long_factor": [2.0, 6.0],
+}
 MODELS = {
     "gpt2": (GPT2Config, GPT2LMHeadModel, GPT2, {}, {}),
     "gpt2_untied_shards": (
@@ -51,10 +61,21 @@ MODELS = {
     ),
     "mistral_window": (MistralConfig, MistralForCausalLM, LLAMA, {"sliding_window": 5}, {}),
     "qwen2_shards": (Qwen2Config, Qwen2ForCausalLM, LLAMA, {"tie_word_embeddings": True}, {"max_shard_size": "2KB"}),
+    "qwen3_norms_window": (
+        Qwen3Config, Qwen3ForCausalLM, LLAMA,
+        {"head_dim": 6, "use_sliding_window": True, "sliding_window": 5, "max_window_layers": 0, "attention_bias": True},
+        {},
+    ),
+    "phi3_longrope": (
+        Phi3Config, Phi3ForCausalLM, LLAMA, {"original_max_position_embeddings": 6, "rope_parameters": LONGROPE}, {}
+    ),
 }  # fmt: skip
 
 if __name__ == "__main__":
+    wanted = set(sys.argv[1:]) or set(MODELS)  # names, by default all
     for number, (name, (config, kind, usual, settings, saved)) in enumerate(MODELS.items()):
+        if name not in wanted:
+            continue
         torch.manual_seed(number)
         folder = HERE / name
         shutil.rmtree(folder, ignore_errors=True)
