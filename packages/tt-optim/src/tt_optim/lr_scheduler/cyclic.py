@@ -111,3 +111,12 @@ class CyclicLR(LRScheduler):
     def state_dict(self) -> dict[str, Any]:
         state = super().state_dict()
         return {name: value for name, value in state.items() if name not in ("scale_fn", "scale_mode")}
+
+    def of_pytorch(self, state: dict[str, Any]) -> dict[str, Any]:
+        if "step_ratio" in state:
+            total, up = state.pop("total_size"), state.pop("step_ratio")
+            state["step_size_up"] = round(total * up)
+            state["step_size_down"] = round(total) - state["step_size_up"]
+            for name in ("scale_mode", "_scale_fn_ref", "_scale_fn_custom"):
+                state.pop(name, None)
+        return state

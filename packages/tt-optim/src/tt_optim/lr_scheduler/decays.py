@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from tt_optim.lr_scheduler.scheduler import LRScheduler
 from tt_optim.optimizer import Optimizer
@@ -64,6 +65,12 @@ class MultiStepLR(LRScheduler):
 
     def closed_form(self) -> list[float]:
         return [base * self.gamma ** bisect_right(self.milestones, self.last_epoch) for base in self.base_lrs]
+
+    def of_pytorch(self, state: dict[str, Any]) -> dict[str, Any]:
+        counts = state.get("milestones")
+        if isinstance(counts, Mapping):  # step → how often
+            state["milestones"] = tuple(sorted(int(at) for at, times in counts.items() for _ in range(times)))
+        return state
 
 
 class ExponentialLR(LRScheduler):

@@ -127,3 +127,11 @@ class OneCycleLR(LRScheduler):
         if self.anneal_strategy == "linear":
             return start + (end - start) * share
         return end + (start - end) / 2 * (1 + math.cos(math.pi * share))
+
+    def of_pytorch(self, state: dict[str, Any]) -> dict[str, Any]:
+        if "_schedule_phases" in state:
+            names = ("end_step", "start_lr", "end_lr", "start_momentum", "end_momentum")
+            phases = state.pop("_schedule_phases")
+            state["phases"] = tuple([tuple([phase.get(name) for name in names]) for phase in phases])
+            state["anneal_strategy"] = state.pop("_anneal_func_type", self.anneal_strategy)
+        return state

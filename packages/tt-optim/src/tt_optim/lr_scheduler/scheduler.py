@@ -12,6 +12,17 @@ from tt_tensor.errors import ArgumentError, DTypeError
 __all__ = ["LRScheduler", "of_each_group", "optimizer_of"]
 
 
+TORCH_ONLY = (
+    "_step_count",
+    "_is_initial",
+    "_get_lr_called_within_step",
+    "verbose",
+    "default_min_lr",
+    "mode_worse",
+)
+"""What PyTorch's schedules keep of how they were called: passed over when loading."""
+
+
 class LRScheduler:
     """The base of all schedules, with PyTorch's interface.
 
@@ -118,16 +129,23 @@ class LRScheduler:
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on where `state_dict()` was taken. The optimizer has a state dict of its own.
+        """Go on where `state_dict()` was taken, ours or PyTorch's. The optimizer has a state dict of its own.
 
         Raises ArgumentError for a state of another kind of schedule, naming what is missing or unexpected.
         """
         self.__dict__.update(self._checked(state_dict, self.state_dict()))
 
+    def of_pytorch(self, state: dict[str, Any]) -> dict[str, Any]:
+        """A state that PyTorch saved, in the names of this schedule; one of ours stays as it is."""
+        return state
+
     def _checked(self, state_dict: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
         who = f"{type(self).__name__}.load_state_dict"
         if not isinstance(state_dict, Mapping):
             raise DTypeError(f"{who}: takes a dict, not {type(state_dict).__name__}")
+        state_dict = self.of_pytorch(
+            {name: value for name, value in state_dict.items() if name not in TORCH_ONLY or name in own}
+        )
         missing = sorted(set(own) - set(state_dict))
         unexpected = sorted(set(map(str, state_dict)) - set(own))
         if missing or unexpected:
