@@ -5,7 +5,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tt_data import ChainDataset, ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset, random_split
+from tt_data import (
+    ChainDataset,
+    ConcatDataset,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    StackDataset,
+    Subset,
+    TensorDataset,
+    random_split,
+)
 from tt_data.dataset import fetch_many
 from tt_tensor import Generator, Tensor
 from tt_tensor.errors import ArgumentError, DTypeError, IndexingError, ShapeError
@@ -200,3 +210,42 @@ def test_a_split_by_fractions(n, weights):
 def test_lengths_that_do_not_add_up(lengths):
     with pytest.raises(ArgumentError, match="10 samples"):
         random_split(range(10), lengths)
+
+
+class OneByOne(Dataset):
+    """Samples one at a time."""
+
+    def __init__(self, n):
+        self.n = n
+
+    def __getitem__(self, index):
+        return index * index
+
+    def __len__(self):
+        return self.n
+
+
+def test_datasets_side_by_side():
+    x = np.arange(12.0).reshape(6, 2)
+    whole = StackDataset(TensorDataset(x), OneByOne(6))
+    assert len(whole) == 6
+    (row,), square = whole[2]
+    assert (row.tolist(), square) == ([4, 5], 4)
+    (rows,), squares = next(iter(DataLoader(whole, 4)))
+    assert (rows.tolist(), squares.tolist()) == (x[:4].tolist(), [0, 1, 4, 9])
+    named = StackDataset(image=TensorDataset(x), label=TensorDataset(np.arange(6)))
+    assert named[-1]["label"][0].item() == 5
+    batch = named.__getitems__([3, 1])  # whole batches go on as such
+    assert batch["image"][0].tolist() == x[[3, 1]].tolist()
+    assert batch["label"][0].tolist() == [3, 1]
+    assert [sorted(one) for one in StackDataset(a=OneByOne(2), b=OneByOne(2)).__getitems__([0, 1])] == [
+        ["a", "b"]
+    ] * 2
+
+
+def test_datasets_that_cannot_stand_side_by_side():
+    for args, kwargs in (((), {}), ((OneByOne(2),), {"b": OneByOne(2)})):
+        with pytest.raises(ArgumentError, match="all of them by name or none"):
+            StackDataset(*args, **kwargs)
+    with pytest.raises(ArgumentError, match=r"one length, not \[2, 3\]"):
+        StackDataset(OneByOne(2), OneByOne(3))

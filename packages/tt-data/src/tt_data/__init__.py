@@ -3,7 +3,7 @@
 from tt_data.archive import Member, iter_members, open_member
 from tt_data.cache import cache_home, data_home
 from tt_data.collate import default_collate, default_convert
-from tt_data.combining import ChainDataset, ConcatDataset, Subset, random_split
+from tt_data.combining import ChainDataset, ConcatDataset, StackDataset, Subset, random_split
 from tt_data.dataset import Dataset, IterableDataset, TensorDataset
 from tt_data.download import RemoteFile, fetch
 from tt_data.download_errors import ArchiveError, DownloadError, MissingFileError
@@ -46,6 +46,7 @@ __all__ = [
     "Sampler",
     "SequentialSampler",
     "ShardedSampler",
+    "StackDataset",
     "Subset",
     "SubsetRandomSampler",
     "TensorDataset",

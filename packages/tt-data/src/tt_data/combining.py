@@ -18,7 +18,7 @@ from tt_data.whole_batch import join, rows, samples_of
 from tt_tensor import Generator, randperm
 from tt_tensor.errors import ArgumentError, DTypeError, IndexingError
 
-__all__ = ["ChainDataset", "ConcatDataset", "Subset", "random_split"]
+__all__ = ["ChainDataset", "ConcatDataset", "StackDataset", "Subset", "random_split"]
 
 
 class Subset(Dataset):
@@ -88,6 +88,46 @@ class ConcatDataset(Dataset):
         index %= count
         at = bisect_right(self.cumulative_sizes, index)
         return at, index - (self.cumulative_sizes[at - 1] if at else 0)
+
+
+class StackDataset(Dataset):
+    """sample[i] = (a[i], b[i], …), for datasets of one length; by name, a dictionary {"a": a[i], "b": b[i], …}.
+
+    What each gives in whole batches goes on in whole batches.
+
+    Raises ArgumentError for no dataset, for lengths that differ, or where some are named and some are not.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if bool(args) == bool(kwargs):
+            raise ArgumentError("StackDataset: takes datasets, all of them by name or none")
+        self.datasets: Any = kwargs or args
+        lengths = [len(dataset) for dataset in self._parts()]
+        if len(set(lengths)) != 1:
+            raise ArgumentError(f"StackDataset: all datasets have one length, not {lengths}")
+        self._length = lengths[0]
+
+    def _parts(self) -> list[Any]:
+        return list(self.datasets.values() if isinstance(self.datasets, dict) else self.datasets)
+
+    def _together(self, parts: list[Any]) -> Any:
+        return (
+            dict(zip(self.datasets, parts, strict=True)) if isinstance(self.datasets, dict) else tuple(parts)
+        )
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._together([dataset[index] for dataset in self._parts()])
+
+    def __getitems__(self, indices: Sequence[int]) -> Any:
+        found = [fetch_many(dataset, indices) for dataset in self._parts()]
+        if not any(isinstance(batch, list) for batch in found):
+            return self._together(found)
+        count = len(indices)
+        columns = [batch if isinstance(batch, list) else samples_of(batch, count) for batch in found]
+        return [self._together(list(parts)) for parts in zip(*columns, strict=True)]
+
+    def __len__(self) -> int:
+        return self._length
 
 
 class ChainDataset(IterableDataset):

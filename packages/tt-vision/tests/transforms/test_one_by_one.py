@@ -24,6 +24,12 @@ RANDOM = [
     T.RandomResizedCrop(6),
     T.RandomResizedCrop((4, 9), scale=(0.5, 1), ratio=(1, 3), interpolation="nearest"),
     T.RandomGrayscale(0.5),
+    T.GaussianBlur(5),
+    T.GaussianBlur((1, 3), (0.5, 4.0)),
+    T.RandomApply([T.GaussianBlur(3, 1.0), T.RandomHorizontalFlip(1.0)], 0.6),
+    T.RandomChoice(
+        [T.RandomHorizontalFlip(1.0), T.RandomVerticalFlip(1.0), T.GaussianBlur(3, 1.0)], [2, 1, 1]
+    ),
     T.RandomRotation(30),
     T.RandomRotation((-180, 180), "bilinear", fill=5, center=(1, 2)),
     T.RandomAffine(20, (0.2, 0.1), (0.7, 1.4), (-9, 9, 0, 5), "bilinear"),

@@ -16,6 +16,8 @@ nothing as functions.
 
 from tt_data.transforms import Compose, Lambda
 from tt_vision.transforms import functional
+from tt_vision.transforms.applying import RandomApply, RandomChoice
+from tt_vision.transforms.blurring import GaussianBlur
 from tt_vision.transforms.colour import ColorJitter, Grayscale, RandomGrayscale
 from tt_vision.transforms.cropping import CenterCrop, Pad, RandomCrop
 from tt_vision.transforms.drawing import ImageTransform, RandomTransform
@@ -30,12 +32,15 @@ __all__ = [
     "CenterCrop",
     "ColorJitter",
     "Compose",
+    "GaussianBlur",
     "Grayscale",
     "ImageTransform",
     "Lambda",
     "Normalize",
     "Pad",
     "RandomAffine",
+    "RandomApply",
+    "RandomChoice",
     "RandomCrop",
     "RandomErasing",
     "RandomGrayscale",

@@ -7,6 +7,7 @@ factor), an array (N,) with one for each image does, too.
 from __future__ import annotations
 
 from tt_vision.transforms.affine import affine, rotate
+from tt_vision.transforms.blurring import gaussian_blur
 from tt_vision.transforms.colour import (
     adjust_brightness,
     adjust_contrast,
@@ -30,6 +31,7 @@ __all__ = [
     "center_crop",
     "crop",
     "erase",
+    "gaussian_blur",
     "horizontal_flip",
     "normalize",
     "pad",
