@@ -48,3 +48,28 @@ def test_a_hard_gumbel_has_the_gradient_of_the_soft_one():
         (y * np.arange(12.0).reshape(3, 4)).sum().backward()
         found.append(x.grad.numpy())
     np.testing.assert_allclose(*found, 1e-12)
+
+
+def test_packed_sequences_send_back_what_each_would_alone():
+    lengths = [2, 4, 1]
+    for layer in (nn.RNN, nn.LSTM, nn.GRU):
+        model = layer(2, 3, num_layers=2, bidirectional=True).double()
+        found = []
+        for packed in (True, False):
+            xs = [leaf(n, 2, seed=n) for n in lengths]
+            model.zero_grad()
+            if packed:
+                y, last = model(nn.pack_sequence(xs, enforce_sorted=False))
+                parts, _ = nn.pad_packed_sequence(y)
+                ends = last if isinstance(last, tuple) else (last,)
+                total = (parts**2).sum() + sum((end**3).sum() for end in ends)
+            else:
+                total = 0
+                for x in xs:
+                    y, last = model(x)
+                    ends = last if isinstance(last, tuple) else (last,)
+                    total = total + (y**2).sum() + sum((end**3).sum() for end in ends)
+            total.backward()
+            found.append([x.grad.numpy() for x in xs] + [p.grad.numpy() for p in model.parameters()])
+        for one, other in zip(*found, strict=True):
+            np.testing.assert_allclose(one, other, 1e-10, 1e-12)

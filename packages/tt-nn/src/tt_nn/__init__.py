@@ -34,6 +34,13 @@ from tt_nn.parameter import Parameter
 from tt_nn.prelu import PReLU
 from tt_nn.recurrent.cells import GRUCell, LSTMCell, RNNCell
 from tt_nn.recurrent.layers import GRU, LSTM, RNN
+from tt_nn.recurrent.packing import (
+    PackedSequence,
+    pack_padded_sequence,
+    pack_sequence,
+    pad_packed_sequence,
+    pad_sequence,
+)
 from tt_nn.shrinking import Hardshrink, Softshrink, Softsign, Tanhshrink, Threshold
 from tt_nn.smooth import GELU, Mish, SiLU
 from tt_nn.softmin import Softmin
@@ -89,6 +96,7 @@ __all__ = [
     "ModuleList",
     "NLLLoss",
     "PReLU",
+    "PackedSequence",
     "PairwiseDistance",
     "Parameter",
     "ParameterDict",
@@ -122,6 +130,10 @@ __all__ = [
     "init",
     "load",
     "load_metadata",
+    "pack_padded_sequence",
+    "pack_sequence",
+    "pad_packed_sequence",
+    "pad_sequence",
     "save",
     "summary",
 ]

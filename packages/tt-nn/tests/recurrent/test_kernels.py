@@ -32,6 +32,11 @@ def test_lstm(sizes, seed, dtype):
     grad = rng.normal(size=(steps + 1, batch, size)).astype(dtype)
     kept = (*wanted[1:], c, weight)
     near(lstm.numpy_backward(grad, *kept), lstm.loops_backward(grad, *kept), dtype)
+    if steps:
+        ends = rng.integers(0, steps, batch)
+        wanted = lstm.loops(sums, h, c, weight, ends)
+        near(lstm.numpy(sums, h, c, weight, ends), wanted, dtype)
+        near(lstm.numpy_backward(grad, *kept, ends), lstm.loops_backward(grad, *kept, ends), dtype)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -1,3 +1,5 @@
+import numpy as np
+
 from tt_nn.recurrent.gru import GRUFunction
 from tt_nn.recurrent.lstm import LSTMFunction
 from tt_nn.recurrent.rnn import RNNFunction
@@ -37,6 +39,14 @@ def cases(make, gates, states):
 
 CASES = {
     RNNFunction: cases(RNNFunction, 1, 1) + cases(lambda: RNNFunction(relu=True), 1, 1),
-    LSTMFunction: cases(LSTMFunction, 4, 2),
+    LSTMFunction: cases(LSTMFunction, 4, 2)
+    + [
+        Case(
+            f"{sizes} ending at {ends}",
+            lambda ends=ends: LSTMFunction(np.array(ends)),
+            tuple(given(sizes, 4, 2, True)),
+        )
+        for sizes, ends in (((2, 2, 1, 1), [1, 0]), ((3, 2, 1, 1), [0, 1]), ((2, 1, 2, 2), [0]))
+    ],
     GRUFunction: cases(GRUFunction, 3, 1),
 }

@@ -14,6 +14,7 @@ from tt_nn.parameter import Parameter
 from tt_nn.recurrent.cells import by_tape_only, is_relu
 from tt_nn.recurrent.gru import GRUFunction
 from tt_nn.recurrent.lstm import LSTMFunction
+from tt_nn.recurrent.packing import PackedSequence, again_like, side_by_side
 from tt_nn.recurrent.rnn import RNNFunction
 from tt_tensor import Function, Tensor, as_tensor, concatenate, random, stack, swapaxes, zeros
 from tt_tensor.arguments import probability, whole_number
@@ -67,7 +68,7 @@ class _Layers(Module):
     def flatten_parameters(self) -> None:
         """Nothing: in PyTorch it moves the weights to where cuDNN wants them."""
 
-    def function(self) -> Function:
+    def function(self, ends: Any = None) -> Function:
         """One application, over a sequence."""
         raise NotImplementedError
 
@@ -79,11 +80,13 @@ class _Layers(Module):
         """How the names of their parameters end."""
         return ("", "_reverse") if self.bidirectional else ("",)
 
-    def _through(self, input: Any, states: tuple[Any, ...]) -> tuple[Tensor, list[Tensor]]:
+    def _through(self, input: Any, states: tuple[Any, ...]) -> tuple[Any, list[Tensor]]:
         """What the last layer said at each step, and each kind of last states, (layers · directions, N, H)."""
+        if isinstance(input, PackedSequence):
+            return self._through_packed(input, states)
         x = as_tensor(input)
         name, features = type(self).__name__, self.input_size
-        batched, directions = x.ndim == 3, self._directions()
+        batched = x.ndim == 3
         if x.ndim not in (2, 3) or x.shape[-1] != features:
             order = "(batch, steps, {})" if self.batch_first else "(steps, batch, {})"
             raise ShapeError(
@@ -98,46 +101,71 @@ class _Layers(Module):
             raise ShapeError(
                 f"{name}: the input of shape {as_tensor(input).shape} has no step; at least one is needed"
             )
-        count = self.num_layers * len(directions)
-        initial = [
-            self._initial(state, (count, x.shape[1], self.hidden_size), batched, x) for state in states
-        ]
-        last: list[list[Tensor]] = [[] for _ in states]
-        for layer in range(self.num_layers):
-            said = []
-            for index, end in enumerate(directions):
-                at = layer * len(directions) + index
-                y = self.function()(
-                    x[::-1] if end else x, *[state[at] for state in initial], *self._parameters_of(layer, end)
-                )
-                hidden = y[: len(x)] if len(states) > 1 else y
-                last[0].append(hidden[-1])
-                if len(states) > 1:
-                    last[1].append(y[len(x)])
-                said.append(hidden[::-1] if end else hidden)
-            x = concatenate(said, 2) if len(said) > 1 else said[0]
-            if self.dropout and layer < self.num_layers - 1:
-                x = drop(x, self.dropout, self.training)
-        ends = [stack(found) for found in last]
+        x, ends = self._run(x, self._initial(states, x, batched))
         if not batched:
             return x[:, 0], [end[:, 0] for end in ends]
         return (swapaxes(x, 0, 1) if self.batch_first else x), ends
 
+    def _through_packed(self, input: PackedSequence, states: tuple[Any, ...]) -> tuple[Any, list[Tensor]]:
+        """The same for sequences of different lengths, in the order of the batch that was packed."""
+        x, last = side_by_side(input)
+        if x.ndim != 3 or x.shape[-1] != self.input_size:
+            raise ShapeError(
+                f"{type(self).__name__}: what is packed has {self.input_size} numbers for each step, not shape "
+                f"{input.data.shape[1:]}"
+            )
+        initial = self._initial(states, x, True)
+        if input.sorted_indices is not None:
+            initial = [state[:, input.sorted_indices.array] for state in initial]
+        y, ends = self._run(x, initial, last)
+        if input.unsorted_indices is not None:
+            ends = [end[:, input.unsorted_indices.array] for end in ends]
+        return again_like(input, y), ends
+
+    def _run(self, x: Tensor, initial: list[Tensor], ends: Any = None) -> tuple[Tensor, list[Tensor]]:
+        """All layers over x (T, N, I); `ends` is the last step of each sequence, None where it is T - 1."""
+        steps, directions = len(x), self._directions()
+        everyone = np.arange(x.shape[1])
+        at_end: Any = -1 if ends is None else (ends, everyone)
+        back: Any = slice(None, None, -1)
+        if ends is not None:  # each sequence from its own end; what lies behind it stays there
+            times = np.arange(steps)[:, None]
+            back = (np.where(times <= ends, ends - times, times), everyone)
+        last: list[list[Tensor]] = [[] for _ in initial]
+        for layer in range(self.num_layers):
+            said = []
+            for index, end in enumerate(directions):
+                at = layer * len(directions) + index
+                y = self.function(ends)(
+                    x[back] if end else x, *[state[at] for state in initial], *self._parameters_of(layer, end)
+                )
+                hidden = y[:steps] if len(initial) > 1 else y
+                last[0].append(hidden[at_end])
+                if len(initial) > 1:
+                    last[1].append(y[steps])
+                said.append(hidden[back] if end else hidden)
+            x = concatenate(said, 2) if len(said) > 1 else said[0]
+            if self.dropout and layer < self.num_layers - 1:
+                x = drop(x, self.dropout, self.training)
+        return x, [stack(found) for found in last]
+
     def _parameters_of(self, layer: int, end: str) -> list[Parameter]:
         return [getattr(self, f"{part}_l{layer}{end}") for part in PARTS[: 4 if self.bias else 2]]
 
-    def _initial(self, state: Any, shape: tuple[int, ...], batched: bool, x: Tensor) -> Tensor:
-        """A state to begin with, (layers · directions, N, H): zeros where none is given."""
-        if state is None:
-            return zeros(shape, dtype=x.dtype)
-        found = as_tensor(state)
+    def _initial(self, states: tuple[Any, ...], x: Tensor, batched: bool) -> list[Tensor]:
+        """The states to begin with, (layers · directions, N, H): zeros where none is given."""
+        shape = (self.num_layers * len(self._directions()), x.shape[1], self.hidden_size)
         wanted = shape if batched else (shape[0], shape[2])
-        if found.shape != wanted:
-            raise ShapeError(
-                f"{type(self).__name__}: a state to begin with has shape (num_layers · directions, "
-                f"{'batch, ' if batched else ''}hidden_size) = {wanted}, also with batch_first; not {found.shape}"
-            )
-        return found if batched else found[:, None]
+        found = []
+        for state in states:
+            given = zeros(wanted, dtype=x.dtype) if state is None else as_tensor(state)
+            if given.shape != wanted:
+                raise ShapeError(
+                    f"{type(self).__name__}: a state to begin with has shape (num_layers · directions, "
+                    f"{'batch, ' if batched else ''}hidden_size) = {wanted}, also with batch_first; not {given.shape}"
+                )
+            found.append(given if batched else given[:, None])
+        return found
 
     def extra_repr(self) -> str:
         shown = [f"{self.input_size}, {self.hidden_size}"]
@@ -192,13 +220,14 @@ class RNN(_Layers):
             input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype
         )
 
-    def function(self) -> Function:
+    def function(self, ends: Any = None) -> Function:
         return RNNFunction(self.nonlinearity == "relu")
 
-    def forward(self, input: Any, hx: Any = None) -> tuple[Tensor, Tensor]:
+    def forward(self, input: Any, hx: Any = None) -> tuple[Any, Tensor]:
         """The last layer's hidden states (T, N, directions · H), and each one's last (layers · directions, N, H).
 
-        `hx`, of the latter's shape, is where it begins, zeros by default. Without a batch, all lack N.
+        `hx`, of the latter's shape, is where it begins, zeros by default. Without a batch, all lack N. Of a
+        PackedSequence, each sequence ends for itself, and the output is one, too.
 
         Raises ShapeError for what does not fit, DTypeError for integers.
         """
@@ -219,10 +248,10 @@ class GRU(_Layers):
 
     gates = 3
 
-    def function(self) -> Function:
+    def function(self, ends: Any = None) -> Function:
         return GRUFunction()
 
-    def forward(self, input: Any, hx: Any = None) -> tuple[Tensor, Tensor]:
+    def forward(self, input: Any, hx: Any = None) -> tuple[Any, Tensor]:
         """The last layer's hidden states, and each layer's last one: see `RNN.forward`."""
         output, (h,) = self._through(input, (hx,))
         return output, h
@@ -247,10 +276,10 @@ class LSTM(_Layers):
 
     gates = 4
 
-    def function(self) -> Function:
-        return LSTMFunction()
+    def function(self, ends: Any = None) -> Function:
+        return LSTMFunction(ends)
 
-    def forward(self, input: Any, hx: Any = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def forward(self, input: Any, hx: Any = None) -> tuple[Any, tuple[Tensor, Tensor]]:
         """The last layer's hidden states, and each layer's last (h, c), (layers, N, H) each: see `RNN.forward`.
 
         `hx` is such a pair, zeros by default. Raises ArgumentError for a state that is no pair.

@@ -6,10 +6,11 @@
 
 The kernels, "loops" and "numpy", share one signature:
 
-    lstm(sums (T, N, 4H), h (N, H), c (N, H), weight (4H, H)) → y (T + 1, N, H), gates (T, N, 4H), cells (T, N, H)
-    lstm_backward(grad (T + 1, N, H), gates, cells, c, weight) → gradients at sums, h and c
+    lstm(sums (T, N, 4H), h (N, H), c (N, H), weight (4H, H), ends) → y (T + 1, N, H), gates (T, N, 4H), cells (T, N, H)
+    lstm_backward(grad (T + 1, N, H), gates, cells, c, weight, ends) → gradients at sums, h and c
 
 `sums` is W_ih x with both biases, for all steps; the last row of y is the last cell, the others are the hidden states.
+`ends` is the last step of each sequence of the batch, integers (N,), or None where it is T - 1 for all.
 
 Source: Hochreiter & Schmidhuber, "Long Short-Term Memory", 1997; the gate that forgets is by Gers, Schmidhuber &
 Cummins, "Learning to Forget", 2000.
@@ -28,7 +29,7 @@ from tt_tensor import Function, Tensor, kernels, sigmoid, split, stack, tanh
 __all__ = ["LSTMFunction"]
 
 
-def loops(sums: Any, h: Any, c: Any, weight: Any) -> tuple[Any, Any, Any]:
+def loops(sums: Any, h: Any, c: Any, weight: Any, ends: Any = None) -> tuple[Any, Any, Any]:
     """Number after number."""
     steps, (batch, size) = len(sums), h.shape
     y, gates = np.empty((steps + 1, batch, size), sums.dtype), np.empty_like(sums)
@@ -46,18 +47,24 @@ def loops(sums: Any, h: Any, c: Any, weight: Any) -> tuple[Any, Any, Any]:
             i, f, g, o = [float(gates[t, n, j + k * size]) for k in range(4)]
             cells[t, n, j] = f * float(cell[j]) + i * g
             y[t, n, j] = o * math.tanh(float(cells[t, n, j]))
-        y[steps, n] = cells[t, n]
+        if ends is None or t == ends[n]:
+            y[steps, n] = cells[t, n]
     return y, gates, cells
 
 
-def loops_backward(grad: Any, gates: Any, cells: Any, c: Any, weight: Any) -> tuple[Any, Any, Any]:
+def loops_backward(
+    grad: Any, gates: Any, cells: Any, c: Any, weight: Any, ends: Any = None
+) -> tuple[Any, Any, Any]:
     """Number after number, from the last step to the first."""
     steps, batch, size = cells.shape
-    sums, dh, dc = np.empty_like(gates), np.zeros_like(c), grad[steps].copy()
+    sums, dh = np.empty_like(gates), np.zeros_like(c)
+    dc = grad[steps].copy() if ends is None else np.zeros_like(c)
     for t in reversed(range(steps)):
         for n, j in np.ndindex(batch, size):
             i, f, g, o = [float(gates[t, n, j + k * size]) for k in range(4)]
             before = float(c[n, j] if t == 0 else cells[t - 1, n, j])
+            if ends is not None and t == ends[n]:
+                dc[n, j] += grad[steps, n, j]
             seen, at_h = math.tanh(float(cells[t, n, j])), float(dh[n, j]) + float(grad[t, n, j])
             at_c = float(dc[n, j]) + at_h * o * (1 - seen * seen)
             sums[t, n, j] = at_c * g * i * (1 - i)
@@ -70,7 +77,7 @@ def loops_backward(grad: Any, gates: Any, cells: Any, c: Any, weight: Any) -> tu
     return sums, dh, dc
 
 
-def numpy(sums: Any, h: Any, c: Any, weight: Any) -> tuple[Any, Any, Any]:
+def numpy(sums: Any, h: Any, c: Any, weight: Any, ends: Any = None) -> tuple[Any, Any, Any]:
     """The same, a step at a time, all four gates in one pass: σ(a) = tanh(a/2)/2 + 1/2, and a/2 rounds nothing."""
     steps, (batch, size) = len(sums), h.shape
     scale = np.repeat(np.array([0.5, 0.5, 1, 0.5], sums.dtype), size)
@@ -87,11 +94,13 @@ def numpy(sums: Any, h: Any, c: Any, weight: Any) -> tuple[Any, Any, Any]:
         cell += i * g
         h, c = np.tanh(cell, y[t]), cell
         h *= o
-    y[steps] = c
+    y[steps] = c if ends is None else cells[ends, np.arange(batch)]
     return y, gates, cells
 
 
-def numpy_backward(grad: Any, gates: Any, cells: Any, c: Any, weight: Any) -> tuple[Any, Any, Any]:
+def numpy_backward(
+    grad: Any, gates: Any, cells: Any, c: Any, weight: Any, ends: Any = None
+) -> tuple[Any, Any, Any]:
     """The same, a step at a time; the slopes of all steps at once."""
     steps, batch, size = cells.shape
     sums = 1 - gates
@@ -99,7 +108,8 @@ def numpy_backward(grad: Any, gates: Any, cells: Any, c: Any, weight: Any) -> tu
     of_g = slice(2 * size, 3 * size)
     sums[:, :, of_g] = 1 - gates[:, :, of_g] ** 2
     seen = np.tanh(cells)
-    dh, dc = np.zeros((batch, size), grad.dtype), grad[steps].copy()
+    dh = np.zeros((batch, size), grad.dtype)
+    dc = grad[steps].copy() if ends is None else np.zeros_like(dh)
     for t in reversed(range(steps)):
         now = sums[t]
         i, f, g, o = (gates[t, :, k * size : (k + 1) * size] for k in range(4))
@@ -107,6 +117,9 @@ def numpy_backward(grad: Any, gates: Any, cells: Any, c: Any, weight: Any) -> tu
         dh += grad[t]
         do *= dh * seen[t]
         dh *= o
+        if ends is not None:
+            here = ends == t
+            dc[here] += grad[steps, here]
         dc += dh
         dh *= seen[t]
         dh *= seen[t]
@@ -135,13 +148,16 @@ class LSTMFunction(OverTime, Function):
 
     name, gates, states = "lstm", 4, 2
 
+    def __init__(self, ends: Any = None) -> None:
+        self.ends = ends
+
     def run(self, sums: Any, h: Any, c: Any, weight: Any, *biases: Any) -> Any:
-        self.y, self.opened, self.cells = kernels.kernel("lstm")(sums, h, c, weight)
+        self.y, self.opened, self.cells = kernels.kernel("lstm")(sums, h, c, weight, self.ends)
         return self.y
 
     def send_back(self, grad: Any) -> tuple[Any, Any, tuple[Any, ...]]:
         sums, dh, dc = kernels.kernel("lstm_backward")(
-            grad, self.opened, self.cells, self.initial[1], self.weight_hh
+            grad, self.opened, self.cells, self.initial[1], self.weight_hh, self.ends
         )
         return sums, sums, (dh, dc)
 
@@ -154,10 +170,13 @@ class LSTMFunction(OverTime, Function):
     ) -> Tensor:
         """The same from simpler Functions, for higher orders."""
         found: list[Any] = []
+        cells: list[Any] = []
         sums = products_with(x, weight_ih, bias_ih)
         for t in range(len(x)):
             i, f, g, o = split(sums[t] + products_with(h, weight_hh, bias_hh), 4, 1)
             c = sigmoid(f) * c + sigmoid(i) * tanh(g)
             h = sigmoid(o) * tanh(c)
             found.append(h)
-        return stack([*found, c])
+            cells.append(c)
+        last = c if self.ends is None else stack(cells)[self.ends, np.arange(x.shape[1])]
+        return stack([*found, last])
