@@ -47,6 +47,7 @@ from tt_nn.softmin import Softmin
 from tt_nn.softplus import LogSigmoid, Softplus
 from tt_nn.state import IncompatibleKeys
 from tt_nn.summary import LayerRow, Summary, summary
+from tt_nn.vectors import parameters_to_vector, vector_to_parameters
 from tt_nn.weights import load, load_metadata, save
 
 __version__ = "0.1.0"
@@ -134,6 +135,8 @@ __all__ = [
     "pack_sequence",
     "pad_packed_sequence",
     "pad_sequence",
+    "parameters_to_vector",
     "save",
     "summary",
+    "vector_to_parameters",
 ]

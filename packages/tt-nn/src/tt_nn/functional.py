@@ -18,6 +18,7 @@ from tt_nn.losses.likelihood import gaussian_nll_loss, poisson_nll_loss
 from tt_nn.losses.metric import cosine_embedding_loss, margin_ranking_loss, triplet_margin_loss
 from tt_nn.losses.regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from tt_nn.normalization import layer_norm, rms_norm
+from tt_nn.padding import pad
 from tt_nn.prelu import prelu
 from tt_nn.shrinking import hardshrink, softshrink, softsign, tanhshrink, threshold
 from tt_nn.smooth import gelu, mish, silu
@@ -58,6 +59,7 @@ __all__ = [
     "nll_loss",
     "normalize",
     "one_hot",
+    "pad",
     "pairwise_distance",
     "poisson_nll_loss",
     "prelu",
