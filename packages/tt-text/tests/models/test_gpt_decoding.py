@@ -7,7 +7,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from tt_nn import ReLU
+from tt_nn import Linear, Parameter, ReLU
 from tt_tensor import kernels, observing
 from tt_text import AppendCache, generate
 from tt_text.kernels.row import Row
@@ -158,9 +158,41 @@ def last_norm(each):
     each.transformer.ln_f.bias.array[...] += 1
 
 
+def biased_head(each):
+    made = Linear(12, 13)
+    made.bias.write(np.arange(13))
+    each.lm_head = made
+
+
+def wide_head(each):
+    each.lm_head.weight = Parameter(each.lm_head.weight.array.astype(np.float64) * 2)
+
+
+def own_head(each):
+    class Doubled(Linear):
+        def forward(self, x):
+            return super().forward(x) * 2
+
+    each.lm_head.__class__ = Doubled
+
+
 @pytest.mark.parametrize(
     "change",
-    [write, replace, activation, eps, swap, hook, forward, array, head, last_norm],
+    [
+        write,
+        replace,
+        activation,
+        eps,
+        swap,
+        hook,
+        forward,
+        array,
+        head,
+        last_norm,
+        biased_head,
+        wide_head,
+        own_head,
+    ],
     ids=lambda change: change.__name__,
 )
 def test_what_changes_between_two_tokens_counts_at_once(change, model):

@@ -43,6 +43,7 @@ __all__ = [
     "decode_layer_numpy",
     "is_linear",
     "is_plain",
+    "norm_linear_numpy",
     "normed_linear",
     "of_linear",
     "of_norm",

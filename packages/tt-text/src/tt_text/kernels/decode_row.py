@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from tt_nn.normalization import ROW, layer_norm_of_row
-from tt_text.kernels.row import MOST, Row, are_floats, run_row
+from tt_text.kernels.row import MOST, Row, are_floats, run_row, taken_row
 from tt_text.kernels.row_activations import ROW_ACTIVATIONS
 
-__all__ = ["LayerNormRow", "decode_row", "suits"]
+__all__ = ["LayerNormRow", "decode_row", "normed_product", "suits"]
 
 
 def suits(layers: Any) -> bool:
@@ -46,6 +46,36 @@ def decode_row(x: Any, layers: Any, held: Any, first: int, stop: int) -> Any:
     Returns None where `run_row` does.
     """
     return run_row(_made, x, layers, held, first, stop)
+
+
+def normed_product(
+    x: Any, layers: Any, sizes: tuple[int, int], scale: Any, shift: Any, eps: float, weight: Any, bias: Any
+) -> Any:
+    """weight · layer_norm(x) + bias, as norm_linear gives it, for what `decode_row` gave: a head, by the same memory.
+
+    Args:
+        sizes: how many heads of keys the cache has, and the numbers of each.
+
+    Returns None where dtypes or shapes differ.
+    """
+    row = taken_row(_made, layers, *sizes)
+    if row is None:
+        return None
+    y, shape = None, row.y.shape
+    if (
+        weight.dtype is x.dtype
+        and weight.shape[1:] == shape
+        and (scale is None or (scale.dtype is x.dtype and scale.shape == shape))
+        and (shift is None or shift.shape == shape)
+    ):
+        row.x[...] = x.reshape(row.n)
+        row.normalize(scale, shift, eps)
+        y = weight.dot(row.y)
+        if bias is not None:
+            y += bias
+        y = y.reshape(1, 1, len(y))
+    layers.rows.append(row)
+    return y
 
 
 def _made(parts: Any, groups: int, d: int) -> Row | None:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["LEAST", "MOST", "Row", "are_floats", "run_row"]
+__all__ = ["LEAST", "MOST", "Row", "are_floats", "run_row", "taken_row"]
 
 LEAST, MOST = 1e-20, 1e20
 """Sums of exp in these bounds, and what is divided by them, are far from where float32 ends."""
@@ -54,18 +54,22 @@ def run_row(
     been written to then, and want to be once more.
     """
     _, groups, _, d = held[0][0].shape
+    row = taken_row(make, layers, groups, d)
+    if row is None:
+        return None
+    y = row.decoded(x, held, first, stop, *rest)
+    layers.rows.append(row)
+    return y
+
+
+def taken_row(make: Callable[[Any, int, int], Row | None], layers: Any, groups: int, d: int) -> Any:
+    """A row that nobody uses, or a new one; to be put back into the list `layers.rows`. See `run_row`."""
     try:
         # Taken out of the list: another thread, or another call inside of this one, makes a row of its own.
         row = layers.rows.pop()
     except IndexError:
         row = None
-    if row is None or row.sizes != (groups, d):
-        row = make(layers.parts, groups, d)
-        if row is None:
-            return None
-    y = row.decoded(x, held, first, stop, *rest)
-    layers.rows.append(row)
-    return y
+    return row if row is not None and row.sizes == (groups, d) else make(layers.parts, groups, d)
 
 
 class Row:

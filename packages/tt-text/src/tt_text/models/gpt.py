@@ -24,12 +24,13 @@ from tt_text.kernels.decode import (
     decode_layer_numpy,
     is_linear,
     is_plain,
+    norm_linear_numpy,
     normed_linear,
     of_linear,
     of_norm,
 )
 from tt_text.kernels.decode_layers import Layers, Plan, decode_layers_numpy, is_row
-from tt_text.kernels.decode_row import suits
+from tt_text.kernels.decode_row import normed_product, suits
 from tt_text.models.config import GPTConfig
 from tt_text.models.language_model import LanguageModel
 
@@ -259,7 +260,26 @@ class GPT(LanguageModel):
         else:
             x = y
         cache.advance(tokens.shape[1])
-        return wrap(normed_linear(parts.ln_f, self.lm_head, x[:, -1:] if last and x.shape[1] > 1 else x))
+        if last and x.shape[1] > 1:
+            x = x[:, -1:]
+        logits = None if y is None else self._headed(y)
+        return wrap(normed_linear(parts.ln_f, self.lm_head, x) if logits is None else logits)
+
+    def _headed(self, x: Any) -> Any:
+        """The logits of x as `_at_once` gave it, by the memory that this took; None where it took another kernel."""
+        norm, head, plan = self.transformer.ln_f, self.lm_head, self.__dict__.get("_plan")
+        if (
+            kernels.kernel("norm_linear") is not norm_linear_numpy
+            or plan is None
+            or not is_row(x)
+            or not suits(plan.layers)
+            or not is_plain(norm, LayerNorm)
+            or not is_plain(head, Linear)
+        ):
+            return None
+        attn: Any = self.transformer.h[0].attn
+        sizes = attn.n_head, attn.c_attn.out_features // (3 * attn.n_head)
+        return normed_product(x, plan.layers, sizes, *of_norm(norm), *of_linear(head))
 
     def _at_once(self, x: Any, mask: Any, cache: Any) -> Any:
         """All blocks for a few new tokens, by one kernel; None where that cannot be."""
