@@ -139,6 +139,11 @@ def by_definition():
             at = f"model.layers.{layer}."
             z = norm(x, at + "input_layernorm")
             q, k, v = (z @ get(f"{at}self_attn.{name}_proj.weight").T for name in "qkv")
+            if c.qk_norm:
+                q, k = (
+                    norm(a.reshape(len(x), -1, d), f"{at}self_attn.{name}_norm").reshape(a.shape)
+                    for a, name in ((q, "q"), (k, "k"))
+                )
             y = np.zeros((len(x), c.num_attention_heads * d))
             for h in range(c.num_attention_heads):
                 cut, mine = slice(h * d, (h + 1) * d), slice(h // shared * d, (h // shared + 1) * d)

@@ -16,6 +16,7 @@ VARIANTS = [
     ("llama", {"rope_layout": "interleaved", "num_key_value_heads": 1, "tie_word_embeddings": True}),
     ("llama", {"head_dim": 6, "num_key_value_heads": 4, "rope_theta": 100.0}),
     ("llama", {"sliding_window": 4}),
+    ("llama", {"qk_norm": True, "num_key_value_heads": 2}),
 ]
 each_variant = pytest.mark.parametrize("variant", VARIANTS, ids=lambda v: " ".join([v[0], *v[1]]))
 

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from tt_text.errors import TokenizerError
-from tt_text.tokenizers import BPETokenizer, MetaspaceBPETokenizer, load_tokenizer
+from tt_text.tokenizers import BPETokenizer, MetaspaceBPETokenizer, PipelineTokenizer, load_tokenizer
 from tt_text.tokenizers.tokenizer_json import from_document
 
 NAMES = (
@@ -165,6 +165,20 @@ def test_the_token_that_fills_up_is_the_one_of_the_padding(goldens):
     assert tokenizer.encode_batch(["a", "low low"]).ids[0, -1] == 1
     document["padding"]["pad_token"] = "<none>"
     assert from_document(document, "").pad_token is None
+
+
+def test_where_all_bytes_are_tokens_nothing_is_unknown(goldens):
+    """As in what transformers 5 writes of Llama's."""
+    golden = goldens["files"]["llama"]
+    for unknown in (None, "<nothing>"):
+        document = copy.deepcopy(golden["document"])
+        document["model"]["unk_token"] = unknown
+        tokenizer = from_document(document, "")
+        assert type(tokenizer) is MetaspaceBPETokenizer
+        for text, tokens, _ in golden["cases"]:
+            assert tokenizer.encode(text, allowed_special="all") == tokens
+        del document["model"]["vocab"]["<0xF0>"]
+        assert type(from_document(document, "")) is PipelineTokenizer
 
 
 def test_an_empty_match_after_another_is_none():

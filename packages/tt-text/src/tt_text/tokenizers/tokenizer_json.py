@@ -215,11 +215,12 @@ def _metaspace(
     entries, unk = model.get("vocab"), model.get("unk_token")
     if not isinstance(entries, dict) or any(type(number) is not int for number in entries.values()):
         raise TokenizerError(f"{where}: model.vocab is an object of tokens and ids, which are integers")
+    all_bytes = bool(model.get("byte_fallback")) and all(f"<0x{byte:02X}>" in entries for byte in range(256))
     bytes_decoded = any(part["type"] == "ByteFallback" for part in parts["decoder"])
     if (
         not replaced
         or model.get("ignore_merges")
-        or unk not in entries
+        or (unk not in entries and not all_bytes)  # else nothing is unknown
         or type(split) is not bool
         or (bytes_decoded != bool(model.get("byte_fallback")) and any(map(BYTE.fullmatch, entries)))
     ):
@@ -230,7 +231,7 @@ def _metaspace(
         prefix_space=prefix,
         split=split,
         byte_fallback=bool(model.get("byte_fallback")),
-        unknown=unk,
+        unknown=unk if unk in entries else None,
         fuse_unk=bool(model.get("fuse_unk")),
         strip=strip,
         strip_token=strip_token,
