@@ -63,7 +63,10 @@ MODELS = {
     "qwen2_shards": (Qwen2Config, Qwen2ForCausalLM, LLAMA, {"tie_word_embeddings": True}, {"max_shard_size": "2KB"}),
     "qwen3_norms_window": (
         Qwen3Config, Qwen3ForCausalLM, LLAMA,
-        {"head_dim": 6, "use_sliding_window": True, "sliding_window": 5, "max_window_layers": 0, "attention_bias": True},
+        {
+            "head_dim": 6, "attention_bias": True, "use_sliding_window": True, "sliding_window": 5,
+            "max_window_layers": 0,
+        },
         {},
     ),
     "phi3_longrope": (
