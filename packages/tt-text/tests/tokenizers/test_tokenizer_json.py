@@ -81,7 +81,9 @@ def test_a_decoder_that_is_not_of_one_mind_with_the_pre_tokenizer(goldens, schem
 FIRST = {"type": "Metaspace", "prepend_scheme": "first"}
 BERT = {"type": "BertProcessing", "sep": ["<s>", 0], "cls": ["<s>", 0]}
 REFUSED = [
-    ("gpt2", {"model.type": "WordPiece"}, "the model is 'WordPiece'"),
+    ("gpt2", {"model.type": "WordPiece"}, "model.unk_token and model.continuing_subword_prefix are strings"),
+    ("gpt2", {"model.type": "WordLevel", "model.unk_token": "a", "model.vocab": {"a": 1.5}}, "id of 'a' is an int"),
+    ("gpt2", {"model.type": ["BPE"]}, "the model is"),
     ("gpt2", {"model.type": "Unigram"}, "Unigram"),
     ("gpt2", {"model.dropout": 0.1}, "model.dropout=0.1"),
     ("gpt2", {"model.unk_token": 3}, "model.unk_token is a string"),

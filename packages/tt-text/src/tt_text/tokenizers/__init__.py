@@ -4,7 +4,7 @@ CharTokenizer           a token for each character of an alphabet
 ByteTokenizer           a token for each byte of UTF-8
 BPETokenizer            byte-level byte-pair encoding: trained here, or GPT-2's and others'
 MetaspaceBPETokenizer   SentencePiece's byte-pair encoding, from a tokenizer.json (Llama)
-PipelineTokenizer       any other BPE of a tokenizer.json, part by part
+PipelineTokenizer       any other BPE, WordPiece or WordLevel of a tokenizer.json, part by part
 Llama2cTokenizer        the same from llama2.c's file
 load_tokenizer          whichever of these is in a folder or a file
 """

@@ -1,4 +1,4 @@
-"""Any BPE tokenizer of a tokenizer.json, part by part as it says: for those that are no plain byte-level or ▁ ones.
+"""Any tokenizer of a tokenizer.json, part by part as it says: for those that are no plain byte-level or ▁ ones.
 
 encode = model of each word of pre_tokenizer(normalizer(text)), between added tokens
 decode = decoder(names of tokens)
@@ -19,6 +19,7 @@ from tt_text.tokenizers.pipeline.decoders import decoder
 from tt_text.tokenizers.pipeline.normalizers import moves_the_start, normalizer
 from tt_text.tokenizers.pipeline.parts import flat
 from tt_text.tokenizers.pipeline.pre_tokenizers import pre_tokenizer
+from tt_text.tokenizers.pipeline.word_models import WordModel
 from tt_text.tokenizers.special_tokens import AddedToken
 from tt_text.tokenizers.tokenizer import Tokenizer
 
@@ -29,7 +30,7 @@ CONTEXT = 4
 
 
 class PipelineTokenizer(Tokenizer):
-    """BPE with the parts of a tokenizer.json.
+    """BPE, WordPiece or WordLevel with the parts of a tokenizer.json.
 
     Args:
         normalizer, pre_tokenizer, model, decoder: its JSON objects, or None; a model there has to be.
@@ -57,7 +58,12 @@ class PipelineTokenizer(Tokenizer):
         if not isinstance(model, dict):
             raise TokenizerError(f"{where}: a model is an object, not {str(model)[:80]!r}")
         self._parts = {"normalizer": normalizer, "pre_tokenizer": pre_tokenizer, "decoder": decoder}
-        self._model = BPEModel(model, where)
+        kind = model.get("type", "BPE")  # old files leave it out
+        if kind not in ("BPE", "WordPiece", "WordLevel"):
+            raise TokenizerError(
+                f"{where}: the model is {kind!r:.60}; supported are BPE, WordPiece and WordLevel"
+            )
+        self._model = BPEModel(model, where) if kind == "BPE" else WordModel(model, where)
         super().__init__(
             ((number, name, _utf8(name, where)) for name, number in self._model.vocab.items()), added, **roles
         )
@@ -90,7 +96,7 @@ class PipelineTokenizer(Tokenizer):
 
     @classmethod
     def from_tokenizer_json(cls, path: str | PathLike[str]) -> PipelineTokenizer:
-        """Hugging Face's tokenizer.json of any BPE kind. Raises TokenizerError that names what is not supported."""
+        """Hugging Face's tokenizer.json, part by part. Raises TokenizerError that names what is not supported."""
         from tt_text.tokenizers.json_files import read_json
         from tt_text.tokenizers.tokenizer_json import from_document
 

@@ -1,4 +1,4 @@
-"""Hugging Face's tokenizer.json, of the BPE kind: read as what it is, the plain kinds as the quick classes for them.
+"""Hugging Face's tokenizer.json, read as what it is: the plain kinds of BPE as the quick classes for them.
 
     BPETokenizer             normalizer none or a Unicode form; Split, Digits and, at the end, ByteLevel
     MetaspaceBPETokenizer    Llama's: ▁ by Metaspace or by Prepend and Replace
@@ -56,11 +56,6 @@ def from_document(document: Mapping[str, Any], where: Any, quick: bool = True) -
     model = document.get("model")
     if not isinstance(model, dict):
         raise TokenizerError(f"{where} has no model; it is no tokenizer.json")
-    # Old files leave the type out.
-    if model.get("type", "BPE") != "BPE":
-        raise TokenizerError(
-            f"{where}: the model is {model['type']!r}; of the kinds of tokenizer.json only BPE is supported"
-        )
     unk = model.get("unk_token")
     if not isinstance(unk, str | None):
         raise TokenizerError(f"{where}: model.unk_token is a string or null, not {unk!r}")
@@ -77,8 +72,12 @@ def from_document(document: Mapping[str, Any], where: Any, quick: bool = True) -
     kinds = {part["type"] for part in (*parts["pre_tokenizer"], *parts["decoder"])}
     build = _byte_level if "ByteLevel" in kinds else _metaspace
     try:
-        if quick and not any(
-            model.get(name) for name in ("dropout", "continuing_subword_prefix", "end_of_word_suffix")
+        if (
+            quick
+            and model.get("type", "BPE") == "BPE"
+            and not any(
+                model.get(name) for name in ("dropout", "continuing_subword_prefix", "end_of_word_suffix")
+            )
         ):
             return build(parts, model, added, roles, where)
     except _OtherKindError:

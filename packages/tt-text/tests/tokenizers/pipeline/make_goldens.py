@@ -2,7 +2,7 @@
 
     python make_goldens.py
 
-with an interpreter that has tokenizers 0.23.3. Three models are trained; each tokenizer is one of them with parts of its
+with an interpreter that has tokenizers 0.23.3. Some models are trained; each tokenizer is one of them with parts of its
 own, and what the file says of it is that alone.
 """
 
@@ -118,6 +118,9 @@ KINDS: dict[str, tuple[Any, ...]] = {
     "first": ("characters", None, metaspace("first", True), steps(BYTES, metaspace("first", True)), {**UNKNOWN, "byte_fallback": True}, []),
     "never": ("characters", None, metaspace("never", True), metaspace("never", True), UNKNOWN, []),
     "many spaces": ("characters", LLAMA, None, steps(replace("▁+", " ", "Regex"), strip(2, 0), BYTES, FUSE, strip(1, 0)), {**UNKNOWN, "byte_fallback": True}, []),
+    "bert": ("pieces", BERT, {"type": "BertPreTokenizer"}, {"type": "WordPiece", "prefix": "##", "cleanup": True}, UNKNOWN, []),
+    "short words": ("pieces", None, {"type": "Whitespace"}, None, {**UNKNOWN, "max_input_chars_per_word": 5}, []),
+    "words": ("words", None, {"type": "Whitespace"}, {"type": "WordPiece", "prefix": "##", "cleanup": False}, UNKNOWN, []),
 }  # fmt: skip
 
 
@@ -141,6 +144,14 @@ def trained() -> dict[str, dict[str, Any]]:
         model = json.loads(tokenizer.to_str())["model"]
         model["unk_token"] = None
         found[name] = model
+    for name, empty, trainer in (
+        ("pieces", models.WordPiece(unk_token="<unk>"), trainers.WordPieceTrainer(vocab_size=120, special_tokens=special[:3], show_progress=False)),
+        ("words", models.WordLevel(unk_token="<unk>"), trainers.WordLevelTrainer(vocab_size=40, special_tokens=special[:3], show_progress=False)),
+    ):  # fmt: skip
+        tokenizer = Tokenizer(empty)
+        tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+        tokenizer.train_from_iterator(CORPUS, trainer)
+        found[name] = json.loads(tokenizer.to_str())["model"]
     return found
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tt_text.errors import TokenizerError
 from tt_text.tokenizers import PipelineTokenizer, load_tokenizer
 from tt_text.tokenizers.tokenizer_json import from_document
 
@@ -82,3 +83,13 @@ def test_bytes_of_tokens():
     for name, data in (("<0xE2>", b"\xe2"), ("▁", b" "), ("a", b"a")):
         assert tokenizer.token_bytes(tokenizer.token_to_id(name)) == data
     assert tokenizer.decode([tokenizer.token_to_id("<0xE2>")] * 2) == "\ufffd\ufffd"
+
+
+def test_an_unknown_token_that_is_none():
+    told = document("words")
+    del told["model"]["vocab"]["<unk>"]
+    told["added_tokens"] = []
+    with pytest.raises(
+        TokenizerError, match="'nothing' is no token, and the unknown token '<unk>' is not in"
+    ):
+        from_document(told, "").encode("nothing")

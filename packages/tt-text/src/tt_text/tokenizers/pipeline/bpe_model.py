@@ -21,7 +21,21 @@ from tt_text.tokenizers.gpt2_files import merge_names
 from tt_text.tokenizers.merging import Merges, Pair
 from tt_text.tokenizers.word_cache import WordCache
 
-__all__ = ["BPEModel"]
+__all__ = ["BPEModel", "checked_vocab"]
+
+
+def checked_vocab(vocab: Any, where: Any) -> dict[str, int]:
+    """model.vocab, if it maps names to ids, each of which one token has. Raises TokenizerError."""
+    if not isinstance(vocab, dict):
+        raise TokenizerError(f"{where}: model.vocab is an object of tokens and ids")
+    for name, number in vocab.items():
+        if type(number) is not int or not 0 <= number <= LARGEST_ID:
+            raise TokenizerError(
+                f"{where}: the id of {name[:40]!r} is an int from 0 to {LARGEST_ID}, not {str(number)[:40]!r}"
+            )
+    if len(set(vocab.values())) < len(vocab):
+        raise TokenizerError(f"{where}: two tokens of model.vocab have one id")
+    return dict(vocab)
 
 
 class BPEModel:
@@ -39,17 +53,7 @@ class BPEModel:
             raise TokenizerError(
                 f"{where}: model.dropout={fields['dropout']!r} is not supported: tokens by chance; set it to null"
             )
-        vocab = fields.get("vocab")
-        if not isinstance(vocab, dict):
-            raise TokenizerError(f"{where}: model.vocab is an object of tokens and ids")
-        for name, number in vocab.items():
-            if type(number) is not int or not 0 <= number <= LARGEST_ID:
-                raise TokenizerError(
-                    f"{where}: the id of {name[:40]!r} is an int from 0 to {LARGEST_ID}, not {str(number)[:40]!r}"
-                )
-        if len(set(vocab.values())) < len(vocab):
-            raise TokenizerError(f"{where}: two tokens of model.vocab have one id")
-        self.vocab: dict[str, int] = dict(vocab)
+        self.vocab = checked_vocab(fields.get("vocab"), where)
         self._prefix, self._suffix, self._unknown = (
             self._text(fields, key, where)
             for key in ("continuing_subword_prefix", "end_of_word_suffix", "unk_token")
