@@ -67,6 +67,13 @@ from tt_tensor.ops.compare import (
     relu,
     where,
 )
+from tt_tensor.ops.counting import (
+    bincount,
+    isin,
+    searchsorted,
+    tril_indices,
+    triu_indices,
+)
 from tt_tensor.ops.einsum import einsum, tensordot
 from tt_tensor.ops.gathering import (
     argwhere,
@@ -325,6 +332,7 @@ __all__ = [
     "atan2",
     "atanh",
     "bernoulli",
+    "bincount",
     "bitwise_and",
     "bitwise_not",
     "bitwise_or",
@@ -401,6 +409,7 @@ __all__ = [
     "inverse",
     "isclose",
     "isfinite",
+    "isin",
     "isinf",
     "isnan",
     "kernels",
@@ -484,6 +493,7 @@ __all__ = [
     "rsqrt",
     "scatter",
     "scatter_add",
+    "searchsorted",
     "sigmoid",
     "sign",
     "sin",
@@ -513,7 +523,9 @@ __all__ = [
     "trace",
     "transpose",
     "tril",
+    "tril_indices",
     "triu",
+    "triu_indices",
     "true_divide",
     "trunc",
     "uint8",

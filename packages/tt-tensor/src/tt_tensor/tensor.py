@@ -29,6 +29,7 @@ from tt_tensor.ops.arranging import ArrangingMethods
 from tt_tensor.ops.axes import AxisMethods
 from tt_tensor.ops.casting import CastMethods
 from tt_tensor.ops.compare import CompareMethods
+from tt_tensor.ops.counting import CountingMethods
 from tt_tensor.ops.gathering import GatheringMethods
 from tt_tensor.ops.indexing import IndexingMethods
 from tt_tensor.ops.inplace import InPlaceMethods
@@ -87,6 +88,7 @@ class Tensor(
     IndexingMethods,
     GatheringMethods,
     SortingMethods,
+    CountingMethods,
 ):
     """An N-dimensional array with a gradient.
 
