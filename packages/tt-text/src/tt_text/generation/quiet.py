@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any
 
 from tt_tensor import recorder
 
-__all__ = ["Quiet"]
+__all__ = ["Quiet", "settled"]
+
+settled: ContextVar[dict[Any, Any] | None] = ContextVar("tt_text_settled", default=None)
+"""Inside such a block, in this thread and task: model → what it found of itself. None of the caller's code runs between
+two tokens there, so a model need not look at itself again at each of them."""
 
 
 class Quiet:
@@ -22,6 +27,7 @@ class Quiet:
         ]
         self._switched: list[Any] = []
         self._block: Any = None
+        self._before: Token[dict[Any, Any] | None]
 
     def __enter__(self) -> None:
         self._switched = [module for module in self._modules if module.training]
@@ -29,10 +35,12 @@ class Quiet:
             module.training = False
         self._block = recorder.paused()
         self._block.__enter__()
+        self._before = settled.set({})
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        settled.reset(self._before)
         for module in self._switched:
             module.training = True
         self._switched = []

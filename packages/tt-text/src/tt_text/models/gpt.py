@@ -292,9 +292,7 @@ class GPT(LanguageModel):
             or observing.active is not None
         ):
             return None
-        plan: Plan | None = self.__dict__.get("_plan")
-        if plan is None or not plan.holds(blocks):
-            plan = self.__dict__["_plan"] = _plan(blocks)
+        plan = self._planned(blocks, _plan)
         if plan is None or (plain and not suits(plan.layers)):
             return None
         attn: Any = blocks[0].attn

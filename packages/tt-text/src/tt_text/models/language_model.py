@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,9 @@ from tt_tensor.ops.plain import raw
 from tt_text.attention import watching
 from tt_text.cache import AppendCache, Cache
 from tt_text.generation.generate import generate
+from tt_text.generation.quiet import settled
 from tt_text.generation.stream import stream
+from tt_text.kernels.decode_layers import Plan
 
 __all__ = ["LanguageModel"]
 
@@ -81,6 +83,19 @@ class LanguageModel(Module):
     def _quick(self) -> bool:
         """May the layers work on plain arrays? Nothing is recorded, it is an evaluation, and kernels are the usual."""
         return not self.training and table.plain and not recorder.recording() and not watching()
+
+    def _planned(self, layers: Any, make: Callable[[Any], Plan | None]) -> Plan | None:
+        """`make(layers)`, for as long as the model is what it was; in one call of `generate` that is looked at once."""
+        known = settled.get()
+        if known is not None and self in known:
+            found: Plan | None = known[self]
+            return found
+        plan: Plan | None = self.__dict__.get("_plan")
+        if plan is None or not plan.holds(layers):
+            plan = self.__dict__["_plan"] = make(layers)
+        if known is not None:
+            known[self] = plan
+        return plan
 
     def _tokens(self, tokens: Any, cache: Cache | None) -> Any:
         """The plain array of tokens (N, T). Raises DTypeError, ShapeError."""

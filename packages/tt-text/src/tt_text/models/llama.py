@@ -249,9 +249,7 @@ class Llama(LanguageModel):
             or not runs_plain()
         ):
             return None
-        plan: Plan | None = self.__dict__.get("_plan")
-        if plan is None or not plan.holds(layers):
-            plan = self.__dict__["_plan"] = _plan(layers)
+        plan = self._planned(layers, _plan)
         if plan is None or not suits_rotary(plan.layers):
             return None
         attn: Any = layers[0].self_attn
