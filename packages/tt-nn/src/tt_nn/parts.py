@@ -57,8 +57,15 @@ class PartMethods:
 
     def modules(self) -> Iterator[Module]:
         """This module and all below it, each once."""
-        for _, module in self.named_modules():
-            yield module
+        seen: set[int] = set()
+        stack: list[Module] = [self]  # type: ignore[list-item]
+        while stack:
+            module = stack.pop()
+            if id(module) not in seen:
+                seen.add(id(module))
+                yield module
+                parts = [part for _, part in module._parts() if isinstance(part, PartMethods)]
+                stack += reversed(parts)  # type: ignore[arg-type]
 
     def named_parameters(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True

@@ -117,7 +117,7 @@ class AppendCache:
         if stop > room[2] or room != (n, heads, room[2], width):
             return None
         for keys, values in layers:
-            if not keys.shape == values.shape == room or keys.dtype != dtype:
+            if not keys.shape == values.shape == room or (keys.dtype is not dtype and keys.dtype != dtype):
                 return None
         return layers, 0, stop
 
