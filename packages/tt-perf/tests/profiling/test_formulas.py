@@ -106,7 +106,8 @@ def test_every_layer_of_tt_nn_is_counted():
         tt_nn.Linear(6, 3), tt_nn.ReLU(), tt_nn.LeakyReLU(), tt_nn.ELU(), tt_nn.ReLU6(), tt_nn.Hardsigmoid(),
         tt_nn.Hardswish(), tt_nn.GELU(), tt_nn.GELU("tanh"), tt_nn.SiLU(), tt_nn.Mish(), tt_nn.Softplus(),
         tt_nn.Sigmoid(), tt_nn.Tanh(), tt_nn.Softmax(-1), tt_nn.LogSoftmax(-1), tt_nn.LayerNorm(6), tt_nn.RMSNorm(6),
-        tt_nn.Dropout(0.5),
+        tt_nn.Dropout(0.5), tt_nn.AlphaDropout(0.5), tt_nn.Softsign(), tt_nn.Tanhshrink(), tt_nn.Hardshrink(),
+        tt_nn.Softshrink(), tt_nn.Threshold(0.1, 2.0),
     ]  # fmt: skip
     for layer in layers:
         there, back = applied_by(layer, x)
@@ -195,6 +196,28 @@ def test_losses():
     assert applied_by(tt_nn.CrossEntropyLoss(), x, labels) == (4 * 20 + 4 * 4, 3 * 20 + 4)
 
 
+@pytest.mark.parametrize(
+    ("layer", "there", "back"),
+    [
+        (tt_nn.Softsign(), 3, 2),
+        (tt_nn.Tanhshrink(), 2, 2),
+        (tt_nn.Hardshrink(), 2, 1),
+        (tt_nn.Softshrink(), 3, 1),
+        (tt_nn.Threshold(0.0, 1.0), 1, 1),
+        (tt_nn.AlphaDropout(0.5), 3, 2),
+    ],
+    ids=lambda x: type(x).__name__ if isinstance(x, tt_nn.Module) else str(x),
+)
+def test_shrinks_and_alpha_dropout(layer, there, back):
+    assert applied_by(layer, ones(4, 5)) == (there * 20, back * 20)
+
+
+def test_bilinear_is_three_factors_and_a_sum():
+    """W x₁ x₂ over 4 · 7 · 5 · 3 tuples: two products, an addition; back: that much for each of three."""
+    tuples = 4 * 7 * 5 * 3
+    assert applied_by(tt_nn.Bilinear(5, 3, 7, bias=False), ones(4, 5), ones(4, 3)) == (3 * tuples, 9 * tuples)
+
+
 # --- tt-vision ------------------------------------------------------------------------------------------------
 
 
@@ -239,6 +262,18 @@ def test_pools():
     # 8 pixels in 3 bins: 0..2, 2..5, 5..7 have 3, 4 and 3, neighbours sharing some.
     assert applied_by(tt_vision.AdaptiveAvgPool2d(3), x)[0] == 6 * 10 * 10
     assert applied_by(tt_vision.AdaptiveMaxPool2d(3), x)[0] == 6 * (10 * 10 - 9)
+
+
+@vision
+@pytest.mark.parametrize(("stride", "padding"), [(1, 0), (2, 1), (3, 0)])
+def test_patches(stride, padding):
+    import tt_vision
+
+    x, window = ones(2, 3, 6, 5), {"kernel_size": (3, 2), "stride": stride, "padding": padding}
+    columns = tt_vision.Unfold(**window)(x)
+    # Every number of a patch is a copy; back, it is added to its pixel. Fold is the same, the other way.
+    assert applied_by(tt_vision.Unfold(**window), x) == (0, columns.size)
+    assert applied_by(tt_vision.Fold((6, 5), **window), columns) == (columns.size, 0)
 
 
 @vision

@@ -17,11 +17,13 @@ from tt_perf.profiling.formulas import (
     attention,
     elementwise,
     images,
+    inverting,
     losses,
     moves,
     normalization,
     products,
     quantized,
+    recurrent,
     reductions,
 )
 from tt_perf.profiling.formulas.formula import Formula
@@ -32,11 +34,13 @@ FORMULAS: dict[str, Formula] = {
     **elementwise.FORMULAS,
     **reductions.FORMULAS,
     **products.FORMULAS,
+    **inverting.FORMULAS,
     **moves.FORMULAS,
     **normalization.FORMULAS,
     **losses.FORMULAS,
     **images.FORMULAS,
     **attention.FORMULAS,
+    **recurrent.FORMULAS,
     **quantized.FORMULAS,
 }
 """Class of Function → its formula, for the Functions of all tt wheels."""

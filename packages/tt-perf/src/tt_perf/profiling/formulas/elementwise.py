@@ -58,6 +58,12 @@ _UNARY = {
     "SoftplusFunction": (4, 6),  # log1p(exp(β x)) / β; grad σ(β x)
     "GLUFunction": (5, 5),  # a σ(b); grad s a (1 - s), of each element of the result
     "LogSigmoidFunction": (4, 5),  # -log1p(exp(-x)); grad σ(-x)
+    "SoftsignFunction": (3, 2),  # x / (1 + |x|); grad / (1 + |x|) / (1 + |x|)
+    "TanhshrinkFunction": (2, 2),  # x - tanh(x); grad t t
+    "HardshrinkFunction": (2, 1),  # | |, a comparison
+    "SoftshrinkFunction": (3, 1),  # | |, a comparison, ± λ
+    "ThresholdFunction": (1, 1),
+    "AlphaDropoutFunction": (3, 2),  # the mask, times a, + b; times the mask, times a
     "DropoutFunction": (2, 2),  # times the mask, times 1 / (1 - p)
     "ChannelDropoutFunction": (1, 1),
 }

@@ -1,4 +1,4 @@
-"""Convolutions, pools, resampling: k taps a place; the zeros of padding count as pixels do."""
+"""Convolutions, pools, patches, resampling: k taps a place; the zeros of padding count as pixels do."""
 
 from __future__ import annotations
 
@@ -161,6 +161,9 @@ FORMULAS = {
     "AvgPoolFunction": Formula(_avg_pool, _avg_back, facts=_window),
     "GlobalAvgPoolFunction": Formula(_avg_pool, _avg_back),
     "AvgUnpoolFunction": Formula(_unpool, _unpool, facts=_window),
+    # Each number of a patch is copied from a pixel, and added to one.
+    "UnfoldFunction": Formula(lambda a: 0, lambda a: a.n if a.wants(0) else 0, "move"),
+    "FoldFunction": Formula(lambda a: a.size(), lambda a: 0),
     "ResampleFunction": _RESAMPLE,
     "InterpolateFunction": _RESAMPLE,
     "PadImagesFunction": _RESAMPLE,
