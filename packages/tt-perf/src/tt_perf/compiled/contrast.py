@@ -129,24 +129,28 @@ def squares_of_greatest(g, won, shape, first, last, start, stop, squares, there)
     return full
 
 
-@jit("void(uint8[::1], int64, int64, int64, int64, int64, int64, int64, int64, int64, uint8[::1])")
+@jit("boolean(uint8[::1], int64, int64, int64, int64, int64, int64, int64, int64, int64, uint8[::1])")
 def windows_seen(there, height, width, images, down, right, start, stop, high, wide, seen):
-    """Which places (images, H', W') see a pixel (H, W) that is not zero, in the rows from start to stop.
+    """Which places (images, H', W') see a pixel (H, W) that is not zero, in the rows from start to stop; not all do?
 
     Place (i, j) sees those from (i - down, j - right) on, three by three.
     """
     line = width + 2 * FRAME
+    every = np.uint8(1)
     for image in range(images):
         for i in range(start, stop):
             from_there = (image * (height + 2 * FRAME) + i + FRAME - down) * line + FRAME - right
             to_seen = (image * high + i) * wide
             for j in range(wide):
                 at = from_there + j
-                seen[to_seen + j] = (
+                one = (
                     there[at] | there[at + 1] | there[at + 2]
                     | there[at + line] | there[at + line + 1] | there[at + line + 2]
                     | there[at + 2 * line] | there[at + 2 * line + 1] | there[at + 2 * line + 2]
                 )  # fmt: skip
+                seen[to_seen + j] = one
+                every &= one
+    return every == 0
 
 
 @piece

@@ -142,11 +142,11 @@ def greatest_to_points(g, won, shape, block, points, plane, some):
     "boolean(float32[::1], int64, float32[::1], int64[::1], int64[::1], float32[::1], float32[::1], boolean, "
     "uint8[::1])"
 )
-def points_to_pixels(points, plane, dx, shape, block, rows, carried, sparse, seen):
+def points_to_pixels(points, plane, dx, shape, block, rows, carried, blank, seen):
     """B M Bᵀ of the tiles of a block, added up where they overlap, to dx, a flat (N, H, W, C); is all of it finite?
 
     Across first, to `rows` (6, 4 T + 2, C'), then down; two rows overlap with the next row of tiles and are `carried`
-    (2, 4 T + 2, C') there, from block to block. Where `sparse`, dx is 0 but where `seen` (images of the block, H, W) is
+    (2, 4 T + 2, C') there, from block to block. Where `blank`, dx is 0 but where `seen` (images of the block, H, W) is
     set.
     """
     height, width, c, top, left, across, down = (
@@ -206,7 +206,7 @@ def points_to_pixels(points, plane, dx, shape, block, rows, carried, sparse, see
                     check = check + (z0 * 0.0 + z1 * 0.0) + (z2 * 0.0 + z3 * 0.0)
                     if last:
                         check = check + (z4 * 0.0 + z5 * 0.0)
-                    if sparse:
+                    if blank:
                         one = ((image - block[0]) * height + first) * width + pixel
                         if 0 <= first < height:
                             z0 = of_seen(z0, seen, one)

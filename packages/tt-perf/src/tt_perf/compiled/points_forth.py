@@ -149,10 +149,10 @@ def row_from_points(some: Any, k: Any) -> Any:
     "boolean(float32[::1], int64, float32[::1], float32, float32[::1], int64[::1], int64[::1], float32[::1], "
     "boolean, uint8[::1])"
 )
-def points_to_results(points, plane, by, least, y, shape, block, some, sparse, seen):
+def points_to_results(points, plane, by, least, y, shape, block, some, blank, seen):
     """z = Aᵀ M A of the tiles of a block, and max(z · scale + offset, least) to y, a flat (N, H', W', O).
 
-    `by` is scale and offset, (2, O'), `some` is scratch (24, 16). Is all of z finite? Where `sparse`, z is 0 but where
+    `by` is scale and offset, (2, O'), `some` is scratch (24, 16). Is all of z finite? Where `blank`, z is 0 but where
     `seen` (images of the block, H', W'), four bytes longer, is set.
     """
     high, wide, c, across = shape[0], shape[1], shape[2], shape[5]
@@ -170,7 +170,7 @@ def points_to_results(points, plane, by, least, y, shape, block, some, sparse, s
                     for k in range(min(4, high - 4 * row)):
                         z0, z1, z2, z3 = row_from_points(some, k)
                         check = check + (z0 * 0.0 + z1 * 0.0) + (z2 * 0.0 + z3 * 0.0)
-                        if sparse:
+                        if blank:
                             at = ((image - block[0]) * high + 4 * row + k) * wide + 4 * column
                             z0, z1 = of_seen(z0, seen, at), of_seen(z1, seen, at + 1)
                             z2, z3 = of_seen(z2, seen, at + 2), of_seen(z3, seen, at + 3)
@@ -191,7 +191,7 @@ def points_to_results(points, plane, by, least, y, shape, block, some, sparse, s
     "boolean(float32[::1], int64, float32[::1], float32, float32[::1], uint8[::1], boolean, int64[::1], int64[::1], "
     "float32[::1], boolean, uint8[::1])"
 )
-def points_to_greatest(points, plane, by, least, y, won, winners, shape, block, some, sparse, seen):
+def points_to_greatest(points, plane, by, least, y, won, winners, shape, block, some, blank, seen):
     """The same pooled by two by two, to y, a flat (N, H' / 2, W' / 2, O).
 
     `by` is (4, O'), scale and offset before the pooling and after it.
@@ -216,7 +216,7 @@ def points_to_greatest(points, plane, by, least, y, won, winners, shape, block, 
                         b0, b1, b2, b3 = row_from_points(some, 2 * k + 1)
                         check = check + (a0 * 0.0 + a1 * 0.0) + (a2 * 0.0 + a3 * 0.0)
                         check = check + (b0 * 0.0 + b1 * 0.0) + (b2 * 0.0 + b3 * 0.0)
-                        if sparse:
+                        if blank:
                             at = ((image - block[0]) * high + 4 * row + 2 * k) * wide + 4 * column
                             a0, a1 = of_seen(a0, seen, at), of_seen(a1, seen, at + 1)
                             a2, a3 = of_seen(a2, seen, at + 2), of_seen(a3, seen, at + 3)

@@ -110,10 +110,10 @@ def forward_images(
             # The rows that these tiles see, but for those that tiles above saw.
             ahead = min(max(4 * block[3] + 2 - top, 0), height)
             full = squares_of_pixels(x, of_x, block[0], block[1], looked, ahead, squares, there)
-            looked, sparse = ahead, sparse or not full
+            looked, sparse, blank = ahead, sparse or not full, False
             if sparse:
                 below = min(4 * block[3], high)
-                windows_seen(
+                blank = windows_seen(
                     there, height, width, block[1] - block[0], top, left, 4 * row, below, high, wide, seen
                 )
             tiles = (block[1] - block[0]) * (block[3] - block[2]) * across
@@ -122,10 +122,10 @@ def forward_images(
             multiply(points, from_x, many, c, 1, filters, depth * o + GAP, depth, results, to_y, o, False)
             if pooled:
                 finite = points_to_greatest(
-                    results, to_y, by, least, y, won, winners, of_y, block, some, sparse, seen
+                    results, to_y, by, least, y, won, winners, of_y, block, some, blank, seen
                 )
             else:
-                finite = points_to_results(results, to_y, by, least, y, of_y, block, some, sparse, seen)
+                finite = points_to_results(results, to_y, by, least, y, of_y, block, some, blank, seen)
             if not finite:
                 return False
     return True
@@ -164,12 +164,12 @@ def backward_images(
                 full = squares_of_greatest(g, won, of_g, block[0], block[1], 4 * row, below, squares, there)
             else:
                 full = squares_of_pixels(g, of_g, block[0], block[1], 4 * row, below, squares, there)
-            sparse = sparse or not full
+            sparse, blank = sparse or not full, False
             if sparse and of_images:
                 # Pixel p sees the places from p - (2 - top) on.
                 start = min(max(4 * row - top, 0), height)
                 stop = height if block[3] == down else min(max(4 * block[3] - top, 0), height)
-                windows_seen(
+                blank = windows_seen(
                     there,
                     high,
                     wide,
@@ -199,7 +199,7 @@ def backward_images(
                     summed = 0
             if of_images:
                 multiply(sent, to_y, many, o, 1, filters, depth * c + GAP, depth, points, from_x, c, False)
-                if not points_to_pixels(points, from_x, dx, of_x, block, rows, carried, sparse, seen):
+                if not points_to_pixels(points, from_x, dx, of_x, block, rows, carried, blank, seen):
                     return False
     if summed > 0:
         for i in range(run.size):
