@@ -10,10 +10,10 @@
 `widths` asks `tt_perf.choose_widths` which channels of which layer should go for a batch to be twice as fast here, and
 has no bar. `prune` cuts channels, fine-tunes with the network as trained for a teacher, and writes pruned.safetensors.
 All that is left is trained, the stem, too, whose filters no longer whiten once some are gone. `latency` times both, in
-turns, one image and a batch, each as it is and both with batch norms folded. The bar holds for the batch: one image takes
-half a millisecond, of which most is Python's, however narrow the layers. Both want nobody else on the machine. `distil` trains the same small
-student with the teacher and without: same start, same images in the same order, same steps; the difference is of pairs.
-Each prints its bar and exits 1 where that is missed.
+turns, one image and a batch, each as it is and both with batch norms folded; the bar holds for the batch, as one image
+takes half a millisecond, of which most is Python's, however narrow the layers. Both want nobody else on the machine.
+`distil` trains the same small student with the teacher and without: same start, same images in the same order, same
+steps; the difference is of pairs. Each prints its bar and exits 1 where that is missed.
 """
 
 from __future__ import annotations
