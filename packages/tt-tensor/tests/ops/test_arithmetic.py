@@ -376,4 +376,6 @@ def test_any_number_of_numbers(dtype):
         for number in [*numbers, *numbers]:
             same(Tensor(x) * number, x * number)
             same(Tensor(x) + number, x + number)
-    assert math.copysign(1, (Tensor([1.0]) * -0.0).item()) == -1
+    one = Tensor(np.ones(1, dtype))
+    for number in (0.0, -0.0, 0.0):  # equal as keys of a dictionary
+        assert math.copysign(1, (one * number).item()) == math.copysign(1, number)

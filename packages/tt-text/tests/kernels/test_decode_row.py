@@ -143,6 +143,20 @@ def test_scores_that_exp_overflows_or_underflows_at(factor, ways):
     assert ways == {"here": 3, "not": 0}
 
 
+@pytest.mark.parametrize("score", [-97.0, 88.0])
+def test_scores_at_which_exp_has_few_digits_or_sums_no_room(score, ways):
+    """All of them near one number: exp is finite and not 0, but denormal, or its sum is beyond float32."""
+    layers, held = made(depth=1, factor=1.0), memory(depth=1)
+    _, _, _, qkv, bias = layers.parts[0][0]
+    qkv[:] = 0
+    bias[:12], bias[12:18] = 3, score / 9  # q, key
+    keys = held[0][0]
+    keys[:] = score / 9 + 0.1 * keys
+    x = drawn(np.random.default_rng(0), 1, 1, 8)
+    same(run("numpy", x, layers, held), run("loops", x, layers, held), 1e-4)
+    assert ways["here"] == 1
+
+
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30, -1e30])
 def test_what_is_not_finite_or_huge_goes_another_way(value, activation, ways):
