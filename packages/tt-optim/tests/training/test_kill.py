@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -59,13 +60,16 @@ def end(folder):
 
 
 def test_killed_and_resumed_the_run_ends_as_if_nothing_had_been(tmp_path):
-    assert start(tmp_path / "whole").wait() == 0
+    whole = start(tmp_path / "whole")
+    begun = time.perf_counter()
+    assert whole.wait() == 0
+    lasts = time.perf_counter() - begun
     folder, moments, kills = tmp_path / "killed", random.Random(), 0
     while True:
         process = start(folder)
         if kills < KILLS:
             try:
-                process.wait(timeout=moments.uniform(0.0, 0.6))
+                process.wait(timeout=moments.uniform(0.0, lasts / 2))
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
         if process.wait() == 0:
