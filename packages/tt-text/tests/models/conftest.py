@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tt_tensor import manual_seed
+from tt_tensor import kernels, manual_seed
+from tt_text.kernels.row import Row
 from tt_text.models import GPT, GPTConfig, Llama, LlamaConfig
 
 GOLDENS = Path(__file__).parent / "goldens"
@@ -26,6 +27,30 @@ def filled(model, seed=0):
         norm = ("norm" in name or ".ln_" in name) and name.endswith("weight")
         parameter.write(rng.normal(float(norm), 0.35, parameter.shape))
     return model.eval()
+
+
+@pytest.fixture
+def on_numpy():
+    """Compiled kernels have ways of their own, which tt-perf tests."""
+    before = kernels.preferred()
+    kernels.prefer(None)
+    yield
+    kernels.prefer(before)
+
+
+@pytest.fixture
+def ways(monkeypatch):
+    """How many tokens went the quick way."""
+    counts = {"here": 0}
+    decoded = Row.decoded
+
+    def counted(self, *arguments):
+        y = decoded(self, *arguments)
+        counts["here"] += y is not None
+        return y
+
+    monkeypatch.setattr(Row, "decoded", counted)
+    return counts
 
 
 @pytest.fixture

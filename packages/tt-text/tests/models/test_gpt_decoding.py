@@ -10,17 +10,9 @@ import pytest
 from tt_nn import Linear, Parameter, ReLU
 from tt_tensor import kernels, observing
 from tt_text import AppendCache, generate
-from tt_text.kernels.row import Row
 from tt_text.models import GPT
 
-
-@pytest.fixture(autouse=True)
-def on_numpy():
-    """Compiled kernels have ways of their own, which tt-perf tests."""
-    before = kernels.preferred()
-    kernels.prefer(None)
-    yield
-    kernels.prefer(before)
+pytestmark = pytest.mark.usefixtures("on_numpy")
 
 
 @pytest.fixture
@@ -29,21 +21,6 @@ def model(tiny_gpt):
         return tiny_gpt(block_size=90, n_layer=3, **settings)
 
     return make
-
-
-@pytest.fixture
-def ways(monkeypatch):
-    """How many tokens went the quick way."""
-    counts = {"here": 0}
-    decoded = Row.decoded
-
-    def counted(self, *arguments):
-        y = decoded(self, *arguments)
-        counts["here"] += y is not None
-        return y
-
-    monkeypatch.setattr(Row, "decoded", counted)
-    return counts
 
 
 def apart():

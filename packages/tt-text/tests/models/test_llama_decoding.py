@@ -9,17 +9,9 @@ import pytest
 from tt_nn import GELU
 from tt_tensor import kernels, observing
 from tt_text import AppendCache, generate
-from tt_text.kernels.row import Row
 from tt_text.models import Llama
 
-
-@pytest.fixture(autouse=True)
-def on_numpy():
-    """Compiled kernels have ways of their own, which tt-perf tests."""
-    before = kernels.preferred()
-    kernels.prefer(None)
-    yield
-    kernels.prefer(before)
+pytestmark = pytest.mark.usefixtures("on_numpy")
 
 
 @pytest.fixture
@@ -28,21 +20,6 @@ def model(tiny_llama):
         return tiny_llama(max_position_embeddings=90, **settings)
 
     return make
-
-
-@pytest.fixture
-def ways(monkeypatch):
-    """How many tokens went the quick way."""
-    counts = {"here": 0}
-    decoded = Row.decoded
-
-    def counted(self, *arguments):
-        y = decoded(self, *arguments)
-        counts["here"] += y is not None
-        return y
-
-    monkeypatch.setattr(Row, "decoded", counted)
-    return counts
 
 
 def apart():
