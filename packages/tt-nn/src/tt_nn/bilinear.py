@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tt_nn import init
-from tt_nn.distances import TwoInputs
+from tt_nn.by_tape import ByTape
 from tt_nn.parameter import Parameter
 from tt_tensor import Tensor, as_tensor, einsum, random
 from tt_tensor.arguments import whole_number
@@ -36,7 +36,7 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Tensor:
     return found if bias is None else found + as_tensor(bias)
 
 
-class Bilinear(TwoInputs):
+class Bilinear(ByTape):
     """y = x₁ᵀ W x₂ + b: see `functional.bilinear`.
 
     Args:

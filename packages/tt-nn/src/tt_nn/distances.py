@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from tt_nn.module import Module
+from tt_nn.by_tape import ByTape
 from tt_tensor import Tensor, as_tensor, maximum, norm
-from tt_tensor.errors import MissingWheelError
 
 __all__ = [
     "CosineSimilarity",
     "PairwiseDistance",
-    "TwoInputs",
     "cosine_similarity",
     "normalize",
     "pairwise_distance",
@@ -50,18 +48,7 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
     return norm(as_tensor(x1) - as_tensor(x2) + eps, p, -1, keepdims=keepdim)
 
 
-class TwoInputs(Module):
-    """A layer of two inputs, both of which learn."""
-
-    def backward(self, grad: Any) -> Any:
-        """Raises MissingWheelError: by hand, a layer sends one gradient on, and here each input has its own."""
-        raise MissingWheelError(
-            f"{type(self).__name__}.backward: each of its inputs has a gradient, so there is no way back by hand; "
-            "install the wheel tt-autograd, import tt_autograd and call loss.backward()"
-        )
-
-
-class CosineSimilarity(TwoInputs):
+class CosineSimilarity(ByTape):
     """x₁ · x₂ / (‖x₁‖ ‖x₂‖) along the axis `dim`: see `functional.cosine_similarity`."""
 
     def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
@@ -71,7 +58,7 @@ class CosineSimilarity(TwoInputs):
         return cosine_similarity(x1, x2, self.dim, self.eps)
 
 
-class PairwiseDistance(TwoInputs):
+class PairwiseDistance(ByTape):
     """‖x₁ - x₂ + eps‖ₚ along the last axis: see `functional.pairwise_distance`."""
 
     def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from tt_nn.loss import check_prediction
-from tt_nn.losses.metric import ByTape, reduced
+from tt_nn.by_tape import ByTape
+from tt_nn.loss import Loss, check_prediction
+from tt_nn.losses.metric import reduced
 from tt_tensor import Tensor, as_tensor, exp, log, where
 from tt_tensor.arguments import positive
 from tt_tensor.errors import ArgumentError, ShapeError
@@ -91,7 +92,7 @@ def poisson_nll_loss(
     return reduced(losses, reduction)
 
 
-class GaussianNLLLoss(ByTape):
+class GaussianNLLLoss(ByTape, Loss):
     """½ (log v + (input - target)² / v): see `functional.gaussian_nll_loss`."""
 
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
@@ -102,7 +103,7 @@ class GaussianNLLLoss(ByTape):
         return gaussian_nll_loss(input, target, var, self.full, self.eps, self.reduction)
 
 
-class PoissonNLLLoss(ByTape):
+class PoissonNLLLoss(ByTape, Loss):
     """exp(input) - target · input: see `functional.poisson_nll_loss`."""
 
     def __init__(

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from tt_nn.by_tape import ByTape
 from tt_nn.distances import pairwise_distance
 from tt_nn.loss import Loss, check_reduction
 from tt_tensor import Tensor, as_tensor, minimum, where
 from tt_tensor.arguments import number
-from tt_tensor.errors import ArgumentError, MissingWheelError, ShapeError
+from tt_tensor.errors import ArgumentError, ShapeError
 from tt_tensor.ops.plain import raw
 
 __all__ = [
@@ -120,19 +121,7 @@ def reduced(losses: Tensor, reduction: str) -> Tensor:
     return losses if check_reduction(reduction) == "none" else getattr(losses, reduction)()
 
 
-class ByTape(Loss):
-    """A loss in which several inputs learn."""
-
-    def backward(self, grad: Any = None) -> Any:
-        """Raises MissingWheelError: by hand, a loss has one gradient, and here each input has its own."""
-        name = type(self).__name__
-        raise MissingWheelError(
-            f"{name}.backward: each of its inputs has a gradient, so there is no way back by hand; install the wheel "
-            "tt-autograd, import tt_autograd and call loss.backward()"
-        )
-
-
-class TripletMarginLoss(ByTape):
+class TripletMarginLoss(ByTape, Loss):
     """max(‖a - p‖ - ‖a - n‖ + margin, 0): see `functional.triplet_margin_loss`."""
 
     def __init__(
@@ -152,7 +141,7 @@ class TripletMarginLoss(ByTape):
         )
 
 
-class CosineEmbeddingLoss(ByTape):
+class CosineEmbeddingLoss(ByTape, Loss):
     """1 - cos of pairs that belong together, max(cos - margin, 0) of others: see `functional.cosine_embedding_loss`."""
 
     def __init__(self, margin: float = 0.0, reduction: str = "mean") -> None:
@@ -163,7 +152,7 @@ class CosineEmbeddingLoss(ByTape):
         return cosine_embedding_loss(input1, input2, target, self.margin, self.reduction)
 
 
-class MarginRankingLoss(ByTape):
+class MarginRankingLoss(ByTape, Loss):
     """max(-y (x₁ - x₂) + margin, 0): see `functional.margin_ranking_loss`."""
 
     def __init__(self, margin: float = 0.0, reduction: str = "mean") -> None:

@@ -8,24 +8,16 @@ from typing import Any
 import numpy as np
 
 from tt_nn import init
-from tt_nn.module import Module
+from tt_nn.by_tape import ByTape
 from tt_nn.parameter import Parameter
 from tt_nn.recurrent.gru import GRUFunction
 from tt_nn.recurrent.lstm import LSTMFunction
 from tt_nn.recurrent.rnn import RNNFunction
 from tt_tensor import Tensor, as_tensor, random, zeros
 from tt_tensor.arguments import whole_number
-from tt_tensor.errors import ArgumentError, MissingWheelError, ShapeError
+from tt_tensor.errors import ArgumentError, ShapeError
 
-__all__ = ["GRUCell", "LSTMCell", "RNNCell", "by_tape_only", "is_relu"]
-
-
-def by_tape_only(module: Module) -> MissingWheelError:
-    """Why there is no way back by hand: through the steps go two gradients, of what was said and of the state."""
-    return MissingWheelError(
-        f"{type(module).__name__}.backward: what it says and the state that it hands on have a gradient each, so there "
-        "is no way back by hand; install the wheel tt-autograd, import tt_autograd and call loss.backward()"
-    )
+__all__ = ["GRUCell", "LSTMCell", "RNNCell", "is_relu"]
 
 
 def is_relu(what: str, nonlinearity: Any) -> bool:
@@ -35,7 +27,7 @@ def is_relu(what: str, nonlinearity: Any) -> bool:
     return bool(nonlinearity == "relu")
 
 
-class _Cell(Module):
+class _Cell(ByTape):
     """One step of a recurrent network: its parameters, and how it is given its state."""
 
     gates = 1
@@ -84,10 +76,6 @@ class _Cell(Module):
             *[bias for bias in (self.bias_ih, self.bias_hh) if bias is not None],
         )
         return y.reshape(len(y), *shape)
-
-    def backward(self, grad: Any) -> Any:
-        """Raises MissingWheelError: the output and the state have a gradient each."""
-        raise by_tape_only(self)
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias else ", bias=False")

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from tt_nn import init
+from tt_nn.by_tape import ByTape
 from tt_nn.dropout import dropout as drop
-from tt_nn.module import Module
 from tt_nn.parameter import Parameter
-from tt_nn.recurrent.cells import by_tape_only, is_relu
+from tt_nn.recurrent.cells import is_relu
 from tt_nn.recurrent.gru import GRUFunction
 from tt_nn.recurrent.lstm import LSTMFunction
 from tt_nn.recurrent.packing import PackedSequence, again_like, side_by_side
@@ -26,7 +26,7 @@ PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 """The parameters of a layer, in the order in which its Function takes them."""
 
 
-class _Layers(Module):
+class _Layers(ByTape):
     """`num_layers` of them, each of which reads what the one below said, in one direction or in both."""
 
     gates = 1
@@ -71,10 +71,6 @@ class _Layers(Module):
     def function(self, ends: Any = None) -> Function:
         """One application, over a sequence."""
         raise NotImplementedError
-
-    def backward(self, grad: Any) -> Any:
-        """Raises MissingWheelError: the output and the state have a gradient each."""
-        raise by_tape_only(self)
 
     def _directions(self) -> tuple[str, ...]:
         """How the names of their parameters end."""
